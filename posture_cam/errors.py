@@ -1,0 +1,62 @@
+"""Every failure that posture_cam expects, as one tree.
+
+PostureCamError
+├── UsageError          the command line or an argument makes no sense (exit code 2)
+├── SettingsError       a settings or data file of the program is wrong
+├── SourceError         pictures or recorded poses cannot be read
+│   └── NothingJudged   everything was read, but nothing in it could be judged
+├── ModelError          a pose model is missing, wrong, or cannot be fetched
+├── NeutralError        no neutral posture to compare with, or an unusable profile
+└── OutputError         a result cannot be written
+
+Each carries a sentence for the user and a hint that says what to do next.
+"""
+
+from __future__ import annotations
+
+
+class PostureCamError(Exception):
+    """Root of all expected failures.
+
+    Attributes:
+        message: One sentence that says what went wrong.
+        hint: One sentence that says what to do; empty where there is nothing useful to say.
+        exit_code: What the command line ends with.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(PostureCamError):
+    """The command line or an argument makes no sense."""
+
+    exit_code = 2
+
+
+class SettingsError(PostureCamError):
+    """A settings or data file of the program is wrong."""
+
+
+class SourceError(PostureCamError):
+    """Pictures or recorded poses cannot be read."""
+
+
+class NothingJudged(SourceError):
+    """Everything was read, but nothing in it could be judged."""
+
+
+class ModelError(PostureCamError):
+    """A pose model is missing, wrong, or cannot be fetched."""
+
+
+class NeutralError(PostureCamError):
+    """No neutral posture to compare with, or an unusable profile."""
+
+
+class OutputError(PostureCamError):
+    """A result cannot be written."""

@@ -1,0 +1,88 @@
+"""Writing files so that they are there whole, or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from posture_cam.errors import OutputError
+
+
+def check_writable(target: Path, *, never: tuple[Path, ...] = ()) -> None:
+    """Refuse a path that could not be written in the end, before any work is done.
+
+    Args:
+        target: The file to write later.
+        never: Files that must not be overwritten, such as the input.
+
+    Raises:
+        OutputError: The path is a folder, is one of `never`, or its folder is missing or read-only.
+    """
+    if target.is_dir():
+        raise OutputError(f"{target} is a folder.", "Name a file inside it.")
+    if target.exists() and not target.is_file():
+        raise OutputError(f"{target} is not an ordinary file.", "Name a file; for JSON, - means the terminal.")
+    for path in never:
+        if target.resolve() == path.resolve() or (target.exists() and path.exists() and target.samefile(path)):
+            raise OutputError(f"{target} is the input itself.", "Choose another name for the output.")
+    folder = target.absolute().parent
+    if not folder.is_dir():
+        raise OutputError(f"The folder {folder} does not exist.", f"Make it first: mkdir -p {folder}")
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OutputError(
+            f"{folder} cannot be written to ({error.strerror or error}).", "Choose a folder of your own."
+        ) from error
+    if target.exists() and not os.access(target, os.W_OK):
+        raise OutputError(f"{target} is write-protected.", "Choose another name for the output.")
+
+
+@contextmanager
+def written_whole(target: Path, *, private: bool = False) -> Iterator[Path]:
+    """A temporary path beside `target` that takes its place when the block ends without an error.
+
+    Args:
+        target: The file to write.
+        private: Whether only the user may read it; else the usual permissions apply.
+
+    Raises:
+        OutputError: The folder cannot be written to, or the disk is full.
+    """
+    try:
+        handle, name = tempfile.mkstemp(
+            dir=target.absolute().parent, prefix=f".{target.stem}-", suffix=target.suffix
+        )
+    except OSError as error:
+        raise OutputError(f"{target} cannot be written ({error.strerror or error}).") from error
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with naming(target):
+            if not private:
+                mask = os.umask(0)
+                os.umask(mask)
+                temporary.chmod(0o666 & ~mask)
+            temporary.replace(target.resolve())  # through a link, not over it
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def naming(target: Path) -> Iterator[None]:
+    """Turn a failed write into an OutputError that names the file.
+
+    Raises:
+        OutputError: The operating system refused the write inside the block.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"{target} cannot be written ({error.strerror or error}).", "Is the disk full?"
+        ) from error

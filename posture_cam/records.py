@@ -1,0 +1,392 @@
+"""What flows between the stages: frozen records, no input or output, no algorithms.
+
+Units stand in the names (`_deg`, `_s`, `_px`).  What could not be measured is an absent key or
+None, never 0 and never NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from types import TracebackType
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+
+class Landmark(IntEnum):
+    """The landmarks of MediaPipe's pose model that posture_cam uses, by their index."""
+
+    NOSE = 0
+    LEFT_EYE = 2
+    RIGHT_EYE = 5
+    LEFT_EAR = 7
+    RIGHT_EAR = 8
+    MOUTH_LEFT = 9
+    MOUTH_RIGHT = 10
+    LEFT_SHOULDER = 11
+    RIGHT_SHOULDER = 12
+    LEFT_ELBOW = 13
+    RIGHT_ELBOW = 14
+    LEFT_WRIST = 15
+    RIGHT_WRIST = 16
+    LEFT_HIP = 23
+    RIGHT_HIP = 24
+
+
+LANDMARK_COUNT = 33
+
+
+class View(StrEnum):
+    """From where the camera sees the person; left and right name the side of the body it sees."""
+
+    FRONT = "front"
+    THREE_QUARTER = "three_quarter"
+    SIDE_LEFT = "side_left"
+    SIDE_RIGHT = "side_right"
+
+    @property
+    def is_side(self) -> bool:
+        """Whether the camera sees the person from either side."""
+        return self in (View.SIDE_LEFT, View.SIDE_RIGHT)
+
+
+class Measure(StrEnum):
+    """Every measure by name; data/measures.toml says what each means and where its limits lie.
+
+    `change` in a name: against the neutral posture.
+    """
+
+    NECK_INCLINATION = "neck_inclination_deg"
+    NECK_INCLINATION_CHANGE = "neck_inclination_change_deg"
+    TRUNK_INCLINATION = "trunk_inclination_deg"
+    TRUNK_INCLINATION_CHANGE = "trunk_inclination_change_deg"
+    NECK_FLEXION_CHANGE = "neck_flexion_change_deg"
+    CRANIOVERTEBRAL_ANGLE = "craniovertebral_angle_deg"
+    SINKING = "sinking_cm"
+    HEAD_DROP = "head_drop_percent"
+    APPROACH = "approach_percent"
+    SHOULDER_TILT_CHANGE = "shoulder_tilt_change_deg"
+    HEAD_TILT_CHANGE = "head_tilt_change_deg"
+    LATERAL_LEAN_CHANGE = "lateral_lean_change_deg"
+    HEAD_YAW_CHANGE = "head_yaw_change_deg"
+    HEAD_PITCH_CHANGE = "head_pitch_change_deg"
+    VIEWING_DISTANCE = "viewing_distance_cm"
+    STILLNESS = "stillness_min"
+
+
+class Severity(IntEnum):
+    """How far a measure is from its good range."""
+
+    OK = 0
+    MILD = 1
+    POOR = 2
+
+
+class State(StrEnum):
+    """What is said of a moment."""
+
+    GOOD = "good"
+    FAIR = "fair"
+    POOR = "poor"
+    AWAY = "away"
+    UNJUDGED = "unjudged"
+
+
+JUDGED_STATES = (State.GOOD, State.FAIR, State.POOR)
+
+
+class Reason(StrEnum):
+    """Why a moment could not be judged."""
+
+    NOBODY = "nobody in the picture"
+    HEAD_HIDDEN = "head or shoulders not seen well enough"
+    TOO_SMALL = "person too small in the picture"
+    LOOKING_AWAY = "head turned away"
+    LOOKING_DOWN = "looking down"
+    NO_NEUTRAL = "no neutral posture to compare with from this view"
+    OTHER_VIEW = "seen from another side than the neutral posture"
+    NOT_MEASURABLE = "neck and trunk not measurable from this camera"
+    SETTLING = "not seen for long enough yet"
+    GAP = "no pictures in the recording"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """What is known of a source before it is read; `duration_s` None means live or unknown."""
+
+    name: str
+    width_px: int
+    height_px: int
+    frame_rate: float | None
+    duration_s: float | None
+    is_live: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """A picture: H x W x 3, blue-green-red, 8 bit."""
+
+    index: int
+    timestamp_s: float
+    image_bgr: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pose:
+    """The landmarks of one person.
+
+    Attributes:
+        landmarks: (33, 3), x and y as fractions of the picture's width and height, z on x's scale.
+        world_landmarks: (33, 3), metres about the middle of the hips.
+        visibility: (33,), 0 to 1.
+        presence: (33,), 0 to 1.
+        image_size_wh: Width and height of the picture in pixels.
+    """
+
+    timestamp_s: float
+    landmarks: FloatArray
+    world_landmarks: FloatArray
+    visibility: FloatArray
+    presence: FloatArray
+    image_size_wh: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """One moment of a source: the pose found there, or None; `index` counts the source's frames."""
+
+    index: int
+    timestamp_s: float
+    pose: Pose | None
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Quantities of one pose that need no neutral: angles in degrees, lengths as ratios.
+
+    `values` is empty where the pose cannot be used; `reason` then says why.
+    """
+
+    timestamp_s: float
+    view: View
+    values: Mapping[str, float]
+    confidence: float
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What is judged and shown: measures with units, those not measurable left out."""
+
+    timestamp_s: float
+    view: View
+    values: Mapping[Measure, float]
+    confidence: float
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Neutral:
+    """A person's own upright posture, which everything is compared with.
+
+    Attributes:
+        source: Where it comes from: a file's or a camera's name, or `average`.
+        view: The view it was taken from.
+        centre: Median of each feature.
+        spread: Median absolute deviation of each feature.
+        landmarks_xy: Median of each landmark, fractions of the picture, for the ghost; or empty.
+        start_s, end_s: The stretch of a recording that it was taken from, or None.
+        is_personal: False for the average person that stands in where no own neutral is known.
+    """
+
+    created_at: str
+    source: str
+    view: View
+    centre: Mapping[str, float]
+    spread: Mapping[str, float]
+    sample_count: int
+    context: Mapping[str, float] = field(default_factory=dict)
+    model: str = ""
+    running_mode: str = ""
+    image_size_wh: tuple[int, int] = (0, 0)
+    version: str = ""
+    landmarks_xy: tuple[tuple[float, float], ...] = ()
+    start_s: float | None = None
+    end_s: float | None = None
+    is_personal: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A judged measure outside its good range; `penalty` runs from 0 to 1."""
+
+    measure: Measure
+    value: float
+    severity: Severity
+    penalty: float
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """The judgement of one moment.
+
+    Attributes:
+        state: As a live run would show it now.
+        since_s: When that state began, as far as can be told by now (it may lie before this moment).
+        score: 0 to 100, or None where nothing sagittal could be measured.
+        findings: Worst first.
+        coverage: Which groups of measures could be judged.
+        reason: Why nothing could be judged now, where that is so (the state may be held all the same).
+    """
+
+    timestamp_s: float
+    state: State
+    since_s: float
+    score: int | None
+    findings: tuple[Finding, ...]
+    coverage: tuple[str, ...]
+    confidence: float
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tip:
+    """A piece of advice, and the section of the article it rests on."""
+
+    id: str
+    fault: str
+    text: str
+    section: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """The moment, and the reason, to speak to the user; `measure` None is the hint to take a break."""
+
+    timestamp_s: float
+    measure: Measure | None
+    held_s: float
+    message: str
+    tip: Tip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Observation:
+    """What an output receives for each sample."""
+
+    sample: Sample
+    measures: Measures
+    assessment: Assessment
+    held_s: float
+    alert: Alert | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """A stretch of one state."""
+
+    start_s: float
+    end_s: float
+    state: State
+    worst: Measure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Statistic:
+    """Mean, 95th percentile and largest value of a measure (of its size, where it has two sides)."""
+
+    mean: float
+    p95: float
+    max: float
+
+
+@dataclass(frozen=True, slots=True)
+class FaultTime:
+    """How long a measure was outside its good range, and the longest such stretches."""
+
+    measure: Measure
+    total_s: float
+    stretches: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSummary:
+    """Everything said about a whole recording or run."""
+
+    source: SourceInfo
+    neutral: Neutral | None
+    duration_s: float
+    seconds_by_state: Mapping[State, float]
+    score: int | None
+    episodes: tuple[Episode, ...]
+    alerts: tuple[Alert, ...]
+    statistics: Mapping[Measure, Statistic]
+    faults: tuple[FaultTime, ...]
+    unjudged_s_by_reason: Mapping[Reason, float]
+    longest_hold: tuple[float, float] | None
+    tips: tuple[Tip, ...]
+    views: Mapping[View, float]
+    model: str
+    sample_count: int
+    notes: tuple[str, ...] = ()
+    partial: bool = False
+
+    @property
+    def judged_s(self) -> float:
+        """Seconds that could be judged."""
+        return sum(self.seconds_by_state.get(state, 0.0) for state in JUDGED_STATES)
+
+
+class _Closing(Protocol):
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+
+class VideoSource(_Closing, Protocol):
+    """Where frames come from."""
+
+    @property
+    def info(self) -> SourceInfo:
+        """What is known of the source."""
+
+    def frames(self) -> Iterator[Frame]:
+        """The frames to look at, in order of time."""
+
+
+class PoseEstimator(_Closing, Protocol):
+    """What finds the landmarks of one person in a frame."""
+
+    @property
+    def model(self) -> str:
+        """The name of the model, as stored beside a neutral posture."""
+
+    def estimate(self, frame: Frame) -> Pose | None:
+        """The pose of the person at the desk, or None where nobody is seen."""
+
+
+class Sink(_Closing, Protocol):
+    """What carries results out of the program.
+
+    Leaving the context keeps what was written (whole files only); leaving it by an error drops it.
+    """
+
+    def write(self, observation: Observation) -> None:
+        """Take one observation."""
+
+    def finish(self, summary: SessionSummary) -> None:
+        """Take the summary, after the last observation."""
+
+
+Progress = Callable[[float, float | None], None]
+"""Called with the seconds done and the seconds in all (None where unknown)."""
