@@ -1,0 +1,210 @@
+"""Settings, the table of measures, and the folders that posture_cam uses.
+
+Defaults live in data/settings.toml, limits and words for measures in data/measures.toml.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from posture_cam.errors import SettingsError
+from posture_cam.records import Measure, View
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Sampling(_Frozen):
+    """How often to look."""
+
+    rate_hz: float
+    max_gap_s: float
+
+
+class PoseSettings(_Frozen):
+    """How to find a person."""
+
+    min_confidence: float
+    max_side_px: int
+    census_every_s: float
+    max_people: int
+
+
+class ViewSettings(_Frozen):
+    """How to tell front from side."""
+
+    front_below_deg: float
+    side_above_deg: float
+    hysteresis_deg: float
+    settle_s: float
+
+
+class Gates(_Frozen):
+    """When a pose is good enough to be measured."""
+
+    min_seen: float
+    min_shoulder_width_px: float
+    min_trunk_length_px: float
+    look_away_deg: float
+    look_down_deg: float
+    look_down_max_approach_percent: float
+    camera_low_below_deg: float
+    width_change_percent: float
+
+
+class CameraSettings(_Frozen):
+    """What is known of the camera."""
+
+    horizontal_fov_deg: float
+
+
+class FilterSettings(_Frozen):
+    """The One Euro filter."""
+
+    min_cutoff_hz: float
+    beta: float
+    derivative_cutoff_hz: float
+    reset_gap_s: float
+
+
+class StateSettings(_Frozen):
+    """When a state changes."""
+
+    window_s: float
+    first_s: float
+    release: float
+    away_after_s: float
+    hold_s: float
+    dropout_s: float
+
+
+class NeutralSettings(_Frozen):
+    """What can serve as a neutral posture."""
+
+    min_s: float
+    max_s: float
+    min_samples: int
+    steady_deg: float
+    steady_percent: float
+    max_yaw_deg: float
+
+
+class StillnessSettings(_Frozen):
+    """Which change ends a posture."""
+
+    change_deg: float
+    change_percent: float
+    change_cm: float
+
+
+class AlertSettings(_Frozen):
+    """When to speak."""
+
+    poor_after_s: float
+    fair_after_s: float
+    cooldown_s: float
+    cooldown_max_s: float
+    ignored_factor: float
+    corrected_after_s: float
+    max_per_hour: int
+    break_after_s: float
+    break_away_s: float
+
+
+class Settings(_Frozen):
+    """Every setting; the meaning of each stands beside its default in data/settings.toml."""
+
+    sampling: Sampling
+    pose: PoseSettings
+    view: ViewSettings
+    gates: Gates
+    camera: CameraSettings
+    filter: FilterSettings
+    state: StateSettings
+    neutral: NeutralSettings
+    stillness: StillnessSettings
+    alerts: AlertSettings
+
+
+class MeasureInfo(_Frozen):
+    """What is known of a measure; data/measures.toml explains each field."""
+
+    label: str
+    unit: str
+    views: tuple[View, ...]
+    reference: str
+    fault: str = ""
+    fault_low: str = ""
+    group: str | None = None
+    group_low_camera: str | None = None
+    good: float | None = None
+    poor: float | None = None
+    good_low: float | None = None
+    poor_low: float | None = None
+    two_sided: bool = False
+    lower_is_worse: bool = False
+
+    def fault_of(self, value: float) -> str:
+        """The words for a value outside the good range."""
+        is_low = self.fault_low and not self.lower_is_worse and value < 0
+        return self.fault_low if is_low else self.fault
+
+
+GROUP_WEIGHTS = {"sagittal": 1.0, "lateral": 0.6, "distance": 0.4}
+
+
+def read_data(name: str) -> dict[str, Any]:
+    """A TOML file of posture_cam/data.
+
+    Raises:
+        SettingsError: The file is damaged.
+    """
+    try:
+        return tomllib.loads(resources.files("posture_cam").joinpath("data", name).read_text("utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"data/{name} is damaged: {error}.", "Install posture_cam again.") from error
+
+
+@cache
+def load_settings() -> Settings:
+    """The settings in force.
+
+    Raises:
+        SettingsError: The file is damaged, or a value in it is not one.
+    """
+    try:
+        return Settings.model_validate(read_data("settings.toml"))
+    except ValidationError as error:
+        raise SettingsError(f"data/settings.toml is wrong: {error}", "Install posture_cam again.") from error
+
+
+@cache
+def load_measures() -> dict[Measure, MeasureInfo]:
+    """The table of measures, in its order.
+
+    Raises:
+        SettingsError: The file is damaged, or a value in it is not one.
+    """
+    try:
+        tables = read_data("measures.toml")
+        return {Measure(name): MeasureInfo.model_validate(table) for name, table in tables.items()}
+    except ValueError as error:  # pydantic's ValidationError is one too
+        raise SettingsError(f"data/measures.toml is wrong: {error}", "Install posture_cam again.") from error
+
+
+def profiles_dir() -> Path:
+    """Where calibrated neutral postures are kept."""
+    return platformdirs.user_data_path("posture_cam", appauthor=False) / "profiles"
+
+
+def models_cache_dir() -> Path:
+    """Where downloaded models are kept."""
+    return platformdirs.user_cache_path("posture_cam", appauthor=False) / "models"
