@@ -1,0 +1,60 @@
+"""Advice for each fault, with the section of the article it rests on (data/tips.toml)."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from posture_cam.errors import SettingsError, UsageError
+from posture_cam.records import Tip
+from posture_cam.settings import load_measures, read_data
+
+GENERAL = "general"
+
+
+class _TipEntry(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    fault: str
+    text: str
+    section: str
+    kind: Literal["posture", "exercise", "workspace", "break", "therapist"]
+
+
+@cache
+def load_tips() -> tuple[Tip, ...]:
+    """Every tip, in the file's order.
+
+    Raises:
+        SettingsError: The file is damaged.
+    """
+    try:
+        entries = [_TipEntry.model_validate(entry) for entry in read_data("tips.toml")["tip"]]
+    except (KeyError, ValidationError) as error:
+        raise SettingsError(f"data/tips.toml is wrong: {error}", "Install posture_cam again.") from error
+    return tuple(Tip(**dict(entry)) for entry in entries)
+
+
+def faults() -> tuple[str, ...]:
+    """What tips can be asked for: each judged measure, stillness, and general advice."""
+    judged = [name.value for name, info in load_measures().items() if info.group or name == "stillness_min"]
+    return (*judged, GENERAL)
+
+
+def tips_for(fault: str) -> tuple[Tip, ...]:
+    """The tips for one fault.
+
+    Args:
+        fault: A measure's name, with or without its unit, or `general`.
+
+    Raises:
+        UsageError: There is no such fault.
+    """
+    wanted = fault.strip().lower().replace("-", "_")
+    for name in faults():
+        if wanted in (name, name.rsplit("_", 1)[0], name.rsplit("_", 1)[0].removesuffix("_change")):
+            return tuple(tip for tip in load_tips() if tip.fault == name)
+    raise UsageError(f"There are no tips for {fault!r}.", f"Faults: {', '.join(faults())}.")
