@@ -1,0 +1,166 @@
+"""Recorded videos, read by OpenCV."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+# FFmpeg inside OpenCV talks on its own; this is read when cv2 loads.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
+
+import cv2
+import numpy as np
+
+from posture_cam.errors import SourceError
+from posture_cam.records import Frame, SourceInfo
+from posture_cam.source.timeline import Timeline, sane_frame_rate
+
+PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".heic", ".avif"}
+MAX_FRAMES_WITHOUT_PICTURE = 300
+
+
+class VideoFile:
+    """A recording; a context manager that releases the file on every way out.
+
+    Args:
+        path: The file.
+        rate_hz: Frames to yield per second of video; None yields every frame.  The frames between are
+            grabbed, not converted.
+
+    Raises:
+        SourceError: The file is missing, not readable, or holds no video that OpenCV can decode.
+    """
+
+    def __init__(self, path: Path, rate_hz: float | None = None) -> None:
+        _check_file(path)
+        self._path = path
+        self._rate_hz = rate_hz
+        self._capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
+        if not self._capture.isOpened():
+            self._capture.release()
+            raise SourceError(
+                f"{path} holds no video that can be read: it may be damaged, cut off while recording, "
+                "sound only, or of an unknown format.",
+                f"If it plays elsewhere, convert it: ffmpeg -i {path.name} -c:v libx264 converted.mp4",
+            )
+        frame_rate = sane_frame_rate(self._capture.get(cv2.CAP_PROP_FPS))
+        frame_count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        duration_s = frame_count / frame_rate if frame_rate and 0 < frame_count < 1e9 else None
+        self._info = SourceInfo(
+            name=path.name,
+            width_px=int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
+            height_px=int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
+            frame_rate=frame_rate,
+            duration_s=duration_s,
+        )
+        self._timeline = Timeline(frame_rate, duration_s)
+        self.frames_grabbed = 0
+
+    @property
+    def info(self) -> SourceInfo:
+        """What the container says of itself."""
+        return self._info
+
+    @property
+    def clock_repairs(self) -> int:
+        """How often the recording's timestamps had to be bridged."""
+        return self._timeline.repaired
+
+    @property
+    def position_s(self) -> float:
+        """The time of the frame grabbed last."""
+        return max(self._timeline.last_s, 0.0)
+
+    def frames(self) -> Iterator[Frame]:
+        """The frames due at the rate asked for, in order, upright as the container's rotation says.
+
+        Raises:
+            SourceError: Not one picture could be decoded.
+        """
+        due_s = 0.0
+        decoded = failed = 0
+        while self._capture.grab():
+            index = self.frames_grabbed
+            self.frames_grabbed += 1
+            time_s = self._timeline.place(self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0)
+            if time_s is None or (self._rate_hz is not None and time_s < due_s - 1e-6):
+                continue
+            got, image = self._capture.retrieve()
+            if not got or image is None or image.size == 0:
+                failed += 1
+                if not decoded and failed > MAX_FRAMES_WITHOUT_PICTURE:
+                    break
+                continue
+            decoded += 1
+            if self._rate_hz is not None:
+                # On a fixed grid, so that a late frame does not delay all that follow.
+                due_s = (math.floor((time_s + 1e-6) * self._rate_hz) + 1) / self._rate_hz
+            yield Frame(index, time_s, _as_bgr(image))
+        if not decoded:
+            raise SourceError(
+                f"{self._path} opens, but no picture in it can be decoded.",
+                f"If it plays elsewhere, convert it: ffmpeg -i {self._path.name} -c:v libx264 converted.mp4",
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._capture.release()
+
+
+def _as_bgr(image: np.ndarray) -> np.ndarray:
+    return cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image
+
+
+def _check_file(path: Path) -> None:
+    """Say plainly what is wrong with a path before OpenCV fails without words."""
+    if not path.exists():
+        raise SourceError(f"{path} does not exist.", "Check the name and the folder you are in.")
+    if path.is_dir():
+        raise SourceError(f"{path} is a folder.", "Name one video inside it.")
+    if path.suffix.lower() in PICTURE_SUFFIXES:
+        raise SourceError(
+            f"{path} is a still picture; a posture is judged over time.", "Record a video of at least ten seconds."
+        )
+    try:
+        with path.open("rb") as file:
+            head = file.read(4096)
+    except OSError as error:
+        raise SourceError(
+            f"{path} cannot be read ({error.strerror or error}).", "Check the file's permissions."
+        ) from error
+    if not head:
+        raise SourceError(f"{path} is empty.", "Was the recording or the copy cut off?")
+    if _is_picture(head):
+        raise SourceError(
+            f"{path} is a still picture; a posture is judged over time.", "Record a video of at least ten seconds."
+        )
+    if _is_text(head):
+        raise SourceError(f"{path} is text, not a video.", "Choose a video such as .mp4, .mov, .mkv, .webm or .avi.")
+
+
+def _is_picture(head: bytes) -> bool:
+    return head.startswith((b"\x89PNG\r\n", b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*")) or (
+        head[:4] == b"RIFF" and head[8:12] == b"WEBP"
+    )
+
+
+def _is_text(head: bytes) -> bool:
+    if b"\0" in head:
+        return False
+    try:
+        head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.start > len(head) - 4  # a character cut in two at the end
+    return True
