@@ -1,0 +1,194 @@
+"""MediaPipe's Pose Landmarker; the only module that imports mediapipe."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+import cv2
+import mediapipe as mp
+import numpy as np
+from mediapipe.tasks.python import BaseOptions, vision
+from numpy.typing import NDArray
+
+from posture_cam.errors import ModelError
+from posture_cam.pose.model_store import ModelFile
+from posture_cam.pose.person import Figure, PersonFollower
+from posture_cam.records import LANDMARK_COUNT, Frame, Pose
+from posture_cam.settings import PoseSettings
+
+RUNNING_MODE = "VIDEO"
+_CENSUS_WHEN_UNSURE_S = 1.0
+_GREY = 127
+# How much of the surroundings stays visible about a person that tracking shall start with, in sizes.
+_WINDOW_ABOVE, _WINDOW_BELOW, _WINDOW_ASIDE = 0.6, 3.0, 0.75
+
+
+class PoseLandmarker:
+    """Finds the landmarks of one person: the largest, followed steadily when others pass.
+
+    One tracker in VIDEO mode does the work (asking MediaPipe for two people costs 60 % more on every
+    frame, as the detector then never rests).  A second one in IMAGE mode counts the people only when
+    somebody new is tracked, when the tracked person jumps, and every few seconds; if the tracker holds
+    the wrong one, it is started again on a picture in which only the right one is to be seen.
+
+    Raises:
+        ModelError: MediaPipe refuses the model.
+    """
+
+    def __init__(self, model: ModelFile, settings: PoseSettings) -> None:
+        self._model = model
+        self._settings = settings
+        self._tracker = self._create(vision.RunningMode.VIDEO, 1)
+        self._counter: vision.PoseLandmarker | None = None  # made when first needed: a one-off of 0.1 s
+        self._follower = PersonFollower()
+        self._last_ms = -1
+        self._counted_s = -np.inf
+
+    @property
+    def model(self) -> str:
+        """Name and checksum of the model."""
+        return self._model.identity
+
+    def estimate(self, frame: Frame) -> Pose | None:
+        """The pose of the person at the desk, or None where nobody is seen.
+
+        Raises:
+            ModelError: MediaPipe failed on the picture.
+        """
+        image = self._prepare(frame.image_bgr)
+        pose = self._track(image, frame)
+        if pose is None:
+            return None
+        time_s = frame.timestamp_s
+        figure = Figure.of(pose.landmarks, pose.image_size_wh)
+        is_expected = self._follower.is_expected(figure, time_s)
+        if self._is_count_due(time_s, is_expected):
+            people = self._count(image, frame)
+            self._counted_s = time_s
+            chosen = self._follower.choose(people, time_s)
+            if chosen is None and people:
+                return None
+            # Where the count saw nobody at all, what is tracked is taken: VIDEO mode sees a little more.
+            if chosen is not None and not people[chosen].is_same(figure):
+                pose = self._restart_on(image, people[chosen], frame)
+                if pose is None:
+                    return None
+                figure = Figure.of(pose.landmarks, pose.image_size_wh)
+            is_expected = True
+        return self._followed(pose, figure, time_s, is_expected)
+
+    def _followed(self, pose: Pose, figure: Figure, time_s: float, is_expected: bool) -> Pose | None:
+        if not is_expected:
+            return None
+        self._follower.follow(figure, time_s)
+        return pose
+
+    def _is_count_due(self, time_s: float, is_expected: bool) -> bool:
+        since_s = time_s - self._counted_s
+        if not is_expected or self._follower.is_challenged():
+            return since_s >= _CENSUS_WHEN_UNSURE_S
+        return since_s >= self._settings.census_every_s
+
+    def _create(self, mode: vision.RunningMode, people: int) -> vision.PoseLandmarker:
+        confidence = self._settings.min_confidence
+        try:
+            return vision.PoseLandmarker.create_from_options(
+                vision.PoseLandmarkerOptions(
+                    base_options=BaseOptions(model_asset_path=str(self._model.path)),
+                    running_mode=mode,
+                    num_poses=people,
+                    min_pose_detection_confidence=confidence,
+                    min_pose_presence_confidence=confidence,
+                    min_tracking_confidence=confidence,
+                )
+            )
+        except (RuntimeError, ValueError, OSError) as error:
+            raise ModelError(
+                f"MediaPipe cannot use the model {self._model.path}: {_first_line(error)}",
+                "posture-cam doctor shows what is installed.",
+            ) from error
+
+    def _prepare(self, image_bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        height, width = image_bgr.shape[:2]
+        scale = self._settings.max_side_px / max(width, height)
+        if scale < 1:
+            size_wh = (max(1, round(width * scale)), max(1, round(height * scale)))
+            image_bgr = cv2.resize(image_bgr, size_wh, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+        return cv2.cvtColor(image_bgr, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+
+    def _track(self, image: NDArray[np.uint8], frame: Frame) -> Pose | None:
+        # MediaPipe counts in whole milliseconds and refuses a time that does not advance.
+        self._last_ms = max(round(frame.timestamp_s * 1000), self._last_ms + 1)
+        try:
+            result = self._tracker.detect_for_video(_as_mp(image), self._last_ms)
+        except (RuntimeError, ValueError) as error:
+            raise ModelError(f"MediaPipe failed on a picture: {_first_line(error)}") from error
+        if not result.pose_landmarks:
+            return None
+        return _as_pose(result, frame)
+
+    def _count(self, image: NDArray[np.uint8], frame: Frame) -> list[Figure]:
+        if self._counter is None:
+            self._counter = self._create(vision.RunningMode.IMAGE, self._settings.max_people)
+        try:
+            result = self._counter.detect(_as_mp(image))
+        except (RuntimeError, ValueError) as error:
+            raise ModelError(f"MediaPipe failed on a picture: {_first_line(error)}") from error
+        size_wh = (frame.image_bgr.shape[1], frame.image_bgr.shape[0])
+        return [
+            Figure.of(np.array([(point.x, point.y) for point in landmarks]), size_wh)
+            for landmarks in result.pose_landmarks
+        ]
+
+    def _restart_on(self, image: NDArray[np.uint8], figure: Figure, frame: Frame) -> Pose | None:
+        """Make the tracker let go, then show it one picture with nobody but this person."""
+        self._track(np.full_like(image, _GREY), frame)
+        height, width = image.shape[:2]
+        left, right = ((figure.centre_x + side * _WINDOW_ASIDE * figure.size) * height for side in (-1, 1))
+        top = (figure.centre_y - _WINDOW_ABOVE * figure.size) * height
+        bottom = (figure.centre_y + _WINDOW_BELOW * figure.size) * height
+        window = (
+            slice(max(0, round(top)), min(height, round(bottom))),
+            slice(max(0, round(left)), min(width, round(right))),
+        )
+        alone = np.full_like(image, _GREY)
+        alone[window] = image[window]
+        return self._track(alone, frame)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._tracker.close()
+        if self._counter is not None:
+            self._counter.close()
+
+
+def _as_mp(image_rgb: NDArray[np.uint8]) -> mp.Image:
+    return mp.Image(image_format=mp.ImageFormat.SRGB, data=np.ascontiguousarray(image_rgb))
+
+
+def _as_pose(result: vision.PoseLandmarkerResult, frame: Frame) -> Pose | None:
+    points, world = result.pose_landmarks[0], result.pose_world_landmarks[0]
+    landmarks = np.array([(point.x, point.y, point.z) for point in points])
+    world_landmarks = np.array([(point.x, point.y, point.z) for point in world])
+    if landmarks.shape[0] != LANDMARK_COUNT or not np.isfinite(landmarks).all() or not np.isfinite(world_landmarks).all():
+        return None
+    return Pose(
+        timestamp_s=frame.timestamp_s,
+        landmarks=landmarks,
+        world_landmarks=world_landmarks,
+        visibility=np.array([point.visibility or 0.0 for point in points]),
+        presence=np.array([point.presence or 0.0 for point in points]),
+        image_size_wh=(frame.image_bgr.shape[1], frame.image_bgr.shape[0]),
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,107 @@
+"""Which of several people is the one at the desk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from posture_cam.records import FloatArray
+
+# Measured in sizes of the person (see `Figure.size`).
+SAME_PERSON_WITHIN = 0.6
+# Somebody must be this much larger to be taken for the person at the desk instead,
+CHALLENGER_FACTOR = 1.3
+# and stay so for this long.
+CHALLENGER_STAYS_S = 4.0
+# Somebody smaller than this share of the person followed so far is a passer-by.
+PASSER_BY_BELOW = 0.5
+FORGOTTEN_AFTER_S = 5.0
+UPPER_BODY = slice(0, 13)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """Where a person is, in fractions of the picture's height."""
+
+    centre_x: float
+    centre_y: float
+    size: float
+
+    @classmethod
+    def of(cls, landmarks: FloatArray, image_size_wh: tuple[int, int]) -> Figure:
+        """The figure of a pose: middle and diagonal of head and shoulders.
+
+        Args:
+            landmarks: (33, 2 or more), fractions of width and height.
+            image_size_wh: Of the picture, for its aspect.
+        """
+        aspect = image_size_wh[0] / image_size_wh[1]
+        points = landmarks[UPPER_BODY, :2] * (aspect, 1.0)
+        low, high = points.min(axis=0), points.max(axis=0)
+        middle = (low + high) / 2
+        return cls(float(middle[0]), float(middle[1]), float(np.hypot(*(high - low))))
+
+    def is_same(self, other: Figure) -> bool:
+        """Whether two figures can be one person a moment apart."""
+        reach = SAME_PERSON_WITHIN * max(self.size, other.size)
+        is_near = np.hypot(self.centre_x - other.centre_x, self.centre_y - other.centre_y) < reach
+        return bool(is_near) and 1 / 1.6 < self.size / max(other.size, 1e-6) < 1.6
+
+
+class PersonFollower:
+    """Keeps to one person: the largest, and then the same one while others pass.
+
+    Pure bookkeeping over figures; it takes time from the timestamps alone.
+    """
+
+    def __init__(self) -> None:
+        self._followed: Figure | None = None
+        self._seen_s = 0.0
+        self._usual_size = 0.0
+        self._challenged_since_s: float | None = None
+
+    def is_expected(self, figure: Figure, timestamp_s: float) -> bool:
+        """Whether a tracked figure continues the person followed so far."""
+        return (
+            self._followed is not None
+            and timestamp_s - self._seen_s < FORGOTTEN_AFTER_S
+            and figure.is_same(self._followed)
+        )
+
+    def is_challenged(self) -> bool:
+        """Whether somebody larger was seen at the last look."""
+        return self._challenged_since_s is not None
+
+    def choose(self, figures: list[Figure], timestamp_s: float) -> int | None:
+        """The index of the person to follow among all that are seen, or None for nobody at the desk."""
+        figures_by_size = sorted(range(len(figures)), key=lambda index: -figures[index].size)
+        candidates = [i for i in figures_by_size if figures[i].size >= PASSER_BY_BELOW * self._usual_size]
+        if not candidates:
+            return None
+        largest = candidates[0]
+        known = self._followed
+        if known is None or timestamp_s - self._seen_s >= FORGOTTEN_AFTER_S:
+            self._challenged_since_s = None
+            return largest
+        same = [i for i in candidates if figures[i].is_same(known)]
+        if not same:
+            # The person left, or moved faster than we look; somebody as large took the place.
+            return largest if figures[largest].size > known.size / CHALLENGER_FACTOR else None
+        here = min(same, key=lambda i: np.hypot(figures[i].centre_x - known.centre_x, figures[i].centre_y - known.centre_y))
+        if largest == here or figures[largest].size < CHALLENGER_FACTOR * figures[here].size:
+            self._challenged_since_s = None
+            return here
+        if self._challenged_since_s is None:
+            self._challenged_since_s = timestamp_s
+        if timestamp_s - self._challenged_since_s < CHALLENGER_STAYS_S:
+            return here
+        self._challenged_since_s = None
+        return largest
+
+    def follow(self, figure: Figure, timestamp_s: float) -> None:
+        """Note where the person is now."""
+        if not self.is_expected(figure, timestamp_s):
+            self._usual_size = figure.size
+        self._usual_size += 0.02 * (figure.size - self._usual_size)
+        self._followed, self._seen_s = figure, timestamp_s

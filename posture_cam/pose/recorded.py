@@ -1,0 +1,182 @@
+"""Poses as JSON Lines: written while a video is read, and a source of their own later.
+
+docs/formats.md describes the format.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from posture_cam import __version__
+from posture_cam.errors import SourceError
+from posture_cam.records import LANDMARK_COUNT, FloatArray, Pose, Sample, SourceInfo
+
+KIND = "posture_cam poses"
+SCHEMA_VERSION = 1
+_HINT = "Make it again from the video with --poses."
+_IMAGE_DECIMALS, _WORLD_DECIMALS, _SEEN_DECIMALS = 6, 5, 4
+
+
+@dataclass(frozen=True, slots=True)
+class PoseLogHeader:
+    """What is known before the first pose."""
+
+    source: SourceInfo
+    model: str
+    running_mode: str
+    rate_hz: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PoseLogEnd:
+    """What is known after the last pose."""
+
+    end_s: float
+    partial: bool
+    notes: tuple[str, ...] = ()
+
+
+class PoseLogWriter:
+    """Writes poses to an open text file: a header line, a line per sample, an end line."""
+
+    def __init__(self, file: TextIO, header: PoseLogHeader) -> None:
+        self._file = file
+        self._line({"kind": KIND, "schema_version": SCHEMA_VERSION, "version": __version__, **asdict(header)})
+
+    def write(self, sample: Sample) -> None:
+        """Add one sample."""
+        line: dict[str, Any] = {"frame": sample.index, "timestamp_s": round(sample.timestamp_s, 6)}
+        pose = sample.pose
+        if pose is None:
+            line["pose"] = None
+        else:
+            line["pose"] = {
+                "image_size_wh": pose.image_size_wh,
+                "landmarks": pose.landmarks.round(_IMAGE_DECIMALS).tolist(),
+                "world_landmarks": pose.world_landmarks.round(_WORLD_DECIMALS).tolist(),
+                "visibility": pose.visibility.round(_SEEN_DECIMALS).tolist(),
+                "presence": pose.presence.round(_SEEN_DECIMALS).tolist(),
+            }
+        self._line(line)
+
+    def finish(self, end: PoseLogEnd) -> None:
+        """Add the end line."""
+        self._line(asdict(end))
+
+    def _line(self, content: dict[str, Any]) -> None:
+        self._file.write(json.dumps(content, separators=(",", ":"), allow_nan=False) + "\n")
+
+
+class PoseLog:
+    """Recorded poses; may be read as often as wanted.
+
+    Raises:
+        SourceError: The file is missing, or not one of ours.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            with path.open(encoding="utf-8") as file:
+                first = file.readline()
+        except FileNotFoundError as error:
+            raise SourceError(f"{path} does not exist.", "Check the name and the folder you are in.") from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise SourceError(f"{path} cannot be read as recorded poses.", _HINT) from error
+        content = self._parse(first, 1)
+        if content.get("kind") != KIND:
+            raise SourceError(f"{path} holds no recorded poses of posture_cam.", _HINT)
+        if content.get("schema_version") != SCHEMA_VERSION:
+            raise SourceError(
+                f"{path} is of format {content.get('schema_version')}; this version reads {SCHEMA_VERSION}.", _HINT
+            )
+        try:
+            self.header = PoseLogHeader(
+                source=SourceInfo(**content["source"]),
+                model=str(content["model"]),
+                running_mode=str(content["running_mode"]),
+                rate_hz=content["rate_hz"],
+            )
+        except (KeyError, TypeError) as error:
+            raise SourceError(f"{path}: line 1 is not a header of recorded poses.", _HINT) from error
+        self.end: PoseLogEnd | None = None
+
+    def samples(self) -> Iterator[Sample]:
+        """The samples in order; `end` is known once all were read.
+
+        A file that was cut off ends with its last whole sample, and `end.partial` says so.
+
+        Raises:
+            SourceError: A line is not what it should be, or time does not advance.
+        """
+        last_s = -np.inf
+        self.end = None
+        try:
+            with self._path.open(encoding="utf-8") as file:
+                file.readline()
+                for number, line in enumerate(file, start=2):
+                    if not line.endswith("\n"):
+                        break
+                    content = self._parse(line, number)
+                    if "end_s" in content:
+                        self.end = self._end(content, number)
+                        return
+                    sample = self._sample(content, number)
+                    if sample.timestamp_s <= last_s or sample.timestamp_s < 0:
+                        raise SourceError(f"{self._path}: time does not advance in line {number}.", _HINT)
+                    last_s = sample.timestamp_s
+                    yield sample
+        except (OSError, UnicodeDecodeError) as error:
+            raise SourceError(f"{self._path} cannot be read as recorded poses.", _HINT) from error
+        self.end = PoseLogEnd(max(last_s, 0.0), partial=True, notes=("The recorded poses end without their end line.",))
+
+    def _parse(self, line: str, number: int) -> dict[str, Any]:
+        try:
+            content = json.loads(line)
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise SourceError(f"{self._path}: line {number} is no JSON.", _HINT) from error
+        if not isinstance(content, dict):
+            raise SourceError(f"{self._path}: line {number} is not what it should be.", _HINT)
+        return content
+
+    def _sample(self, content: dict[str, Any], number: int) -> Sample:
+        try:
+            index, timestamp_s, pose = int(content["frame"]), float(content["timestamp_s"]), content["pose"]
+            if pose is None:
+                return Sample(index, timestamp_s, None)
+            width, height = (int(size) for size in pose["image_size_wh"])
+            if width < 1 or height < 1 or not np.isfinite(timestamp_s):
+                raise ValueError("not a picture")  # noqa: TRY301
+            return Sample(
+                index,
+                timestamp_s,
+                Pose(
+                    timestamp_s=timestamp_s,
+                    landmarks=_array(pose["landmarks"], (LANDMARK_COUNT, 3)),
+                    world_landmarks=_array(pose["world_landmarks"], (LANDMARK_COUNT, 3)),
+                    visibility=_array(pose["visibility"], (LANDMARK_COUNT,)),
+                    presence=_array(pose["presence"], (LANDMARK_COUNT,)),
+                    image_size_wh=(width, height),
+                ),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise SourceError(f"{self._path}: line {number} is not a sample.", _HINT) from error
+
+    def _end(self, content: dict[str, Any], number: int) -> PoseLogEnd:
+        try:
+            return PoseLogEnd(float(content["end_s"]), bool(content["partial"]), tuple(map(str, content["notes"])))
+        except (KeyError, TypeError, ValueError) as error:
+            raise SourceError(f"{self._path}: line {number} is not an end line.", _HINT) from error
+
+
+def _array(values: object, shape: tuple[int, ...]) -> FloatArray:
+    array = np.asarray(values, dtype=np.float64)
+    if array.shape != shape or not np.isfinite(array).all():
+        raise ValueError("wrong shape or not finite")
+    return array
