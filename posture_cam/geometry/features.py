@@ -1,0 +1,143 @@
+"""What one pose tells without a neutral to compare it with.
+
+Everything is measured in pixels (so that the aspect ratio is right) with y pointing down.  Lengths are
+divided by the picture's height or by another length of the same person.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import numpy as np
+
+from posture_cam.geometry.view import BEHIND_ABOVE_DEG, ViewTracker, facing_sign, shoulder_yaw_deg
+from posture_cam.records import Features, FloatArray, Landmark, Pose, Reason, View
+from posture_cam.settings import Gates, Settings
+
+HEAD = (Landmark.NOSE, Landmark.LEFT_EAR, Landmark.RIGHT_EAR)
+FACE = (Landmark.LEFT_EYE, Landmark.RIGHT_EYE, Landmark.MOUTH_LEFT, Landmark.MOUTH_RIGHT)
+SHOULDERS = (Landmark.LEFT_SHOULDER, Landmark.RIGHT_SHOULDER)
+HIPS = (Landmark.LEFT_HIP, Landmark.RIGHT_HIP)
+
+# Nose before the middle of the ears, by the distance between the ears; gives head yaw from its tangent.
+NOSE_DEPTH_BY_EAR_DISTANCE = 0.62
+# Elevation of the camera over the eyes from how far the nose lies below the ears, in eye distances:
+# measured on rendered people looking at a screen, within 8 to 10 deg.
+ELEVATION_ZERO, ELEVATION_PER_DEG = 0.29, 0.015
+
+
+class FeatureExtractor:
+    """Turns poses into features; keeps the view between poses."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._gates = settings.gates
+        self._views = ViewTracker(settings.view)
+        self._view = View.FRONT
+
+    def extract(self, timestamp_s: float, pose: Pose | None) -> Features:
+        """The features of a pose; with a reason and no values where it cannot be used."""
+        if pose is None:
+            return self._nothing(timestamp_s, Reason.NOBODY)
+        seen = np.minimum(pose.visibility, pose.presence)
+        needed = seen[[*HEAD, *SHOULDERS]]
+        if needed.min() < self._gates.min_seen or abs(shoulder_yaw_deg(pose)) > BEHIND_ABOVE_DEG:
+            return self._nothing(timestamp_s, Reason.HEAD_HIDDEN)
+        self._view = self._views.update(pose)
+        values = _measure(pose, self._view, seen, self._gates)
+        if values is None:
+            return self._nothing(timestamp_s, Reason.TOO_SMALL)
+        return Features(timestamp_s, self._view, MappingProxyType(values), float(needed.mean()))
+
+    def _nothing(self, timestamp_s: float, reason: Reason) -> Features:
+        return Features(timestamp_s, self._view, MappingProxyType({}), 0.0, reason)
+
+
+def camera_elevation_deg(features: Mapping[str, float]) -> float | None:
+    """How far the camera stands above (+) or below (-) the eyes, from a neutral seen from the front.
+
+    An estimate within 8 to 10 deg (measured on rendered people), or None where the face is not seen.
+    """
+    below = features.get("nose_below_ears_by_eyes_ratio")
+    return None if below is None else (below - ELEVATION_ZERO) / ELEVATION_PER_DEG
+
+
+def _measure(pose: Pose, view: View, seen: FloatArray, gates: Gates) -> dict[str, float] | None:
+    height_px = pose.image_size_wh[1]
+    xy = pose.landmarks[:, :2] * pose.image_size_wh
+
+    def middle(pair: tuple[Landmark, Landmark]) -> FloatArray:
+        return (xy[pair[0]] + xy[pair[1]]) / 2
+
+    def gap(pair: tuple[Landmark, Landmark]) -> float:
+        return float(np.hypot(*(xy[pair[0]] - xy[pair[1]])))
+
+    ears, shoulders = middle((Landmark.LEFT_EAR, Landmark.RIGHT_EAR)), middle(SHOULDERS)
+    nose = xy[Landmark.NOSE]
+    width = gap(SHOULDERS)
+    hips_seen = seen[list(HIPS)].min() >= gates.min_seen
+    hips = middle(HIPS)
+    trunk_length = float(np.hypot(*(shoulders - hips)))
+    face_seen = seen[list(FACE)].min() >= gates.min_seen
+
+    values = {
+        "shoulder_yaw_deg": shoulder_yaw_deg(pose),
+        "shoulder_width_ratio": width / height_px,
+        "shoulder_y_ratio": float(shoulders[1]) / height_px,
+        "ear_y_ratio": float(ears[1]) / height_px,
+    }
+    if hips_seen:
+        values["trunk_length_ratio"] = trunk_length / height_px
+
+    if view.is_side:
+        is_large = trunk_length >= gates.min_trunk_length_px if hips_seen else gap_is_large(ears, shoulders, gates)
+        if not is_large:
+            return None
+        sign = facing_sign(pose)
+        values["neck_image_deg"] = _inclination_deg(ears - shoulders, sign)
+        if hips_seen:
+            values["trunk_image_deg"] = _inclination_deg(shoulders - hips, sign)
+        return values
+
+    if width < gates.min_shoulder_width_px:
+        return None
+    values["ear_shoulder_ratio"] = float(shoulders[1] - ears[1]) / width
+    values["shoulder_tilt_deg"] = _slope_deg(xy[Landmark.LEFT_SHOULDER] - xy[Landmark.RIGHT_SHOULDER])
+    ear_distance = gap((Landmark.LEFT_EAR, Landmark.RIGHT_EAR))
+    if ear_distance > 1.0:
+        values["head_tilt_deg"] = _slope_deg(xy[Landmark.LEFT_EAR] - xy[Landmark.RIGHT_EAR])
+        values["head_yaw_deg"] = math.degrees(
+            math.atan(float(nose[0] - ears[0]) / (NOSE_DEPTH_BY_EAR_DISTANCE * ear_distance))
+        )
+    if hips_seen:
+        values["lateral_lean_deg"] = _inclination_deg(shoulders - hips, 1.0)
+    if face_seen:
+        eye_distance = gap((Landmark.LEFT_EYE, Landmark.RIGHT_EYE))
+        eyes = middle((Landmark.LEFT_EYE, Landmark.RIGHT_EYE))
+        face = float(np.hypot(*(eyes - middle((Landmark.MOUTH_LEFT, Landmark.MOUTH_RIGHT)))))
+        if min(face, eye_distance) > 1.0:
+            values["face_height_ratio"] = face / height_px
+            values["eye_distance_by_width_ratio"] = eye_distance / pose.image_size_wh[0]
+            values["nose_below_ears_ratio"] = float(nose[1] - ears[1]) / face
+            values["nose_below_ears_by_eyes_ratio"] = float(nose[1] - ears[1]) / eye_distance
+    return values
+
+
+def gap_is_large(ears: FloatArray, shoulders: FloatArray, gates: Gates) -> bool:
+    """Whether head and shoulders alone are large enough in a side view without hips (about 0.4 trunk lengths)."""
+    return float(np.hypot(*(ears - shoulders))) >= 0.4 * gates.min_trunk_length_px
+
+
+def _inclination_deg(upward: FloatArray, sign: float) -> float:
+    """Angle of a line against vertical, positive towards `sign` along x; y points down."""
+    return math.degrees(math.atan2(sign * float(upward[0]), -float(upward[1])))
+
+
+def _slope_deg(right_to_left: FloatArray) -> float:
+    """Angle of a line against horizontal, positive where the person's left end is lower.
+
+    Seen from the front the left side lies to the right of the picture; folded into -90 to 90 deg.
+    """
+    angle = math.degrees(math.atan2(float(right_to_left[1]), float(right_to_left[0])))
+    return (angle + 90.0) % 180.0 - 90.0

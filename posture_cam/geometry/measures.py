@@ -1,0 +1,173 @@
+"""Features against a neutral posture: the measures that are judged and shown.
+
+The place of the learned angle estimator is `compare`: it will fill the two changes of inclination, and
+sinking, from every view; until then the formulas give them from the side alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from posture_cam.records import Features, Measure, Measures, Neutral, Reason, View
+from posture_cam.settings import Gates, Settings
+
+# What MediaPipe's side view reads above (neck) and below (trunk) the true angle: its ear and shoulder
+# landmarks are not tragus and acromion.  Varies by about 5 deg from person to person (docs/decisions.md).
+NECK_BIAS_DEG, TRUNK_BIAS_DEG = 12.5, -5.0
+# The average upright sitter, as read with that bias: true neck 6 deg, true trunk -0.5 deg.
+AVERAGE_NECK_IMAGE_DEG, AVERAGE_TRUNK_IMAGE_DEG = 18.5, -5.5
+# Craniovertebral angle from raw neck inclination, fitted on rendered people (residual 5 deg).
+CVA_AT_ZERO_DEG, CVA_PER_DEG = 80.0, -1.15
+# Shoulders to hips of an adult; 47 cm with a spread of 6 cm among the rendered people.
+TRUNK_LENGTH_CM = 47.0
+# Nose below ears in face heights, per degree of head pitch (rendered people; r about .5).
+NOSE_DROP_PER_PITCH_DEG = 0.013
+PUPIL_DISTANCE_CM = 6.3
+# The distance by the eyes reads 8 % too long on rendered people.
+DISTANCE_READS_TOO_LONG_BY = 1.08
+
+AVERAGE = "average"
+
+
+def average_neutral(view: View) -> Neutral:
+    """The average upright sitter, for where no neutral of the person is known.
+
+    Only its side view can be judged by; from the front people differ more than a slouch changes them.
+    """
+    centre = {
+        "neck_image_deg": AVERAGE_NECK_IMAGE_DEG,
+        "trunk_image_deg": AVERAGE_TRUNK_IMAGE_DEG,
+        "shoulder_tilt_deg": 0.0,
+        "head_tilt_deg": 0.0,
+        "lateral_lean_deg": 0.0,
+        "head_yaw_deg": 0.0,
+    }
+    return Neutral("", AVERAGE, view, centre, {}, 0, is_personal=False)
+
+
+def compare(features: Features, neutral: Neutral, settings: Settings) -> Measures:
+    """The measures of one moment against a neutral posture.
+
+    Args:
+        features: Of the pose.
+        neutral: Of the person, or `average_neutral`.
+        settings: For the gates and the camera.
+
+    Returns:
+        Everything measurable; where nothing sagittal is, `reason` says why.
+    """
+    if features.reason is not None:
+        return Measures(features.timestamp_s, features.view, MappingProxyType({}), 0.0, features.reason)
+    now, view = features.values, features.view
+    is_comparable = not neutral.is_personal or neutral.view == view
+    then = neutral.centre if is_comparable else {}
+    values: dict[Measure, float] = {}
+    reason: Reason | None = None if is_comparable else Reason.OTHER_VIEW
+    if view.is_side:
+        values |= _side(now, then, is_personal=neutral.is_personal)
+        if Measure.NECK_INCLINATION_CHANGE not in values and reason is None:
+            reason = Reason.NOT_MEASURABLE
+    else:
+        values |= _distance(now, settings)
+        values |= _lateral(now, then, view)
+        if neutral.is_personal and is_comparable:
+            sagittal, reason = _front(now, neutral, view, values, settings.gates)
+            values |= sagittal
+        elif reason is None:
+            reason = Reason.NO_NEUTRAL
+        if reason == Reason.LOOKING_AWAY:
+            for name in (Measure.HEAD_TILT_CHANGE, Measure.VIEWING_DISTANCE):
+                values.pop(name, None)
+    return Measures(features.timestamp_s, view, MappingProxyType(values), features.confidence, reason)
+
+
+def _changes(
+    now: Mapping[str, float], then: Mapping[str, float], pairs: Mapping[Measure, str]
+) -> dict[Measure, float]:
+    return {name: now[key] - then[key] for name, key in pairs.items() if key in now and key in then}
+
+
+def _side(now: Mapping[str, float], then: Mapping[str, float], *, is_personal: bool) -> dict[Measure, float]:
+    values = {
+        Measure.NECK_INCLINATION: now["neck_image_deg"] - NECK_BIAS_DEG,
+        Measure.CRANIOVERTEBRAL_ANGLE: CVA_AT_ZERO_DEG + CVA_PER_DEG * now["neck_image_deg"],
+    }
+    if "trunk_image_deg" in now:
+        values[Measure.TRUNK_INCLINATION] = now["trunk_image_deg"] - TRUNK_BIAS_DEG
+    values |= _changes(
+        now,
+        then,
+        {
+            Measure.NECK_INCLINATION_CHANGE: "neck_image_deg",
+            Measure.TRUNK_INCLINATION_CHANGE: "trunk_image_deg",
+        },
+    )
+    if Measure.NECK_INCLINATION_CHANGE in values and Measure.TRUNK_INCLINATION_CHANGE in values:
+        values[Measure.NECK_FLEXION_CHANGE] = (
+            values[Measure.NECK_INCLINATION_CHANGE] - values[Measure.TRUNK_INCLINATION_CHANGE]
+        )
+    if is_personal and "trunk_length_ratio" in then:
+        drop = (now["shoulder_y_ratio"] - then["shoulder_y_ratio"]) / then["trunk_length_ratio"]
+        values[Measure.SINKING] = drop * TRUNK_LENGTH_CM
+    return values
+
+
+def _lateral(now: Mapping[str, float], then: Mapping[str, float], view: View) -> dict[Measure, float]:
+    pairs = {Measure.SHOULDER_TILT_CHANGE: "shoulder_tilt_deg"}
+    if view == View.FRONT:
+        pairs |= {
+            Measure.HEAD_TILT_CHANGE: "head_tilt_deg",
+            Measure.LATERAL_LEAN_CHANGE: "lateral_lean_deg",
+            Measure.HEAD_YAW_CHANGE: "head_yaw_deg",
+        }
+    return _changes(now, then, pairs)
+
+
+def _front(
+    now: Mapping[str, float],
+    neutral: Neutral,
+    view: View,
+    values: Mapping[Measure, float],
+    gates: Gates,
+) -> tuple[dict[Measure, float], Reason | None]:
+    """Sagittal measures from the front and from three quarters, and why there are none."""
+    then = neutral.centre
+    found: dict[Measure, float] = {}
+    if "shoulder_width_ratio" not in then or "ear_shoulder_ratio" not in then:
+        return found, Reason.NOT_MEASURABLE
+    approach = 100.0 * (now["shoulder_width_ratio"] / then["shoulder_width_ratio"] - 1.0)
+    if "nose_below_ears_ratio" in now and "nose_below_ears_ratio" in then and view == View.FRONT:
+        found[Measure.HEAD_PITCH_CHANGE] = (
+            now["nose_below_ears_ratio"] - then["nose_below_ears_ratio"]
+        ) / NOSE_DROP_PER_PITCH_DEG
+    if abs(values.get(Measure.HEAD_YAW_CHANGE, 0.0)) > gates.look_away_deg:
+        return found, Reason.LOOKING_AWAY
+    if (
+        found.get(Measure.HEAD_PITCH_CHANGE, 0.0) > gates.look_down_deg
+        and approach < gates.look_down_max_approach_percent
+    ):
+        return found, Reason.LOOKING_DOWN
+    if view == View.FRONT:
+        found[Measure.APPROACH] = approach
+    elif abs(approach) > gates.width_change_percent:
+        return found, Reason.OTHER_VIEW
+    # Seen from below, a head that comes forward rises in the picture: its drop then means nothing.
+    is_low = neutral.context.get("camera_elevation_deg", 0.0) < gates.camera_low_below_deg
+    if not is_low:
+        drop = now["ear_shoulder_ratio"] / then["ear_shoulder_ratio"] - 1.0
+        found[Measure.HEAD_DROP] = 100.0 * drop * math.copysign(1.0, then["ear_shoulder_ratio"])
+    elif view != View.FRONT:
+        return found, Reason.NOT_MEASURABLE
+    return found, None
+
+
+def _distance(now: Mapping[str, float], settings: Settings) -> dict[Measure, float]:
+    """Viewing distance, only where the field of view is known and the head looks ahead."""
+    fov_deg = settings.camera.horizontal_fov_deg
+    if fov_deg <= 0 or "eye_distance_by_width_ratio" not in now or abs(now.get("head_yaw_deg", 90.0)) > 20.0:
+        return {}
+    focal_by_width = 0.5 / math.tan(math.radians(fov_deg) / 2)
+    eyes = now["eye_distance_by_width_ratio"] / math.cos(math.radians(now["head_yaw_deg"]))
+    return {Measure.VIEWING_DISTANCE: focal_by_width * PUPIL_DISTANCE_CM / eyes / DISTANCE_READS_TOO_LONG_BY}
