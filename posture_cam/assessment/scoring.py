@@ -1,0 +1,106 @@
+"""Penalties, score and the state of a single moment (design: docs/measures.md).
+
+A penalty is 0 up to half the good limit, .2 at it, .4 at the poor limit and 1 at 2.5 times that, linear
+between.  The worst measure of a group speaks for it; groups join as a cube root of the sum of cubes, which
+is nearly the largest.  No validated clinical index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from posture_cam.records import Finding, Measure, Severity, State
+from posture_cam.settings import GROUP_WEIGHTS, MeasureInfo
+
+GOOD_FROM, FAIR_FROM = 80, 60
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Score, findings (worst first) and the groups that could be judged."""
+
+    score: int | None
+    findings: tuple[Finding, ...]
+    coverage: tuple[str, ...]
+
+
+def penalty(info: MeasureInfo, value: float, scale: float = 1.0) -> float:
+    """How bad a value is, from 0 to 1.
+
+    Args:
+        info: The measure's limits.
+        value: Of the measure.
+        scale: Applied to the limits; below 1 for leaving a state.
+    """
+    worst = 0.0
+    for excess, good, poor in _excesses(info, value):
+        good, poor = good * scale, poor * scale
+        worst = max(worst, float(np.interp(excess, (good / 2, good, poor, 2.5 * poor), (0.0, 0.2, 0.4, 1.0))))
+    return worst
+
+
+def _excesses(info: MeasureInfo, value: float) -> Iterator[tuple[float, float, float]]:
+    """The value and the limits as sizes in each direction that is a fault."""
+    if info.good is None or info.poor is None:
+        return
+    if info.two_sided:
+        yield abs(value), info.good, info.poor
+    elif info.lower_is_worse and info.good > 0:
+        # An absolute quantity such as a distance: what counts is how far below the good limit it lies,
+        # on a scale where good to poor is one good-to-poor step.
+        step = info.good - info.poor
+        yield info.good - value + step, step, 2 * step
+    elif info.lower_is_worse:
+        yield -value, -info.good, -info.poor
+    else:
+        yield value, info.good, info.poor
+    if info.good_low is not None and info.poor_low is not None:
+        yield -value, -info.good_low, -info.poor_low
+
+
+def score(
+    values: Mapping[Measure, float],
+    table: Mapping[Measure, MeasureInfo],
+    *,
+    camera_is_low: bool = False,
+    scale: float = 1.0,
+) -> Scored:
+    """Judge the measures of one moment.
+
+    Args:
+        values: What could be measured.
+        table: Limits and groups.
+        camera_is_low: Whether measures that change their group below the eyes do so.
+        scale: Applied to all limits.
+
+    Returns:
+        No score where nothing sagittal was measured: neck and trunk are what posture is about.
+    """
+    by_group: dict[str, float] = {}
+    findings = []
+    for name, value in values.items():
+        info = table[name]
+        group = info.group_low_camera if camera_is_low and info.group_low_camera else info.group
+        if group is None:
+            continue
+        amount = penalty(info, value, scale)
+        by_group[group] = max(by_group.get(group, 0.0), amount)
+        if amount > 0.2:
+            severity = Severity.POOR if amount > 0.4 else Severity.MILD
+            findings.append((GROUP_WEIGHTS[group] * amount, Finding(name, value, severity, amount)))
+    findings.sort(key=lambda pair: -pair[0])
+    coverage = tuple(group for group in GROUP_WEIGHTS if group in by_group)
+    if "sagittal" not in by_group:
+        return Scored(None, tuple(finding for _, finding in findings), coverage)
+    total = sum((GROUP_WEIGHTS[group] * amount) ** 3 for group, amount in by_group.items()) ** (1 / 3)
+    return Scored(round(100 * (1 - min(1.0, total))), tuple(finding for _, finding in findings), coverage)
+
+
+def state_of(value: int) -> State:
+    """The state that a score stands for."""
+    if value >= GOOD_FROM:
+        return State.GOOD
+    return State.FAIR if value >= FAIR_FROM else State.POOR

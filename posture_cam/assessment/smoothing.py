@@ -1,0 +1,60 @@
+"""One Euro filters on measures, with real timestamps."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from types import MappingProxyType
+
+from posture_cam.records import Measure, Measures
+from posture_cam.settings import FilterSettings
+
+
+class OneEuroFilter:
+    """A low-pass filter whose cut-off rises with speed: calm at rest, quick in motion.
+
+    Casiez, Roussel and Vogel, "1 Euro Filter", CHI 2012.  Takes any spacing of samples.
+    """
+
+    def __init__(self, settings: FilterSettings) -> None:
+        self._settings = settings
+        self._time_s: float | None = None
+        self._value = 0.0
+        self._speed = 0.0
+
+    def update(self, timestamp_s: float, value: float) -> float:
+        """The filtered value; starts anew after a gap."""
+        if self._time_s is None or timestamp_s - self._time_s > self._settings.reset_gap_s:
+            self._value, self._speed = value, 0.0
+        elif (step_s := timestamp_s - self._time_s) > 0:
+            speed = (value - self._value) / step_s
+            self._speed += _share(self._settings.derivative_cutoff_hz, step_s) * (speed - self._speed)
+            cutoff_hz = self._settings.min_cutoff_hz + self._settings.beta * abs(self._speed)
+            self._value += _share(cutoff_hz, step_s) * (value - self._value)
+        self._time_s = timestamp_s
+        return self._value
+
+
+def _share(cutoff_hz: float, step_s: float) -> float:
+    """How far a first-order low-pass goes towards a new value in one step."""
+    return 1.0 / (1.0 + 1.0 / (2.0 * math.pi * cutoff_hz * step_s))
+
+
+class Smoother:
+    """A filter for each measure; starts anew when the view changes."""
+
+    def __init__(self, settings: FilterSettings) -> None:
+        self._settings = settings
+        self._filters: dict[Measure, OneEuroFilter] = {}
+        self._view: str | None = None
+
+    def update(self, measures: Measures) -> Measures:
+        """The same measures, filtered."""
+        if measures.view != self._view:
+            self._filters.clear()
+            self._view = measures.view
+        values = {
+            name: self._filters.setdefault(name, OneEuroFilter(self._settings)).update(measures.timestamp_s, value)
+            for name, value in measures.values.items()
+        }
+        return replace(measures, values=MappingProxyType(values))

@@ -1,0 +1,129 @@
+"""States over time: calm, and the same for any rate of samples."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from posture_cam.records import Reason, State
+from posture_cam.settings import StateSettings
+
+_LEVELS = (State.GOOD, State.FAIR, State.POOR)
+_GLANCES = (Reason.LOOKING_AWAY, Reason.LOOKING_DOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class _Vote:
+    timestamp_s: float
+    enter: int
+    leave: int
+
+
+class StateMachine:
+    """Turns the states of single moments into a calm state.
+
+    A worse state needs the majority of the last seconds beyond the limits; a better one needs it within
+    the limits by the release factor.  A glance away keeps the state for a while, a person not found for a
+    moment too; nobody for longer is away, counted from when the person was last seen.
+    """
+
+    def __init__(self, settings: StateSettings, max_gap_s: float) -> None:
+        self._settings = settings
+        self._max_gap_s = max_gap_s
+        self._votes: deque[_Vote] = deque()
+        self._level: int | None = None
+        self._state = State.UNJUDGED
+        self._since_s = 0.0
+        self._last_s: float | None = None
+        self._pause: tuple[Reason, float] | None = None
+
+    def judge(self, timestamp_s: float, enter: State, leave: State) -> tuple[State, float]:
+        """Take a moment that could be judged.
+
+        Args:
+            timestamp_s: Of the moment.
+            enter: Its state by the limits.
+            leave: Its state by the limits of leaving, never better than `enter`.
+
+        Returns:
+            The state in force, and since when.
+        """
+        self._advance(timestamp_s)
+        self._pause = None
+        self._votes.append(_Vote(timestamp_s, _LEVELS.index(enter), _LEVELS.index(leave)))
+        while self._votes[0].timestamp_s <= timestamp_s - self._settings.window_s:
+            self._votes.popleft()
+        if self._level is None:
+            self._begin(timestamp_s)
+        else:
+            self._change(timestamp_s)
+        return self._state, self._since_s
+
+    def pause(self, timestamp_s: float, reason: Reason) -> tuple[State, float]:
+        """Take a moment that could not be judged, and why."""
+        self._advance(timestamp_s)
+        if self._pause is None or self._pause[0] != reason:
+            started_s = timestamp_s
+            if self._pause is not None and reason in _GLANCES and self._pause[0] in _GLANCES:
+                started_s = self._pause[1]
+            self._pause = (reason, started_s)
+        lasted_s = timestamp_s - self._pause[1]
+        if reason == Reason.NOBODY and lasted_s >= self._settings.away_after_s:
+            self._lose(State.AWAY, self._pause[1])
+        elif self._state != State.AWAY or reason != Reason.NOBODY:
+            keep_s = self._settings.hold_s if reason in _GLANCES else self._settings.dropout_s
+            if self._level is None or lasted_s > keep_s:
+                self._lose(State.UNJUDGED, timestamp_s)
+        return self._state, self._since_s
+
+    def _advance(self, timestamp_s: float) -> None:
+        if self._last_s is not None and timestamp_s - self._last_s > self._max_gap_s:
+            self._pause = None
+            self._lose(State.UNJUDGED, timestamp_s)
+        self._last_s = timestamp_s
+
+    def _lose(self, state: State, since_s: float) -> None:
+        if self._state != state:
+            self._state, self._since_s = state, since_s
+        self._level = None
+        self._votes.clear()
+
+    def _begin(self, timestamp_s: float) -> None:
+        """The first state: the one that most of the first moments agree on."""
+        if timestamp_s - self._votes[0].timestamp_s < self._settings.first_s:
+            if self._state != State.UNJUDGED:
+                self._state, self._since_s = State.UNJUDGED, self._votes[0].timestamp_s
+            return
+        levels = sorted(vote.enter for vote in self._votes)
+        self._enter(levels[len(levels) // 2], self._votes[0].timestamp_s)
+
+    def _change(self, timestamp_s: float) -> None:
+        assert self._level is not None
+        half = len(self._votes) / 2
+        for level in range(len(_LEVELS) - 1, self._level, -1):
+            if sum(vote.enter >= level for vote in self._votes) > half and self._is_full(timestamp_s):
+                self._enter(level, self._start_of(lambda vote, level=level: vote.enter >= level))
+                return
+        for level in range(self._level):
+            if sum(vote.leave <= level for vote in self._votes) > half and self._is_full(timestamp_s):
+                self._enter(level, self._start_of(lambda vote, level=level: vote.leave <= level))
+                return
+
+    def _is_full(self, timestamp_s: float) -> bool:
+        """Whether the window holds enough time for a majority of it to mean something."""
+        return timestamp_s - self._votes[0].timestamp_s >= self._settings.window_s / 2
+
+    def _start_of(self, agrees) -> float:  # type: ignore[no-untyped-def]
+        """When the majority for a change began: its first vote in the window after the last objection run."""
+        best_s, count, total = self._votes[-1].timestamp_s, 0, 0
+        for vote in reversed(self._votes):
+            total += 1
+            count += agrees(vote)
+            if agrees(vote) and count > total / 2:
+                best_s = vote.timestamp_s
+        return best_s
+
+    def _enter(self, level: int, since_s: float) -> None:
+        self._level = level
+        if self._state != _LEVELS[level]:
+            self._state, self._since_s = _LEVELS[level], since_s

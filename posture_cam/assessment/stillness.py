@@ -1,0 +1,48 @@
+"""How long a posture was held without a change above noise."""
+
+from __future__ import annotations
+
+from posture_cam.records import Measure, Measures
+from posture_cam.settings import StillnessSettings
+
+# The measures that a change of posture shows in; gates and rough ones are left out.
+WATCHED = (
+    Measure.NECK_INCLINATION_CHANGE,
+    Measure.TRUNK_INCLINATION_CHANGE,
+    Measure.SINKING,
+    Measure.HEAD_DROP,
+    Measure.APPROACH,
+    Measure.SHOULDER_TILT_CHANGE,
+    Measure.LATERAL_LEAN_CHANGE,
+)
+
+
+class Stillness:
+    """Follows the posture held; any watched measure that moves away from where it was ends it."""
+
+    def __init__(self, settings: StillnessSettings, max_gap_s: float) -> None:
+        self._limit = {"deg": settings.change_deg, "percent": settings.change_percent, "cm": settings.change_cm}
+        self._max_gap_s = max_gap_s
+        self._anchor: dict[Measure, float] = {}
+        self._since_s: float | None = None
+        self._last_s = 0.0
+
+    def update(self, measures: Measures) -> float | None:
+        """Seconds since the posture last changed, or None where it cannot be told."""
+        now_s = measures.timestamp_s
+        values = {name: measures.values[name] for name in WATCHED if name in measures.values}
+        if not values:
+            return None
+        has_gap = self._since_s is None or now_s - self._last_s > self._max_gap_s
+        self._last_s = now_s
+        changed = any(
+            abs(value - self._anchor[name]) > self._limit[name.rsplit("_", 1)[1]]
+            for name, value in values.items()
+            if name in self._anchor
+        )
+        if has_gap or changed:
+            self._anchor, self._since_s = values, now_s
+        else:
+            self._anchor = values | self._anchor
+        assert self._since_s is not None
+        return now_s - self._since_s
