@@ -114,7 +114,9 @@ def build(target: Path) -> None:
 
 def main() -> None:
     """Parse the command line, then build or check."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--output", type=Path, default=HERE / "pose_landmarker_full.task")
     parser.add_argument("--check", action="store_true", help="build aside and compare with --output")
     options = parser.parse_args()

@@ -46,7 +46,7 @@ class SourceError(PostureCamError):
     """Pictures or recorded poses cannot be read."""
 
 
-class NothingJudged(SourceError):
+class NothingJudged(SourceError):  # noqa: N818
     """Everything was read, but nothing in it could be judged."""
 
 

@@ -24,9 +24,13 @@ def check_writable(target: Path, *, never: tuple[Path, ...] = ()) -> None:
     if target.is_dir():
         raise OutputError(f"{target} is a folder.", "Name a file inside it.")
     if target.exists() and not target.is_file():
-        raise OutputError(f"{target} is not an ordinary file.", "Name a file; for JSON, - means the terminal.")
+        raise OutputError(
+            f"{target} is not an ordinary file.", "Name a file; for JSON, - means the terminal."
+        )
     for path in never:
-        if target.resolve() == path.resolve() or (target.exists() and path.exists() and target.samefile(path)):
+        if target.resolve() == path.resolve() or (
+            target.exists() and path.exists() and target.samefile(path)
+        ):
             raise OutputError(f"{target} is the input itself.", "Choose another name for the output.")
     folder = target.absolute().parent
     if not folder.is_dir():

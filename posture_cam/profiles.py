@@ -91,8 +91,12 @@ def load_profile(name: str) -> Neutral:
     path = profile_path(name)
     known = profile_names()
     if name not in known:
-        there = f"Stored profiles: {', '.join(known)}." if known else f"No profile is stored in {profiles_dir()}."
-        raise NeutralError(f"There is no profile {name!r}.", f"{there} --neutral START-END works without one.")
+        there = (
+            f"Stored profiles: {', '.join(known)}." if known else f"No profile is stored in {profiles_dir()}."
+        )
+        raise NeutralError(
+            f"There is no profile {name!r}.", f"{there} --neutral START-END works without one."
+        )
     try:
         profile = _Profile.model_validate_json(path.read_bytes())
     except ValidationError as error:

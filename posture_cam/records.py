@@ -299,9 +299,11 @@ class Episode:
 
 @dataclass(frozen=True, slots=True)
 class Statistic:
-    """Mean, 95th percentile and largest value of a measure (of its size, where it has two sides)."""
+    """How a measure was distributed over time; signed values, as measured."""
 
     mean: float
+    min: float
+    p5: float
     p95: float
     max: float
 
@@ -382,7 +384,7 @@ class Sink(_Closing, Protocol):
     """
 
     def write(self, observation: Observation) -> None:
-        """Take one observation."""
+        """Take one observation; they come in order of time."""
 
     def finish(self, summary: SessionSummary) -> None:
         """Take the summary, after the last observation."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from functools import cache
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from posture_cam.errors import SettingsError, UsageError
-from posture_cam.records import Tip
+from posture_cam.records import Measure, Tip
 from posture_cam.settings import load_measures, read_data
 
 GENERAL = "general"
@@ -58,3 +60,34 @@ def tips_for(fault: str) -> tuple[Tip, ...]:
         if wanted in (name, name.rsplit("_", 1)[0], name.rsplit("_", 1)[0].removesuffix("_change")):
             return tuple(tip for tip in load_tips() if tip.fault == name)
     raise UsageError(f"There are no tips for {fault!r}.", f"Faults: {', '.join(faults())}.")
+
+
+class TipRotation:
+    """Tips for a fault in turn, never the same one twice running."""
+
+    def __init__(self) -> None:
+        self._turn: Counter[str] = Counter()
+        self._last: Tip | None = None
+
+    def next(self, fault: str) -> Tip:
+        """The next tip for that fault; a general one where it has none."""
+        tips = tips_for(fault) or tips_for(GENERAL)
+        tip = tips[self._turn[fault] % len(tips)]
+        if tip == self._last and len(tips) > 1:
+            self._turn[fault] += 1
+            tip = tips[self._turn[fault] % len(tips)]
+        self._turn[fault] += 1
+        self._last = tip
+        return tip
+
+
+def tips_for_faults(seconds_by_fault: Mapping[Measure, float], most: int = 3) -> tuple[Tip, ...]:
+    """One tip for each of the longest faults, a general one where there was none.
+
+    Args:
+        seconds_by_fault: How long each fault lasted.
+        most: Tips in all.
+    """
+    rotation = TipRotation()
+    worst = sorted(seconds_by_fault, key=lambda name: -seconds_by_fault[name])[:most]
+    return tuple(rotation.next(name) for name in worst) or (rotation.next(GENERAL),)

@@ -30,7 +30,9 @@ class Judge:
         smooth = self._smoother.update(measures)
         still_s = self._stillness.update(smooth)
         if still_s is not None:
-            smooth = replace(smooth, values=MappingProxyType({**smooth.values, Measure.STILLNESS: still_s / 60.0}))
+            smooth = replace(
+                smooth, values=MappingProxyType({**smooth.values, Measure.STILLNESS: still_s / 60.0})
+            )
         now_s = smooth.timestamp_s
         scored = score(smooth.values, self._table, camera_is_low=self._camera_is_low)
         reason = smooth.reason

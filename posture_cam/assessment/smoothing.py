@@ -54,7 +54,9 @@ class Smoother:
             self._filters.clear()
             self._view = measures.view
         values = {
-            name: self._filters.setdefault(name, OneEuroFilter(self._settings)).update(measures.timestamp_s, value)
+            name: self._filters.setdefault(name, OneEuroFilter(self._settings)).update(
+                measures.timestamp_s, value
+            )
             for name, value in measures.values.items()
         }
         return replace(measures, values=MappingProxyType(values))

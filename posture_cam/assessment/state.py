@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from posture_cam.records import Reason, State
 from posture_cam.settings import StateSettings
@@ -17,6 +19,14 @@ class _Vote:
     timestamp_s: float
     enter: int
     leave: int
+
+
+def _is_at_least(level: int, vote: _Vote) -> bool:
+    return vote.enter >= level
+
+
+def _is_at_most(level: int, vote: _Vote) -> bool:
+    return vote.leave <= level
 
 
 class StateMachine:
@@ -101,23 +111,22 @@ class StateMachine:
         assert self._level is not None
         half = len(self._votes) / 2
         for level in range(len(_LEVELS) - 1, self._level, -1):
-            if sum(vote.enter >= level for vote in self._votes) > half and self._is_full(timestamp_s):
-                self._enter(level, self._start_of(lambda vote, level=level: vote.enter >= level))
+            if sum(_is_at_least(level, vote) for vote in self._votes) > half and self._is_full(timestamp_s):
+                self._enter(level, self._start_of(partial(_is_at_least, level)))
                 return
         for level in range(self._level):
-            if sum(vote.leave <= level for vote in self._votes) > half and self._is_full(timestamp_s):
-                self._enter(level, self._start_of(lambda vote, level=level: vote.leave <= level))
+            if sum(_is_at_most(level, vote) for vote in self._votes) > half and self._is_full(timestamp_s):
+                self._enter(level, self._start_of(partial(_is_at_most, level)))
                 return
 
     def _is_full(self, timestamp_s: float) -> bool:
         """Whether the window holds enough time for a majority of it to mean something."""
         return timestamp_s - self._votes[0].timestamp_s >= self._settings.window_s / 2
 
-    def _start_of(self, agrees) -> float:  # type: ignore[no-untyped-def]
+    def _start_of(self, agrees: Callable[[_Vote], bool]) -> float:
         """When the majority for a change began: its first vote in the window after the last objection run."""
-        best_s, count, total = self._votes[-1].timestamp_s, 0, 0
-        for vote in reversed(self._votes):
-            total += 1
+        best_s, count = self._votes[-1].timestamp_s, 0
+        for total, vote in enumerate(reversed(self._votes), start=1):
             count += agrees(vote)
             if agrees(vote) and count > total / 2:
                 best_s = vote.timestamp_s

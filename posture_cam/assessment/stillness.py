@@ -21,7 +21,11 @@ class Stillness:
     """Follows the posture held; any watched measure that moves away from where it was ends it."""
 
     def __init__(self, settings: StillnessSettings, max_gap_s: float) -> None:
-        self._limit = {"deg": settings.change_deg, "percent": settings.change_percent, "cm": settings.change_cm}
+        self._limit = {
+            "deg": settings.change_deg,
+            "percent": settings.change_percent,
+            "cm": settings.change_cm,
+        }
         self._max_gap_s = max_gap_s
         self._anchor: dict[Measure, float] = {}
         self._since_s: float | None = None

@@ -7,7 +7,6 @@ divided by the picture's height or by another length of the same person.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from types import MappingProxyType
 
 import numpy as np
@@ -23,8 +22,8 @@ HIPS = (Landmark.LEFT_HIP, Landmark.RIGHT_HIP)
 
 # Nose before the middle of the ears, by the distance between the ears; gives head yaw from its tangent.
 NOSE_DEPTH_BY_EAR_DISTANCE = 0.62
-# Elevation of the camera over the eyes from how far the nose lies below the ears, in eye distances:
-# measured on rendered people looking at a screen, within 8 to 10 deg.
+# How far the camera stands above (+) or below (-) the eyes, from how far the nose lies below the ears in
+# eye distances: measured on rendered people looking at a screen, within 8 to 10 deg.
 ELEVATION_ZERO, ELEVATION_PER_DEG = 0.29, 0.015
 
 
@@ -54,21 +53,12 @@ class FeatureExtractor:
         return Features(timestamp_s, self._view, MappingProxyType({}), 0.0, reason)
 
 
-def camera_elevation_deg(features: Mapping[str, float]) -> float | None:
-    """How far the camera stands above (+) or below (-) the eyes, from a neutral seen from the front.
-
-    An estimate within 8 to 10 deg (measured on rendered people), or None where the face is not seen.
-    """
-    below = features.get("nose_below_ears_by_eyes_ratio")
-    return None if below is None else (below - ELEVATION_ZERO) / ELEVATION_PER_DEG
-
-
 def _measure(pose: Pose, view: View, seen: FloatArray, gates: Gates) -> dict[str, float] | None:
     height_px = pose.image_size_wh[1]
     xy = pose.landmarks[:, :2] * pose.image_size_wh
 
     def middle(pair: tuple[Landmark, Landmark]) -> FloatArray:
-        return (xy[pair[0]] + xy[pair[1]]) / 2
+        return np.asarray((xy[pair[0]] + xy[pair[1]]) / 2, dtype=np.float64)
 
     def gap(pair: tuple[Landmark, Landmark]) -> float:
         return float(np.hypot(*(xy[pair[0]] - xy[pair[1]])))
@@ -91,7 +81,9 @@ def _measure(pose: Pose, view: View, seen: FloatArray, gates: Gates) -> dict[str
         values["trunk_length_ratio"] = trunk_length / height_px
 
     if view.is_side:
-        is_large = trunk_length >= gates.min_trunk_length_px if hips_seen else gap_is_large(ears, shoulders, gates)
+        is_large = (
+            trunk_length >= gates.min_trunk_length_px if hips_seen else _head_is_large(ears, shoulders, gates)
+        )
         if not is_large:
             return None
         sign = facing_sign(pose)
@@ -120,12 +112,14 @@ def _measure(pose: Pose, view: View, seen: FloatArray, gates: Gates) -> dict[str
             values["face_height_ratio"] = face / height_px
             values["eye_distance_by_width_ratio"] = eye_distance / pose.image_size_wh[0]
             values["nose_below_ears_ratio"] = float(nose[1] - ears[1]) / face
-            values["nose_below_ears_by_eyes_ratio"] = float(nose[1] - ears[1]) / eye_distance
+            # Holds while the head is level: read it off a neutral posture.
+            below = float(nose[1] - ears[1]) / eye_distance
+            values["camera_elevation_deg"] = (below - ELEVATION_ZERO) / ELEVATION_PER_DEG
     return values
 
 
-def gap_is_large(ears: FloatArray, shoulders: FloatArray, gates: Gates) -> bool:
-    """Whether head and shoulders alone are large enough in a side view without hips (about 0.4 trunk lengths)."""
+def _head_is_large(ears: FloatArray, shoulders: FloatArray, gates: Gates) -> bool:
+    """Whether head and shoulders alone are large enough in a side view without hips (0.4 of a trunk)."""
     return float(np.hypot(*(ears - shoulders))) >= 0.4 * gates.min_trunk_length_px
 
 

@@ -56,7 +56,9 @@ class ViewTracker:
     def _by_borders(self, turn_deg: float, side: View, slack_deg: float) -> View:
         """The view by the borders, each moved away from the present view by the slack."""
         front = self._settings.front_below_deg + (slack_deg if self._view == View.FRONT else -slack_deg)
-        profile = self._settings.side_above_deg + (-slack_deg if self._view and self._view.is_side else slack_deg)
+        profile = self._settings.side_above_deg + (
+            -slack_deg if self._view and self._view.is_side else slack_deg
+        )
         if turn_deg < front:
             return View.FRONT
         return side if turn_deg > profile else View.THREE_QUARTER

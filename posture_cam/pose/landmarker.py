@@ -114,7 +114,9 @@ class PoseLandmarker:
         scale = self._settings.max_side_px / max(width, height)
         if scale < 1:
             size_wh = (max(1, round(width * scale)), max(1, round(height * scale)))
-            image_bgr = cv2.resize(image_bgr, size_wh, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+            image_bgr = cv2.resize(image_bgr, size_wh, interpolation=cv2.INTER_AREA).astype(
+                np.uint8, copy=False
+            )
         return cv2.cvtColor(image_bgr, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
 
     def _track(self, image: NDArray[np.uint8], frame: Frame) -> Pose | None:
@@ -178,7 +180,11 @@ def _as_pose(result: vision.PoseLandmarkerResult, frame: Frame) -> Pose | None:
     points, world = result.pose_landmarks[0], result.pose_world_landmarks[0]
     landmarks = np.array([(point.x, point.y, point.z) for point in points])
     world_landmarks = np.array([(point.x, point.y, point.z) for point in world])
-    if landmarks.shape[0] != LANDMARK_COUNT or not np.isfinite(landmarks).all() or not np.isfinite(world_landmarks).all():
+    if (
+        landmarks.shape[0] != LANDMARK_COUNT
+        or not np.isfinite(landmarks).all()
+        or not np.isfinite(world_landmarks).all()
+    ):
         return None
     return Pose(
         timestamp_s=frame.timestamp_s,

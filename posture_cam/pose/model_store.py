@@ -99,7 +99,7 @@ def _shipped() -> ModelFile:
             found = _sha256_of(path)
             if found != SHIPPED.sha256:
                 raise ModelError(
-                    f"The model {path} is not the one that posture_cam was built with (sha256 {found[:12]}…).",
+                    f"The model {path} is not the one that posture_cam was built with (sha256 {found[:8]}…).",
                     "Install posture_cam again, or restore the file: git checkout models",
                 )
             return ModelFile(SHIPPED.name, path, found)
@@ -115,12 +115,16 @@ def _fetched(model: KnownModel, progress: DownloadProgress | None) -> ModelFile:
 
 def _own(path: Path) -> ModelFile:
     if not path.is_file():
-        raise ModelError(f"There is no model {str(path)!r}.", "Choose full, lite, heavy, or the path of a .task file.")
+        raise ModelError(
+            f"There is no model {str(path)!r}.", "Choose full, lite, heavy, or the path of a .task file."
+        )
     try:
         with zipfile.ZipFile(path) as bundle:
             names = bundle.namelist()
     except (OSError, zipfile.BadZipFile) as error:
-        raise ModelError(f"{path} is no MediaPipe model bundle.", "Choose a pose_landmarker .task file.") from error
+        raise ModelError(
+            f"{path} is no MediaPipe model bundle.", "Choose a pose_landmarker .task file."
+        ) from error
     if not {"pose_detector.tflite", "pose_landmarks_detector.tflite"} <= set(names):
         raise ModelError(f"{path} is no pose model.", "Choose a pose_landmarker .task file.")
     return ModelFile(path.stem, path, _sha256_of(path))
@@ -137,7 +141,10 @@ def _sha256_of(path: Path) -> str:
 def _download(model: KnownModel, target: Path, progress: DownloadProgress | None) -> None:
     """Fetch a model, check it, and put it in place at once or not at all."""
     url = f"{os.environ.get(URL_VARIABLE, OFFICIAL_URL).rstrip('/')}/{model.url_path}"
-    hint = f"Try again, use the full model that is already here, or put {model.file_name} into {target.parent} yourself."
+    hint = (
+        f"Try again, use the full model that is already here, or put {model.file_name} "
+        f"into {target.parent} yourself."
+    )
     with naming(target):
         target.parent.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256()
@@ -156,10 +163,15 @@ def _download(model: KnownModel, target: Path, progress: DownloadProgress | None
                         progress(model.name, done, model.size_bytes)
         except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
             reason = getattr(error, "reason", None) or error
-            raise ModelError(f"The {model.name} model cannot be fetched from {url} ({reason}).", hint) from error
+            raise ModelError(
+                f"The {model.name} model cannot be fetched from {url} ({reason}).", hint
+            ) from error
         if done < model.size_bytes:
             raise ModelError(
-                f"The {model.name} model came only in part ({done:,} of {model.size_bytes:,} bytes) from {url}.", hint
+                f"The {model.name} model came only in part from {url}: {done:,} of {model.size_bytes:,} bytes.",
+                hint,
             )
         if digest.hexdigest() != model.sha256:
-            raise ModelError(f"What came from {url} is not the {model.name} model: its checksum differs.", hint)
+            raise ModelError(
+                f"What came from {url} is not the {model.name} model: its checksum differs.", hint
+            )

@@ -88,7 +88,12 @@ class PersonFollower:
         if not same:
             # The person left, or moved faster than we look; somebody as large took the place.
             return largest if figures[largest].size > known.size / CHALLENGER_FACTOR else None
-        here = min(same, key=lambda i: np.hypot(figures[i].centre_x - known.centre_x, figures[i].centre_y - known.centre_y))
+        here = min(
+            same,
+            key=lambda i: np.hypot(
+                figures[i].centre_x - known.centre_x, figures[i].centre_y - known.centre_y
+            ),
+        )
         if largest == here or figures[largest].size < CHALLENGER_FACTOR * figures[here].size:
             self._challenged_since_s = None
             return here

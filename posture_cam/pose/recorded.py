@@ -86,7 +86,9 @@ class PoseLog:
             with path.open(encoding="utf-8") as file:
                 first = file.readline()
         except FileNotFoundError as error:
-            raise SourceError(f"{path} does not exist.", "Check the name and the folder you are in.") from error
+            raise SourceError(
+                f"{path} does not exist.", "Check the name and the folder you are in."
+            ) from error
         except (OSError, UnicodeDecodeError) as error:
             raise SourceError(f"{path} cannot be read as recorded poses.", _HINT) from error
         content = self._parse(first, 1)
@@ -94,7 +96,8 @@ class PoseLog:
             raise SourceError(f"{path} holds no recorded poses of posture_cam.", _HINT)
         if content.get("schema_version") != SCHEMA_VERSION:
             raise SourceError(
-                f"{path} is of format {content.get('schema_version')}; this version reads {SCHEMA_VERSION}.", _HINT
+                f"{path} is of format {content.get('schema_version')}; this version reads {SCHEMA_VERSION}.",
+                _HINT,
             )
         try:
             self.header = PoseLogHeader(
@@ -134,7 +137,9 @@ class PoseLog:
                     yield sample
         except (OSError, UnicodeDecodeError) as error:
             raise SourceError(f"{self._path} cannot be read as recorded poses.", _HINT) from error
-        self.end = PoseLogEnd(max(last_s, 0.0), partial=True, notes=("The recorded poses end without their end line.",))
+        self.end = PoseLogEnd(
+            max(last_s, 0.0), partial=True, notes=("The recorded poses end without their end line.",)
+        )
 
     def _parse(self, line: str, number: int) -> dict[str, Any]:
         try:
@@ -170,7 +175,9 @@ class PoseLog:
 
     def _end(self, content: dict[str, Any], number: int) -> PoseLogEnd:
         try:
-            return PoseLogEnd(float(content["end_s"]), bool(content["partial"]), tuple(map(str, content["notes"])))
+            return PoseLogEnd(
+                float(content["end_s"]), bool(content["partial"]), tuple(map(str, content["notes"]))
+            )
         except (KeyError, TypeError, ValueError) as error:
             raise SourceError(f"{self._path}: line {number} is not an end line.", _HINT) from error
 

@@ -131,7 +131,8 @@ def _check_file(path: Path) -> None:
         raise SourceError(f"{path} is a folder.", "Name one video inside it.")
     if path.suffix.lower() in PICTURE_SUFFIXES:
         raise SourceError(
-            f"{path} is a still picture; a posture is judged over time.", "Record a video of at least ten seconds."
+            f"{path} is a still picture; a posture is judged over time.",
+            "Record a video of at least ten seconds.",
         )
     try:
         with path.open("rb") as file:
@@ -144,10 +145,13 @@ def _check_file(path: Path) -> None:
         raise SourceError(f"{path} is empty.", "Was the recording or the copy cut off?")
     if _is_picture(head):
         raise SourceError(
-            f"{path} is a still picture; a posture is judged over time.", "Record a video of at least ten seconds."
+            f"{path} is a still picture; a posture is judged over time.",
+            "Record a video of at least ten seconds.",
         )
     if _is_text(head):
-        raise SourceError(f"{path} is text, not a video.", "Choose a video such as .mp4, .mov, .mkv, .webm or .avi.")
+        raise SourceError(
+            f"{path} is text, not a video.", "Choose a video such as .mp4, .mov, .mkv, .webm or .avi."
+        )
 
 
 def _is_picture(head: bytes) -> bool:

@@ -1,0 +1,141 @@
+"""When it is worth disturbing the user, and with which words.
+
+Pure: judgements in, decisions out, time from their timestamps.  A recording therefore shows when a live
+run would have spoken.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+
+from posture_cam.records import JUDGED_STATES, Alert, Assessment, Measure, State
+from posture_cam.settings import AlertSettings, load_measures
+from posture_cam.tips import TipRotation
+from posture_cam.words import duration_words, sentence
+
+_HOUR_S = 3600.0
+
+
+class AlertPolicy:
+    """Quiet first.
+
+    Speaks after a fault was held for its dwell, then keeps quiet for a cool-down that grows while alerts
+    are ignored and is short again after a correction; never more than so often an hour.  Suggests a break
+    after a long time in the chair.
+    """
+
+    def __init__(self, settings: AlertSettings) -> None:
+        self._settings = settings
+        self._tips = TipRotation()
+        self._last_s: float | None = None
+        self._bad_since_s: float | None = None
+        self._poor_since_s: float | None = None
+        self._good_since_s: float | None = None
+        self._blame: defaultdict[Measure, float] = defaultdict(float)
+        self._value: dict[Measure, float] = {}
+        self._cooldown_s = settings.cooldown_s
+        self._is_ignored = False
+        self._alerted_s: float | None = None
+        self._given_s: deque[float] = deque()
+        self._seated_since_s: float | None = None
+        self._hinted_s = 0.0
+        self._absent_since_s: float | None = None
+
+    def update(self, assessment: Assessment) -> Alert | None:
+        """Take the judgement of one moment; an alert where it is time for one."""
+        now_s = assessment.timestamp_s
+        step_s = 0.0 if self._last_s is None else now_s - self._last_s
+        self._follow_chair(assessment, step_s)
+        self._follow_fault(assessment, step_s)
+        self._last_s = now_s
+        while self._given_s and now_s - self._given_s[0] >= _HOUR_S:
+            self._given_s.popleft()
+        if len(self._given_s) >= self._settings.max_per_hour:
+            return None
+        alert = self._fault_alert(now_s) or self._break_hint(assessment)
+        if alert is not None:
+            self._given_s.append(now_s)
+        return alert
+
+    def _follow_chair(self, assessment: Assessment, step_s: float) -> None:
+        now_s = assessment.timestamp_s
+        if step_s >= self._settings.break_away_s:
+            self._seated_since_s = None  # no pictures for so long: asleep, or recorded in parts
+        if assessment.state == State.AWAY:
+            if self._absent_since_s is None:
+                self._absent_since_s = assessment.since_s
+            if now_s - self._absent_since_s >= self._settings.break_away_s:
+                self._seated_since_s = None
+        elif assessment.state in JUDGED_STATES:
+            self._absent_since_s = None
+            if self._seated_since_s is None:
+                self._seated_since_s = assessment.since_s
+
+    def _follow_fault(self, assessment: Assessment, step_s: float) -> None:
+        now_s, state = assessment.timestamp_s, assessment.state
+        if state in (State.FAIR, State.POOR):
+            self._good_since_s = None
+            if self._bad_since_s is None:
+                self._bad_since_s = assessment.since_s
+            if state == State.FAIR:
+                self._poor_since_s = None
+            elif self._poor_since_s is None:
+                self._poor_since_s = assessment.since_s
+            for finding in assessment.findings:
+                self._blame[finding.measure] += finding.penalty * step_s
+                self._value[finding.measure] = finding.value
+            return
+        self._poor_since_s = None
+        if state == State.GOOD:
+            if self._good_since_s is None:
+                self._good_since_s = assessment.since_s
+            if now_s - self._good_since_s >= self._settings.corrected_after_s:
+                self._end_fault()
+                self._forgive()
+            return
+        self._good_since_s = None
+        self._end_fault()
+        if state == State.AWAY:
+            self._forgive()
+
+    def _end_fault(self) -> None:
+        self._bad_since_s = None
+        self._blame.clear()
+
+    def _forgive(self) -> None:
+        """What an answer to the last alert brings: the cool-down is short again."""
+        self._is_ignored = False
+        self._cooldown_s = self._settings.cooldown_s
+
+    def _fault_alert(self, now_s: float) -> Alert | None:
+        if self._bad_since_s is None or not self._blame:
+            return None
+        held_s = now_s - self._bad_since_s
+        is_poor_long = (
+            self._poor_since_s is not None and now_s - self._poor_since_s >= self._settings.poor_after_s
+        )
+        if not is_poor_long and held_s < self._settings.fair_after_s:
+            return None
+        if self._alerted_s is not None and now_s - self._alerted_s < self._cooldown_s:
+            return None
+        if self._is_ignored:
+            self._cooldown_s = min(
+                self._cooldown_s * self._settings.ignored_factor, self._settings.cooldown_max_s
+            )
+        self._is_ignored = True
+        self._alerted_s = now_s
+        measure = max(self._blame, key=self._blame.__getitem__)
+        fault = load_measures()[measure].fault_of(self._value[measure])
+        message = f"{sentence(fault)} for {duration_words(held_s)}."
+        return Alert(now_s, measure, held_s, message, self._tips.next(measure))
+
+    def _break_hint(self, assessment: Assessment) -> Alert | None:
+        now_s = assessment.timestamp_s
+        if self._seated_since_s is None or assessment.state not in JUDGED_STATES:
+            return None
+        if now_s - max(self._seated_since_s, self._hinted_s) < self._settings.break_after_s:
+            return None
+        self._hinted_s = now_s
+        seated_s = now_s - self._seated_since_s
+        message = f"In the chair for {duration_words(seated_s)}."
+        return Alert(now_s, None, seated_s, message, self._tips.next(Measure.STILLNESS))

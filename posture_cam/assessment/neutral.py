@@ -1,0 +1,289 @@
+"""The neutral posture: found in a recording, or taken from a stretch of it."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from posture_cam.records import Features, FloatArray, Neutral, View
+from posture_cam.settings import Settings
+
+# The features that steadiness and uprightness are told by.
+_WATCHED = (
+    "neck_image_deg",
+    "trunk_image_deg",
+    "shoulder_y_ratio",
+    "trunk_length_ratio",
+    "ear_shoulder_ratio",
+    "shoulder_width_ratio",
+    "shoulder_tilt_deg",
+    "head_tilt_deg",
+    "head_yaw_deg",
+    "camera_elevation_deg",
+)
+# Features that tell of the camera rather than of the posture.
+_CONTEXT = ("camera_elevation_deg",)
+_CANDIDATE_STEP_S = 0.5
+# Candidates this close to the most upright one are as good; the earliest of them is taken, as people
+# begin a recording sitting well more often than they end it so.
+_AS_GOOD = 0.1
+
+# Side view, raw image angles.  An upright sitter reads 18.5 (neck) and -5.5 deg (trunk) with a spread of
+# about 5 deg from person to person; an angle one spread below that is taken for as upright as it gets,
+# beyond it the person reclines.
+_UPRIGHT_NECK_DEG, _UPRIGHT_TRUNK_DEG = 14.0, -10.5
+_RECLINED_COUNTS = 0.5
+# One unit of cost: the good limit of each measure.
+_DEG_PER_UNIT, _SINKING_TRUNK_LENGTHS_PER_UNIT = 10.0, 3.0 / 47.0
+_MOST_SINKING_UNITS = 2.0
+# Nobody upright reads more than this (about 2.5 spreads above the mean): then no stretch is neutral.
+_IMPLAUSIBLE_NECK_DEG, _IMPLAUSIBLE_TRUNK_DEG = 31.5, 7.0
+# Front view: good limits of head drop and approach, and of the tilts.
+_DROP_PER_UNIT, _GROWTH_PER_UNIT = 0.08, 0.16
+_SHOULDER_TILT_PER_UNIT_DEG, _HEAD_TILT_PER_UNIT_DEG = 6.0, 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A stretch of a recording that can serve as the neutral posture."""
+
+    start_s: float
+    end_s: float
+    view: View
+    is_plausible: bool = True
+
+
+class NeutralFinder:
+    """Finds the most upright steady stretch of a recording, in the view that it mostly shows.
+
+    "Most upright" is judged against the rest of the same recording and, from the side, against how people
+    sit on average.  Somebody who slouches all the time is therefore told from the side only.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings.neutral
+        self._max_gap_s = settings.sampling.max_gap_s
+        self._camera_low_below_deg = settings.gates.camera_low_below_deg
+        self._views: list[View] = []
+        self._times = array("d")
+        self._columns = {name: array("d") for name in _WATCHED}
+
+    def add(self, features: Features) -> None:
+        """Take the features of one moment; those that cannot be used are passed over."""
+        if features.reason is not None:
+            return
+        self._views.append(features.view)
+        self._times.append(features.timestamp_s)
+        for name, column in self._columns.items():
+            column.append(features.values.get(name, np.nan))
+
+    def find(self) -> Stretch | None:
+        """The best stretch, or None where the person was never steady for long enough."""
+        if not self._views:
+            return None
+        view = Counter(self._views).most_common(1)[0][0]
+        rows = np.array([seen == view for seen in self._views])
+        times = np.array(self._times)[rows]
+        columns = {name: np.array(column)[rows] for name, column in self._columns.items()}
+        costs = _side_costs(columns) if view.is_side else _front_costs(columns, self._camera_low_below_deg)
+        candidates = self._candidates(times, columns, costs, view)
+        if not candidates:
+            return None
+        best = min(cost for *_, cost in candidates)
+        first, last, cost = next(item for item in candidates if item[2] <= best + _AS_GOOD)
+        last = self._extended(times, columns, costs, view, first, last, cost)
+        return Stretch(
+            start_s=float(times[first]),
+            end_s=float(times[last]),
+            view=view,
+            is_plausible=not view.is_side or _is_plausible(columns, slice(first, last + 1)),
+        )
+
+    def _candidates(
+        self, times: FloatArray, columns: Mapping[str, FloatArray], costs: FloatArray, view: View
+    ) -> list[tuple[int, int, float]]:
+        """Steady stretches of the shortest length: first and last row, and cost."""
+        found = []
+        period_s = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+        middle_yaw_deg = _middle(columns["head_yaw_deg"])
+        next_start_s = -np.inf
+        last = 0
+        for first in range(len(times)):
+            if times[first] < next_start_s:
+                continue
+            # A sample stands for the time to the next one.
+            while last < len(times) and times[last] - times[first] + period_s < self._settings.min_s - 1e-6:
+                last += 1
+            last = max(last, first + self._settings.min_samples - 1)
+            if last >= len(times):
+                break
+            stretch = slice(first, last + 1)
+            if not self._is_steady(times[stretch], _cut(columns, stretch), view):
+                continue
+            yaw_deg = _middle(columns["head_yaw_deg"][stretch])
+            if view == View.FRONT and abs(yaw_deg - middle_yaw_deg) > self._settings.max_yaw_deg:
+                continue
+            found.append((first, last, float(np.median(costs[stretch]))))
+            next_start_s = times[first] + _CANDIDATE_STEP_S
+        return found
+
+    def _extended(
+        self,
+        times: FloatArray,
+        columns: Mapping[str, FloatArray],
+        costs: FloatArray,
+        view: View,
+        first: int,
+        last: int,
+        cost: float,
+    ) -> int:
+        """The last row up to which the posture goes on unchanged, at most the longest length."""
+        while last + 1 < len(times) and times[last + 1] - times[first] <= self._settings.max_s:
+            stretch = slice(first, last + 2)
+            if abs(costs[last + 1] - cost) > 2 * _AS_GOOD or not self._is_steady(
+                times[stretch], _cut(columns, stretch), view
+            ):
+                break
+            last += 1
+        return last
+
+    def _is_steady(self, times: FloatArray, columns: Mapping[str, FloatArray], view: View) -> bool:
+        ranges: tuple[tuple[FloatArray, float], ...]
+        if np.diff(times).max() > self._max_gap_s:
+            return False
+        degrees = self._settings.steady_deg
+        share = self._settings.steady_percent / 100.0
+        if view.is_side:
+            needed = columns["neck_image_deg"]
+            sunk = columns["shoulder_y_ratio"] / _middle(columns["trunk_length_ratio"])
+            ranges = ((needed, degrees), (columns["trunk_image_deg"], degrees), (sunk, share))
+        else:
+            needed = columns["ear_shoulder_ratio"]
+            width = columns["shoulder_width_ratio"]
+            ranges = (
+                (needed / abs(_middle(needed)), share),
+                (width / _middle(width), share),
+                (columns["shoulder_tilt_deg"], degrees),
+                (columns["head_tilt_deg"] if view == View.FRONT else np.array([]), degrees),
+            )
+        return not np.isnan(needed).any() and all(_range(values) <= most for values, most in ranges)
+
+
+def take_stretch(features: Sequence[Features], view: View | None = None) -> list[Features]:
+    """The usable moments among some, all of one view: the one asked for, or the most frequent one."""
+    usable = [moment for moment in features if moment.reason is None]
+    if not usable:
+        return []
+    wanted = view or Counter(moment.view for moment in usable).most_common(1)[0][0]
+    return [moment for moment in usable if moment.view == wanted]
+
+
+def build_neutral(
+    features: Sequence[Features],
+    *,
+    created_at: str,
+    source: str,
+    model: str,
+    running_mode: str,
+    image_size_wh: tuple[int, int],
+    version: str,
+    landmarks_xy: Sequence[FloatArray] = (),
+) -> Neutral:
+    """The neutral posture out of usable moments of one view.
+
+    Args:
+        features: At least one; from `take_stretch`.
+        landmarks_xy: (33, 2) of each moment, fractions of the picture, for the ghost.
+        created_at: Moment of making, ISO 8601 with zone.
+        source: The recording's or the camera's name.
+        model: Of the poses.
+        running_mode: Of MediaPipe, as it shifts landmarks.
+        image_size_wh: Of the pictures in pixels.
+        version: Of posture_cam.
+
+    Returns:
+        Median and median absolute deviation of every feature that most moments have.
+    """
+    names = Counter(name for moment in features for name in moment.values)
+    centre, spread = {}, {}
+    for name, count in names.items():
+        if 2 * count < len(features):
+            continue
+        values = np.array([moment.values[name] for moment in features if name in moment.values])
+        centre[name] = float(np.median(values))
+        spread[name] = float(np.median(np.abs(values - centre[name])))
+    context = {name: centre.pop(name) for name in _CONTEXT if name in centre}
+    ghost = np.median(np.stack(landmarks_xy), axis=0) if len(landmarks_xy) else np.empty((0, 2))
+    return Neutral(
+        created_at=created_at,
+        source=source,
+        view=features[0].view,
+        centre=centre,
+        spread=spread,
+        sample_count=len(features),
+        context=context,
+        model=model,
+        running_mode=running_mode,
+        image_size_wh=image_size_wh,
+        version=version,
+        landmarks_xy=tuple((round(float(x), 5), round(float(y), 5)) for x, y in ghost),
+        start_s=features[0].timestamp_s,
+        end_s=features[-1].timestamp_s,
+    )
+
+
+def _side_costs(columns: Mapping[str, FloatArray]) -> FloatArray:
+    neck = _beyond(columns["neck_image_deg"], _UPRIGHT_NECK_DEG) / _DEG_PER_UNIT
+    trunk = _beyond(columns["trunk_image_deg"], _UPRIGHT_TRUNK_DEG) / _DEG_PER_UNIT
+    trunk_length = _middle(columns["trunk_length_ratio"])
+    y = columns["shoulder_y_ratio"]
+    sunk = (y - np.percentile(y, 10)) / trunk_length / _SINKING_TRUNK_LENGTHS_PER_UNIT
+    return neck + np.nan_to_num(trunk) + np.clip(np.nan_to_num(sunk), 0.0, _MOST_SINKING_UNITS)
+
+
+def _beyond(angles_deg: FloatArray, upright_deg: float) -> FloatArray:
+    excess = angles_deg - upright_deg
+    return np.where(excess > 0, excess, -_RECLINED_COUNTS * excess)
+
+
+def _front_costs(columns: Mapping[str, FloatArray], camera_low_below_deg: float) -> FloatArray:
+    ratio, width = columns["ear_shoulder_ratio"], columns["shoulder_width_ratio"]
+    tallest = np.percentile(ratio, 90)
+    drop = (tallest - ratio) / max(abs(float(tallest)), 1e-6) / _DROP_PER_UNIT
+    growth = (width / np.percentile(width, 10) - 1.0) / _GROWTH_PER_UNIT
+    if _middle(columns["camera_elevation_deg"]) < camera_low_below_deg:
+        # Seen from below, a head that comes forward does not drop in the picture.
+        drop = np.zeros_like(drop)
+    shoulder_tilt = columns["shoulder_tilt_deg"] - _middle(columns["shoulder_tilt_deg"])
+    head_tilt = columns["head_tilt_deg"] - _middle(columns["head_tilt_deg"])
+    yaw = columns["head_yaw_deg"] - _middle(columns["head_yaw_deg"])
+    tilt = np.abs(shoulder_tilt) / _SHOULDER_TILT_PER_UNIT_DEG + np.abs(head_tilt) / _HEAD_TILT_PER_UNIT_DEG
+    return (
+        np.maximum(np.maximum(drop, growth), 0.0)
+        + 0.25 * np.nan_to_num(tilt)
+        + np.nan_to_num(np.abs(yaw) / 90.0)
+    )
+
+
+def _is_plausible(columns: Mapping[str, FloatArray], stretch: slice) -> bool:
+    neck, trunk = (_middle(columns[name][stretch]) for name in ("neck_image_deg", "trunk_image_deg"))
+    return not (neck > _IMPLAUSIBLE_NECK_DEG or trunk > _IMPLAUSIBLE_TRUNK_DEG)
+
+
+def _cut(columns: Mapping[str, FloatArray], stretch: slice) -> dict[str, FloatArray]:
+    return {name: column[stretch] for name, column in columns.items()}
+
+
+def _middle(values: FloatArray) -> float:
+    """Median of what was measured; NaN (never true in a comparison) where nothing was."""
+    known = values[~np.isnan(values)]
+    return float(np.median(known)) if known.size else float("nan")
+
+
+def _range(values: FloatArray) -> float:
+    known = values[~np.isnan(values)]
+    return float(np.percentile(known, 95) - np.percentile(known, 5)) if known.size else 0.0

@@ -1,0 +1,227 @@
+"""The record of a run: states set right in hindsight, episodes, statistics."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections import defaultdict, deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from posture_cam.records import (
+    JUDGED_STATES,
+    Episode,
+    FaultTime,
+    Measure,
+    Observation,
+    Reason,
+    State,
+    Statistic,
+    View,
+)
+from posture_cam.settings import Settings
+
+# Stretches of a fault that are closer than this are one.
+_JOINED_WITHIN_S = 2.0
+_STRETCHES_KEPT = 3
+
+
+class Settler:
+    """Sets states right in hindsight and knows for how long each moment stands.
+
+    A live run can say only after some seconds that a state has changed, or that the chair is empty; the
+    record says since when.  Alerts are not touched: they come when a live run would have spoken.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._max_gap_s = settings.sampling.max_gap_s
+        self._horizon_s = settings.state.window_s + settings.state.away_after_s + 2 * self._max_gap_s
+        self._pending: deque[Observation] = deque()
+
+    def push(self, observation: Observation) -> Iterator[Observation]:
+        """Take one observation; gives those that nothing can change any more."""
+        now_s = observation.assessment.timestamp_s
+        if self._pending:
+            last = self._pending[-1]
+            held_s = min(now_s - last.assessment.timestamp_s, self._max_gap_s)
+            self._pending[-1] = replace(last, held_s=held_s)
+            self._rewrite(observation)
+        self._pending.append(observation)
+        while self._pending[0].assessment.timestamp_s < now_s - self._horizon_s:
+            yield self._pending.popleft()
+
+    def finish(self, end_s: float) -> Iterator[Observation]:
+        """The rest; the last observation stands until the end of the recording."""
+        if self._pending:
+            last = self._pending[-1]
+            held_s = min(max(end_s - last.assessment.timestamp_s, 0.0), self._max_gap_s)
+            self._pending[-1] = replace(last, held_s=held_s)
+        while self._pending:
+            yield self._pending.popleft()
+
+    def _rewrite(self, observation: Observation) -> None:
+        """Carry a state back to where it began."""
+        new = observation.assessment
+        for index in range(len(self._pending) - 1, -1, -1):
+            old = self._pending[index].assessment
+            if old.timestamp_s < new.since_s:
+                break
+            if old.state != new.state:
+                # A moment that is now known to belong to a state is not waiting to be judged any more.
+                reason = None if old.reason == Reason.SETTLING else old.reason
+                settled = replace(old, state=new.state, since_s=new.since_s, reason=reason)
+                self._pending[index] = replace(self._pending[index], assessment=settled)
+
+
+@dataclass(slots=True)
+class _Series:
+    values: array[float] = field(default_factory=lambda: array("d"))
+    weights_s: array[float] = field(default_factory=lambda: array("d"))
+
+    def statistic(self) -> Statistic:
+        values, weights = np.array(self.values), np.array(self.weights_s)
+        if not weights.any():
+            weights = np.ones_like(values)
+        order = np.argsort(values)
+        shares = np.cumsum(weights[order]) / weights.sum()
+        p5, p95 = (float(values[order][np.searchsorted(shares, share - 1e-9)]) for share in (0.05, 0.95))
+        mean = float(np.average(values, weights=weights))
+        return Statistic(mean, float(values.min()), p5, p95, float(values.max()))
+
+
+class Record:
+    """Adds settled observations up to what is said of the whole run.
+
+    Attributes:
+        seconds_by_state: How long each state lasted; adds up to the end of the run.
+        unjudged_s_by_reason: What the unjudged time was lost to.
+        seconds_by_view: How long the person was seen from where.
+        longest_hold: Start and end of the longest time in one posture, or None.
+        judged_count: Observations with a state of good, fair or poor.
+    """
+
+    def __init__(self) -> None:
+        self.seconds_by_state: defaultdict[State, float] = defaultdict(float)
+        self.unjudged_s_by_reason: defaultdict[Reason, float] = defaultdict(float)
+        self.seconds_by_view: defaultdict[View, float] = defaultdict(float)
+        self.longest_hold: tuple[float, float] | None = None
+        self.judged_count = 0
+        self._score_sum = self._score_weight_s = 0.0
+        self._last_score: int | None = None
+        self._series: dict[Measure, _Series] = {}
+        self._episodes: list[Episode] = []
+        self._blame: defaultdict[Measure, float] = defaultdict(float)
+        self._stretches: dict[Measure, list[tuple[float, float]]] = {}
+        self._fault_s: defaultdict[Measure, float] = defaultdict(float)
+        self._end_s = 0.0
+
+    def add(self, observation: Observation) -> None:
+        """Take one settled observation, in order of time."""
+        assessment, held_s = observation.assessment, observation.held_s
+        start_s = assessment.timestamp_s
+        end_s = start_s + held_s
+        self._fill_gap(start_s)
+        self.seconds_by_state[assessment.state] += held_s
+        if assessment.state == State.UNJUDGED:
+            self.unjudged_s_by_reason[assessment.reason or Reason.NOT_MEASURABLE] += held_s
+        if observation.measures.reason not in (Reason.NOBODY, Reason.HEAD_HIDDEN, Reason.TOO_SMALL):
+            self.seconds_by_view[observation.measures.view] += held_s
+        for name, value in observation.measures.values.items():
+            series = self._series.setdefault(name, _Series())
+            series.values.append(value)
+            series.weights_s.append(held_s)
+        self._note_hold(observation)
+        if assessment.state in JUDGED_STATES:
+            self.judged_count += 1
+            if assessment.score is not None:
+                self._score_sum += assessment.score * held_s
+                self._score_weight_s += held_s
+                self._last_score = assessment.score
+        self._extend_episode(assessment.state, start_s, end_s)
+        if assessment.state in (State.FAIR, State.POOR):
+            for finding in assessment.findings:
+                self._blame[finding.measure] += finding.penalty * held_s
+                self._fault_s[finding.measure] += held_s
+                self._extend_stretch(finding.measure, start_s, end_s)
+        self._end_s = end_s
+
+    def finish(self, end_s: float) -> None:
+        """Close the record at the end of the recording."""
+        self._fill_gap(end_s)
+        self._close_episode()
+
+    @property
+    def duration_s(self) -> float:
+        """From the start to the end of the record."""
+        return self._end_s
+
+    @property
+    def score(self) -> int | None:
+        """Mean score of the judged time."""
+        if self._score_weight_s > 0:
+            return round(self._score_sum / self._score_weight_s)
+        return self._last_score
+
+    @property
+    def episodes(self) -> tuple[Episode, ...]:
+        """Stretches of one state, in order, without gaps between them."""
+        return tuple(self._episodes)
+
+    @property
+    def statistics(self) -> dict[Measure, Statistic]:
+        """Of every measure that was measured, over all the time it was."""
+        return {name: self._series[name].statistic() for name in Measure if name in self._series}
+
+    @property
+    def faults(self) -> tuple[FaultTime, ...]:
+        """Measures outside their good range during fair and poor time, the longest first."""
+        return tuple(
+            FaultTime(name, total_s, self._longest_stretches(name))
+            for name, total_s in sorted(self._fault_s.items(), key=lambda item: -item[1])
+            if total_s > 0
+        )
+
+    def _longest_stretches(self, name: Measure) -> tuple[tuple[float, float], ...]:
+        by_length = sorted(self._stretches[name], key=lambda stretch: stretch[0] - stretch[1])
+        return tuple(sorted(by_length[:_STRETCHES_KEPT]))
+
+    def _fill_gap(self, until_s: float) -> None:
+        gap_s = until_s - self._end_s
+        if gap_s > 1e-6:
+            self.seconds_by_state[State.UNJUDGED] += gap_s
+            self.unjudged_s_by_reason[Reason.GAP] += gap_s
+            self._extend_episode(State.UNJUDGED, self._end_s, until_s)
+            self._end_s = until_s
+
+    def _note_hold(self, observation: Observation) -> None:
+        still_min = observation.measures.values.get(Measure.STILLNESS)
+        if still_min is None:
+            return
+        now_s = observation.assessment.timestamp_s
+        start_s, end_s = now_s - 60.0 * still_min, now_s + observation.held_s
+        best = self.longest_hold
+        if best is None or end_s - start_s > best[1] - best[0] + 1e-6 or math.isclose(start_s, best[0]):
+            self.longest_hold = (start_s, end_s)
+
+    def _extend_episode(self, state: State, start_s: float, end_s: float) -> None:
+        if self._episodes and self._episodes[-1].state == state:
+            self._episodes[-1] = replace(self._episodes[-1], end_s=end_s)
+            return
+        self._close_episode()
+        self._episodes.append(Episode(start_s, end_s, state))
+
+    def _close_episode(self) -> None:
+        if self._episodes and self._blame:
+            self._episodes[-1] = replace(
+                self._episodes[-1], worst=max(self._blame, key=self._blame.__getitem__)
+            )
+        self._blame.clear()
+
+    def _extend_stretch(self, name: Measure, start_s: float, end_s: float) -> None:
+        stretches = self._stretches.setdefault(name, [])
+        if stretches and start_s - stretches[-1][1] <= _JOINED_WITHIN_S:
+            stretches[-1] = (stretches[-1][0], end_s)
+        else:
+            stretches.append((start_s, end_s))

@@ -1,0 +1,74 @@
+"""Times, durations and values as people write and read them."""
+
+from __future__ import annotations
+
+import re
+
+from posture_cam.errors import UsageError
+from posture_cam.records import Measure
+
+_CLOCK = re.compile(r"(?:(\d+):)?(?:(\d+):)?(\d+(?:\.\d+)?)")
+_UNITS = {"deg": "°", "percent": " %", "cm": " cm", "min": " min"}
+
+
+def clock(seconds: float) -> str:
+    """A time in a recording: `0:05`, `12:34`, `1:02:03`."""
+    whole = round(seconds)
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def parse_stretch(text: str) -> tuple[float, float]:
+    """Start and end in seconds of a stretch such as `0:05-0:12`, `5-12` or `1:02:03-1:02:09.5`.
+
+    Raises:
+        UsageError: It is not a stretch, or ends before it starts.
+    """
+    start, dash, end = text.strip().replace("–", "-").partition("-")
+    try:
+        if not dash:
+            raise ValueError(text)  # noqa: TRY301
+        start_s, end_s = _seconds(start), _seconds(end)
+    except ValueError:
+        raise UsageError(
+            f"{text!r} is not a stretch of time.", "Write start and end as minutes and seconds: 0:05-0:12"
+        ) from None
+    if end_s <= start_s:
+        raise UsageError(f"{text!r} ends before it starts.", "Write the earlier time first: 0:05-0:12")
+    return start_s, end_s
+
+
+def _seconds(text: str) -> float:
+    match = _CLOCK.fullmatch(text.strip())
+    if not match:
+        raise ValueError(text)
+    numbers = [float(part) for part in match.groups() if part is not None]
+    if any(number >= 60 for number in numbers[1:]):
+        raise ValueError(text)
+    seconds = 0.0
+    for number in numbers:
+        seconds = 60 * seconds + number
+    return seconds
+
+
+def duration_words(seconds: float) -> str:
+    """A duration for people: `45 s`, `12 min`, `1 h 5 min`."""
+    if seconds < 120:
+        return f"{round(seconds)} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def sentence(words: str) -> str:
+    """The same words, with a capital first letter."""
+    return words[:1].upper() + words[1:]
+
+
+def value_words(measure: Measure, value: float) -> str:
+    """A measure's value with its unit and, for changes, its sign: `+12°`, `-9 %`, `3 cm`."""
+    unit = measure.value.rsplit("_", 1)[1]
+    is_change = "change" in measure.value or (
+        unit in ("percent", "cm") and measure != Measure.VIEWING_DISTANCE
+    )
+    number = f"{value:+.0f}" if is_change else f"{value:.0f}"
+    return ("0" if number in ("+0", "-0") else number).replace("-", "−") + _UNITS[unit]
