@@ -6,7 +6,7 @@ None, never 0 and never NaN.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from types import TracebackType
@@ -310,10 +310,11 @@ class Statistic:
 
 @dataclass(frozen=True, slots=True)
 class FaultTime:
-    """How long a measure was outside its good range, and the longest such stretches."""
+    """How long a measure was outside its good range, its worst value, and the longest such stretches."""
 
     measure: Measure
     total_s: float
+    worst: float
     stretches: tuple[tuple[float, float], ...]
 
 
@@ -388,7 +389,3 @@ class Sink(_Closing, Protocol):
 
     def finish(self, summary: SessionSummary) -> None:
         """Take the summary, after the last observation."""
-
-
-Progress = Callable[[float, float | None], None]
-"""Called with the seconds done and the seconds in all (None where unknown)."""

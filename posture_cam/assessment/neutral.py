@@ -81,11 +81,16 @@ class NeutralFinder:
         for name, column in self._columns.items():
             column.append(features.values.get(name, np.nan))
 
+    @property
+    def main_view(self) -> View | None:
+        """The view that the recording mostly shows, or None where nobody could be used."""
+        return Counter(self._views).most_common(1)[0][0] if self._views else None
+
     def find(self) -> Stretch | None:
         """The best stretch, or None where the person was never steady for long enough."""
-        if not self._views:
+        view = self.main_view
+        if view is None:
             return None
-        view = Counter(self._views).most_common(1)[0][0]
         rows = np.array([seen == view for seen in self._views])
         times = np.array(self._times)[rows]
         columns = {name: np.array(column)[rows] for name, column in self._columns.items()}

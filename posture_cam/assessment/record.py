@@ -14,6 +14,7 @@ from posture_cam.records import (
     JUDGED_STATES,
     Episode,
     FaultTime,
+    Finding,
     Measure,
     Observation,
     Reason,
@@ -115,6 +116,7 @@ class Record:
         self._blame: defaultdict[Measure, float] = defaultdict(float)
         self._stretches: dict[Measure, list[tuple[float, float]]] = {}
         self._fault_s: defaultdict[Measure, float] = defaultdict(float)
+        self._worst: dict[Measure, Finding] = {}
         self._end_s = 0.0
 
     def add(self, observation: Observation) -> None:
@@ -145,6 +147,9 @@ class Record:
                 self._blame[finding.measure] += finding.penalty * held_s
                 self._fault_s[finding.measure] += held_s
                 self._extend_stretch(finding.measure, start_s, end_s)
+                worst = self._worst.get(finding.measure)
+                if worst is None or abs(finding.value) > abs(worst.value):
+                    self._worst[finding.measure] = finding
         self._end_s = end_s
 
     def finish(self, end_s: float) -> None:
@@ -178,7 +183,7 @@ class Record:
     def faults(self) -> tuple[FaultTime, ...]:
         """Measures outside their good range during fair and poor time, the longest first."""
         return tuple(
-            FaultTime(name, total_s, self._longest_stretches(name))
+            FaultTime(name, total_s, self._worst[name].value, self._longest_stretches(name))
             for name, total_s in sorted(self._fault_s.items(), key=lambda item: -item[1])
             if total_s > 0
         )

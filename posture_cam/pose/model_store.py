@@ -168,7 +168,7 @@ def _download(model: KnownModel, target: Path, progress: DownloadProgress | None
             ) from error
         if done < model.size_bytes:
             raise ModelError(
-                f"The {model.name} model came only in part from {url}: {done:,} of {model.size_bytes:,} bytes.",
+                f"The {model.name} model came only in part ({done:,} of {model.size_bytes:,} bytes): {url}",
                 hint,
             )
         if digest.hexdigest() != model.sha256:

@@ -1,0 +1,306 @@
+"""Words and exit codes; the only module that knows typer.
+
+Exit codes: 0 done, 1 expected failure, 2 wrong usage, 130 interrupted with what was done kept.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from posture_cam import __version__
+from posture_cam.errors import PostureCamError
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="posture-cam",
+    help="Watches how you sit, and helps you sit better. Everything stays on this machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main() -> None:
+    """Run the command line; every failure that is expected becomes a sentence and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a character shows a question mark
+    try:
+        app()
+    except PostureCamError as error:
+        sys.exit(_say(error))
+    except KeyboardInterrupt:
+        _talk().print("Interrupted.", style="yellow")
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output went away, as in `| head`; leave nothing for Python to flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _say(error: PostureCamError) -> int:
+    console = _talk()
+    console.print(f"[bold red]Error:[/bold red] {_plain(error.message)}", highlight=False, soft_wrap=True)
+    if error.hint:
+        console.print(f"[bold]Hint:[/bold] {_plain(error.hint)}", highlight=False, soft_wrap=True)
+    return error.exit_code
+
+
+def _plain(text: str) -> str:
+    """File names may hold anything; none of it is markup, and none of it steers the terminal."""
+    return "".join(char if char.isprintable() else "?" for char in text).replace("[", "\\[")
+
+
+def _talk() -> Console:
+    return Console(file=sys.stderr)
+
+
+def _data() -> Console:
+    console = Console(file=sys.stdout)
+    if not console.is_terminal:
+        console = Console(file=sys.stdout, width=120)
+    return console
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"posture_cam {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and leave.")
+    ] = False,
+) -> None:
+    """Watches how you sit, and helps you sit better. Everything stays on this machine."""
+
+
+@app.command()
+def analyze(
+    path: Annotated[
+        Path,
+        typer.Argument(
+            metavar="VIDEO",
+            show_default=False,
+            help="A recording, or poses of an earlier analysis (.poses.jsonl).",
+        ),
+    ],
+    neutral: Annotated[
+        str | None,
+        typer.Option(
+            metavar="START-END",
+            help="Your neutral posture in this recording, such as 0:05-0:12. Else it is found.",
+        ),
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option(metavar="NAME", help="A neutral posture stored before.")
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option(metavar="HZ", help="Looks per second of video.", show_default="5")
+    ] = None,
+    every_frame: Annotated[bool, typer.Option("--every-frame", help="Look at every single frame.")] = False,
+    model: Annotated[
+        str,
+        typer.Option(metavar="NAME|PATH", help="full (here), lite or heavy (fetched once), or a .task file."),
+    ] = "full",
+    json_file: Annotated[
+        str | None,
+        typer.Option(
+            "--json", metavar="FILE|-", help="The result as JSON; - writes it to the terminal, alone."
+        ),
+    ] = None,
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="A row for each look as CSV.")] = None,
+    video: Annotated[Path | None, typer.Option(metavar="FILE.mp4", help="The recording, annotated.")] = None,
+    poses: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.poses.jsonl", help="The landmarks, to be judged again without the video."),
+    ] = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Let MediaPipe and OpenCV talk; show a traceback on a bug.")
+    ] = False,
+) -> None:
+    """Analyse a recorded video: time in good posture, what was off and when, and what helps."""
+    from posture_cam.outputs.console import print_summary
+    from posture_cam.session import Analysis, Listener
+    from posture_cam.session import analyze as run
+    from posture_cam.words import parse_stretch
+
+    to_stdout = json_file == "-"
+    request = Analysis(
+        path=path,
+        rate_hz=rate,
+        every_frame=every_frame,
+        neutral_s=parse_stretch(neutral) if neutral is not None else None,
+        profile=profile,
+        model=model,
+        json=None if json_file is None else sys.stdout if to_stdout else Path(json_file),
+        csv=csv,
+        video=video,
+        poses=poses,
+    )
+    with _quiet_native(verbose=verbose), _stoppable() as stop, _Bars() as bars:
+        summary = run(
+            request, Listener(progress=bars.show_seconds, download=bars.show_bytes, should_stop=stop.is_set)
+        )
+    if not to_stdout:
+        print_summary(summary, _data())
+    for target in (request.json, request.csv, request.video, request.poses):
+        if isinstance(target, Path):
+            _talk().print(f"Wrote {_plain(str(target))}", highlight=False, soft_wrap=True)
+    if summary.partial and stop.is_set():
+        _talk().print("Interrupted; what was done until then is kept.", style="yellow")
+        raise typer.Exit(INTERRUPTED)
+
+
+@app.command()
+def tips(
+    fault: Annotated[
+        str | None,
+        typer.Option(metavar="FAULT", help="Only for this fault, such as neck_inclination or general."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Show the tips, with the section of the article that each rests on."""
+    from posture_cam import tips as advice
+    from posture_cam.outputs.console import print_tips
+    from posture_cam.outputs.tables import tip_as_json
+    from posture_cam.settings import load_measures
+    from posture_cam.words import sentence
+
+    chosen = advice.load_tips() if fault is None else advice.tips_for(fault)
+    if as_json:
+        typer.echo(json.dumps([tip_as_json(tip) for tip in chosen], indent=2, ensure_ascii=False))
+        return
+    console = _data()
+    labels = {name.value: info.label for name, info in load_measures().items()}
+    for name in dict.fromkeys(tip.fault for tip in chosen):
+        console.print(
+            f"[bold]{sentence(labels.get(name, name))}[/bold] [bright_black]({name})[/bright_black]"
+        )
+        print_tips(tuple(tip for tip in chosen if tip.fault == name), console)
+
+
+@app.command()
+def doctor() -> None:
+    """Tell what is installed here, and what is missing."""
+    from posture_cam.doctor import examine
+
+    with _quiet_native(verbose=False):
+        findings = examine()
+    console = _data()
+    for finding in findings:
+        mark = (
+            "[green]ok[/green]  "
+            if finding.is_fine
+            else "[red]bad[/red] "
+            if finding.is_needed
+            else "[yellow]note[/yellow]"
+        )
+        console.print(
+            f"{mark} [bold]{finding.what}[/bold]  {_plain(finding.found)}", highlight=False, soft_wrap=True
+        )
+        if finding.hint and not finding.is_fine:
+            console.print(f"     {_plain(finding.hint)}", highlight=False, soft_wrap=True)
+    if any(finding.is_needed and not finding.is_fine for finding in findings):
+        raise typer.Exit(1)
+
+
+class _Bars:
+    """Progress on stderr, one bar after the other; silent where stderr is no terminal."""
+
+    def __init__(self) -> None:
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeRemainingColumn(),
+            console=_talk(),
+            transient=True,
+            disable=not sys.stderr.isatty(),
+        )
+        self._tasks: dict[str, Any] = {}
+
+    def show_seconds(self, name: str, done_s: float, total_s: float | None) -> None:
+        self._show(name, done_s, total_s)
+
+    def show_bytes(self, name: str, done: int, total: int) -> None:
+        self._show(f"Fetching the {name} model", done, total)
+
+    def _show(self, name: str, done: float, total: float | None) -> None:
+        if name not in self._tasks:
+            self._tasks[name] = self._progress.add_task(name, total=total)
+        self._progress.update(self._tasks[name], completed=done)
+
+    def __enter__(self) -> _Bars:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+
+@contextmanager
+def _stoppable() -> Iterator[threading.Event]:
+    """The first Ctrl-C asks for an end that keeps what is done; the second one ends at once."""
+    stop = threading.Event()
+
+    def ask(_signal: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    with ExitStack() as stack:
+        if threading.current_thread() is threading.main_thread():
+            for name in (signal.SIGINT, signal.SIGTERM):
+                stack.callback(signal.signal, name, signal.signal(name, ask))
+        yield stop
+
+
+@contextmanager
+def _quiet_native(*, verbose: bool) -> Iterator[None]:
+    """Send what native libraries write to stderr nowhere; Python's own words still come through."""
+    os.environ.setdefault("GLOG_minloglevel", "3")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if verbose or not _is_real_stderr():
+        yield
+        return
+    sys.stderr.flush()
+    kept = os.dup(2)
+    before = sys.stderr
+    try:
+        with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - not a path of ours
+            os.dup2(nowhere.fileno(), 2)
+        sys.stderr = os.fdopen(os.dup(kept), "w", encoding=before.encoding, errors="replace", buffering=1)
+        yield
+    finally:
+        sys.stderr.flush()
+        if sys.stderr is not before:
+            sys.stderr.close()
+        sys.stderr = before
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def _is_real_stderr() -> bool:
+    try:
+        return sys.stderr.fileno() == 2
+    except (AttributeError, OSError, ValueError):
+        return False

@@ -1,0 +1,141 @@
+"""What is installed here, and what is missing."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import os
+import platform
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from posture_cam import __version__
+from posture_cam.errors import ModelError
+from posture_cam.pose.model_store import find_model
+from posture_cam.settings import models_cache_dir, profiles_dir
+
+DEBIAN_PACKAGES = "libgl1 libegl1 libgles2 libglib2.0-0"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at.
+
+    Attributes:
+        what: Its name.
+        found: What was found.
+        is_fine: Whether that is as it should be.
+        is_needed: Whether the program cannot do its main job without it.
+        hint: What to do where it is not fine.
+    """
+
+    what: str
+    found: str
+    is_fine: bool = True
+    is_needed: bool = True
+    hint: str = ""
+
+
+def examine() -> list[Finding]:
+    """Look at everything that posture_cam needs."""
+    return [
+        Finding("posture_cam", f"{__version__} on Python {platform.python_version()}, {platform.platform()}"),
+        _cv2(),
+        _mediapipe(),
+        _model(),
+        _h264(),
+        _display(),
+        _folder("Profiles", profiles_dir()),
+        _folder("Fetched models", models_cache_dir()),
+    ]
+
+
+def _cv2() -> Finding:
+    owners = {}
+    for name in (
+        "opencv-python",
+        "opencv-contrib-python",
+        "opencv-python-headless",
+        "opencv-contrib-python-headless",
+    ):
+        try:
+            owners[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    try:
+        cv2 = importlib.import_module("cv2")
+    except ImportError as error:
+        return Finding(
+            "OpenCV", str(error), is_fine=False, hint=f"On Debian: apt-get install {DEBIAN_PACKAGES}"
+        )
+    found = f"cv2 {cv2.__version__} from {', '.join(f'{name} {version}' for name, version in owners.items())}"
+    return Finding(
+        "OpenCV",
+        found,
+        is_fine=len(set(owners.values())) == 1,
+        hint="These share one folder and should be of one version: install them again together.",
+    )
+
+
+def _mediapipe() -> Finding:
+    try:
+        importlib.import_module("posture_cam.pose.landmarker")
+    except (ImportError, OSError) as error:
+        return Finding(
+            "MediaPipe", str(error), is_fine=False, hint=f"On Debian: apt-get install {DEBIAN_PACKAGES}"
+        )
+    return Finding("MediaPipe", importlib.metadata.version("mediapipe"))
+
+
+def _model() -> Finding:
+    try:
+        model = find_model("full")
+    except ModelError as error:
+        return Finding("Pose model", error.message, is_fine=False, hint=error.hint)
+    return Finding("Pose model", f"{model.name}, {model.path}, sha256 {model.sha256}")
+
+
+def _h264() -> Finding:
+    try:
+        version = importlib.metadata.version("av")
+    except importlib.metadata.PackageNotFoundError:
+        return Finding(
+            "Annotated video",
+            "MPEG-4 by OpenCV, which browsers do not play",
+            is_fine=False,
+            is_needed=False,
+            hint="For H.264 install the extra: pip install 'posture-cam[video]', or pip install av",
+        )
+    return Finding("Annotated video", f"H.264 by PyAV {version}")
+
+
+def _display() -> Finding:
+    if sys.platform in ("darwin", "win32"):
+        return Finding("Display", "by the system")
+    name = os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY")
+    return Finding(
+        "Display",
+        name or "none",
+        is_fine=name is not None,
+        is_needed=False,
+        hint="Analysing needs none; a window needs a desktop session.",
+    )
+
+
+def _folder(what: str, path: Path) -> Finding:
+    """Whether a folder of ours can be written to, without making it."""
+    there = next(folder for folder in (path, *path.parents) if folder.is_dir())
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        return Finding(
+            what,
+            f"{path}: {error.strerror or error}",
+            is_fine=False,
+            is_needed=False,
+            hint="Check its permissions.",
+        )
+    return Finding(what, f"{path}, writable" + ("" if there == path else ", made when needed"))

@@ -1,0 +1,1 @@
+"""What carries results out of the program."""

@@ -1,0 +1,286 @@
+"""Drawing what was measured onto a picture."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from posture_cam.records import (
+    Alert,
+    Assessment,
+    FloatArray,
+    Landmark,
+    Measure,
+    Measures,
+    Neutral,
+    State,
+)
+from posture_cam.settings import load_measures
+from posture_cam.words import sentence, value_words
+
+Colour = tuple[int, int, int]
+Point = tuple[int, int]
+
+# Blue-green-red.  Told apart by lightness too, and the state's name is always written beside the colour.
+STATE_COLOURS: dict[State, Colour] = {
+    State.GOOD: (120, 190, 60),
+    State.FAIR: (60, 190, 250),
+    State.POOR: (70, 70, 235),
+    State.AWAY: (150, 150, 150),
+    State.UNJUDGED: (150, 150, 150),
+}
+WHITE: Colour = (255, 255, 255)
+INK: Colour = (40, 33, 28)
+_FINE_BITS = 4  # OpenCV draws at fractions of a pixel by fixed-point coordinates
+
+_EARS = (Landmark.LEFT_EAR, Landmark.RIGHT_EAR)
+_SHOULDERS = (Landmark.LEFT_SHOULDER, Landmark.RIGHT_SHOULDER)
+_HIPS = (Landmark.LEFT_HIP, Landmark.RIGHT_HIP)
+_BONES = (
+    _SHOULDERS,
+    (Landmark.LEFT_SHOULDER, Landmark.LEFT_ELBOW),
+    (Landmark.LEFT_ELBOW, Landmark.LEFT_WRIST),
+    (Landmark.RIGHT_SHOULDER, Landmark.RIGHT_ELBOW),
+    (Landmark.RIGHT_ELBOW, Landmark.RIGHT_WRIST),
+    (Landmark.LEFT_SHOULDER, Landmark.LEFT_HIP),
+    (Landmark.RIGHT_SHOULDER, Landmark.RIGHT_HIP),
+    _HIPS,
+)
+_JOINTS = (Landmark.NOSE, *_EARS, *_SHOULDERS, Landmark.LEFT_ELBOW, Landmark.RIGHT_ELBOW, *_HIPS)
+_SEEN_FROM = 0.5
+# Below this a picture has no room for words.
+_WORDS_FROM_PX = 160
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """What is to be drawn: the judgement of a moment and the landmarks to draw it on.
+
+    Attributes:
+        landmarks: (33, 2), fractions of the picture, or None where nobody is seen.
+        visibility: (33,), or None.
+        alert: What a live run would be saying now, or None.
+    """
+
+    measures: Measures
+    assessment: Assessment
+    landmarks: FloatArray | None
+    visibility: FloatArray | None
+    alert: Alert | None = None
+
+
+class Overlay:
+    """Draws skeleton, angle arcs, the neutral posture as a ghost, state, score and tip."""
+
+    def __init__(self, neutral: Neutral | None) -> None:
+        has_ghost = neutral is not None and neutral.is_personal and len(neutral.landmarks_xy) > 0
+        self._ghost = np.array(neutral.landmarks_xy) if neutral is not None and has_ghost else None
+
+    def draw(self, image_bgr: NDArray[np.uint8], scene: Scene) -> None:
+        """Draw onto the picture, in place."""
+        height, width = image_bgr.shape[:2]
+        line_px = max(1, round(min(height, width) / 240))
+        colour = STATE_COLOURS[scene.assessment.state]
+        if self._ghost is not None:
+            _draw_ghost(image_bgr, self._ghost * (width, height), line_px)
+        if scene.landmarks is not None and scene.visibility is not None:
+            xy = scene.landmarks * (width, height)
+            _draw_skeleton(image_bgr, xy, scene.visibility, colour, line_px)
+            if scene.measures.view.is_side:
+                _draw_arcs(image_bgr, xy, scene, colour, line_px)
+        if min(height, width) >= _WORDS_FROM_PX:
+            _draw_card(image_bgr, scene, colour)
+            if scene.alert is not None:
+                _draw_tip(image_bgr, scene.alert)
+
+
+def draw_timeline(image_bgr: NDArray[np.uint8], stretches: Sequence[tuple[float, float, State]]) -> None:
+    """The states so far as a strip at the lower edge; start and end as shares of the whole."""
+    height, width = image_bgr.shape[:2]
+    strip_px = max(2, height // 90)
+    image_bgr[height - strip_px :] = INK
+    for start, end, state in stretches:
+        left, right = round(start * width), max(round(end * width), round(start * width) + 1)
+        image_bgr[height - strip_px :, left:right] = STATE_COLOURS[state]
+
+
+def _draw_ghost(image: NDArray[np.uint8], xy: FloatArray, line_px: int) -> None:
+    layer = image.copy()
+    ears, shoulders, hips = (_middle(xy, pair) for pair in (_EARS, _SHOULDERS, _HIPS))
+    radius = max(3.0, 0.55 * math.dist(ears, shoulders))
+    cv2.circle(layer, _whole(ears), round(radius), WHITE, line_px, cv2.LINE_AA)
+    height = image.shape[0]
+    lines = [(ears, shoulders), (xy[_SHOULDERS[0]], xy[_SHOULDERS[1]])]
+    if hips[1] < 1.2 * height:
+        lines.append((shoulders, hips))
+    for start, end in lines:
+        _dashed(layer, start, end, WHITE, 2 * line_px)
+    cv2.addWeighted(layer, 0.55, image, 0.45, 0, dst=image)
+
+
+def _dashed(
+    image: NDArray[np.uint8], start: FloatArray, end: FloatArray, colour: Colour, line_px: int
+) -> None:
+    length = math.dist(start, end)
+    dashes = max(1, round(length / (6 * line_px)))
+    for number in range(dashes):
+        a, b = (start + (end - start) * ((number + part) / dashes) for part in (0.0, 0.55))
+        cv2.line(image, _fine(a), _fine(b), colour, line_px, cv2.LINE_AA, _FINE_BITS)
+
+
+def _draw_skeleton(
+    image: NDArray[np.uint8], xy: FloatArray, visibility: FloatArray, colour: Colour, line_px: int
+) -> None:
+    for start, end in _BONES:
+        if min(visibility[start], visibility[end]) >= _SEEN_FROM:
+            _bone(image, xy[start], xy[end], colour, line_px)
+    _bone(image, _middle(xy, _EARS), _middle(xy, _SHOULDERS), colour, line_px)
+    for joint in _JOINTS:
+        if visibility[joint] >= _SEEN_FROM:
+            cv2.circle(image, _whole(xy[joint]), 2 * line_px + 1, INK, -1, cv2.LINE_AA)
+            cv2.circle(image, _whole(xy[joint]), 2 * line_px, WHITE, -1, cv2.LINE_AA)
+
+
+def _bone(image: NDArray[np.uint8], start: FloatArray, end: FloatArray, colour: Colour, line_px: int) -> None:
+    cv2.line(image, _fine(start), _fine(end), INK, 3 * line_px + 2, cv2.LINE_AA, _FINE_BITS)
+    cv2.line(image, _fine(start), _fine(end), colour, 3 * line_px, cv2.LINE_AA, _FINE_BITS)
+
+
+def _draw_arcs(image: NDArray[np.uint8], xy: FloatArray, scene: Scene, colour: Colour, line_px: int) -> None:
+    """Neck and trunk inclination as arcs between the vertical and the line measured."""
+    ears, shoulders, hips = (_middle(xy, pair) for pair in (_EARS, _SHOULDERS, _HIPS))
+    for measure, foot, head in (
+        (Measure.NECK_INCLINATION_CHANGE, shoulders, ears),
+        (Measure.TRUNK_INCLINATION_CHANGE, hips, shoulders),
+    ):
+        if measure not in scene.measures.values:
+            continue
+        radius = 0.6 * math.dist(foot, head)
+        angle = math.degrees(math.atan2(head[1] - foot[1], head[0] - foot[0]))
+        top = foot - (0.0, 1.15 * math.dist(foot, head))
+        cv2.line(image, _fine(foot), _fine(top), WHITE, line_px, cv2.LINE_AA, _FINE_BITS)
+        cv2.ellipse(
+            image, _whole(foot), (round(radius),) * 2, 0.0, -90.0, angle, colour, 2 * line_px, cv2.LINE_AA
+        )
+        if min(image.shape[:2]) >= _WORDS_FROM_PX:
+            size_px = max(11, round(image.shape[0] / 32))
+            text = value_words(measure, scene.measures.values[measure])
+            facing = 1.0 if head[0] >= foot[0] else -1.0
+            anchor = foot + np.array((facing * 0.75, -0.75)) * radius
+            if facing < 0:
+                anchor[0] -= _text_width(text, size_px)
+            _label(image, text, _whole(anchor), size_px)
+
+
+def _draw_card(image: NDArray[np.uint8], scene: Scene, colour: Colour) -> None:
+    """State, score and the worst fault, in the upper left corner."""
+    height, width = image.shape[:2]
+    size_px = max(12, round(min(height / 22, width / 30)))
+    pad = size_px // 2
+    assessment = scene.assessment
+    head = assessment.state.value.capitalize()
+    if assessment.score is not None and assessment.state in (State.GOOD, State.FAIR, State.POOR):
+        head += f" · {assessment.score} / 100"
+    lines = _explained(scene)
+    small_px = round(0.75 * size_px)
+    widths = [_text_width(head, size_px, 700), *(_text_width(line, small_px) for line in lines)]
+    right = min(width, pad + round(max(widths)) + 4 * pad)
+    bottom = pad + round(1.8 * size_px) + round(1.5 * small_px) * len(lines) + pad // 2
+    _shade(image, (pad, pad), (right, min(bottom, height)), 0.72)
+    cv2.rectangle(image, (pad, pad), (pad + pad // 2, min(bottom, height)), colour, -1)
+    _text(image, head, (2 * pad + pad // 2, pad + round(1.3 * size_px)), size_px, WHITE, 700)
+    for number, line in enumerate(lines):
+        y = pad + round(1.8 * size_px) + round(1.5 * small_px * (number + 0.7))
+        _text(image, line, (2 * pad + pad // 2, y), small_px, (225, 225, 225))
+
+
+def _explained(scene: Scene) -> list[str]:
+    """The worst faults with their values, or why nothing is judged."""
+    assessment = scene.assessment
+    if assessment.reason is not None and assessment.score is None:
+        return [sentence(assessment.reason.value)]
+    if assessment.state not in (State.FAIR, State.POOR):
+        return []
+    table = load_measures()
+    lines = []
+    for finding in assessment.findings[:2]:
+        fault = sentence(table[finding.measure].fault_of(finding.value))
+        lines.append(f"{fault} {value_words(finding.measure, finding.value)}")
+    return lines
+
+
+def _draw_tip(image: NDArray[np.uint8], alert: Alert) -> None:
+    """What a live run would say now, over the lower edge."""
+    height, width = image.shape[:2]
+    size_px = max(11, round(min(height / 28, width / 44)))
+    pad = size_px
+    lines = [alert.message, *_wrapped(alert.tip.text, width - 4 * pad, size_px)]
+    line_px = round(1.45 * size_px)
+    top = height - line_px * len(lines) - 2 * pad
+    if top < height // 3:
+        return
+    _shade(image, (pad, top), (width - pad, height - pad), 0.78)
+    for number, line in enumerate(lines):
+        y = top + round(0.4 * pad) + line_px * (number + 1) - size_px // 3
+        _text(image, line, (2 * pad, y), size_px, WHITE, 700 if number == 0 else 400)
+
+
+def _wrapped(text: str, width_px: int, size_px: int) -> list[str]:
+    lines, line = [], ""
+    for word in text.split():
+        longer = f"{line} {word}".strip()
+        if line and _text_width(longer, size_px) > width_px:
+            lines.append(line)
+            line = word
+        else:
+            line = longer
+    return [*lines, line]
+
+
+def _label(image: NDArray[np.uint8], text: str, origin: Point, size_px: int) -> None:
+    """Words on a dark ground, wherever they stand."""
+    pad = size_px // 4
+    right = origin[0] + round(_text_width(text, size_px, 700))
+    _shade(image, (origin[0] - pad, origin[1] - size_px), (right + pad, origin[1] + pad), 0.7)
+    _text(image, text, origin, size_px, WHITE, 700)
+
+
+def _shade(image: NDArray[np.uint8], low: Point, high: Point, amount: float) -> None:
+    part = image[max(low[1], 0) : max(high[1], 0), max(low[0], 0) : max(high[0], 0)]
+    if part.size:
+        part[:] = (part * (1 - amount) + np.array(INK) * amount).astype(np.uint8)
+
+
+def _text(
+    image: NDArray[np.uint8], text: str, origin: Point, size_px: int, colour: Colour, weight: int = 400
+) -> None:
+    cv2.putText(image, text, origin, colour, _font(), size_px, weight)
+
+
+def _text_width(text: str, size_px: int, weight: int = 400) -> float:
+    return float(cv2.getTextSize((0, 0), text, (0, 0), _font(), size_px, weight)[2])
+
+
+@cache
+def _font() -> cv2.FontFace:
+    return cv2.FontFace("sans")
+
+
+def _middle(xy: FloatArray, pair: tuple[Landmark, Landmark]) -> FloatArray:
+    return np.asarray((xy[pair[0]] + xy[pair[1]]) / 2, dtype=np.float64)
+
+
+def _whole(point: FloatArray) -> Point:
+    x, y = np.clip(point, -16000, 16000)
+    return round(float(x)), round(float(y))
+
+
+def _fine(point: FloatArray) -> Point:
+    x, y = np.clip(point, -16000, 16000) * (1 << _FINE_BITS)
+    return round(float(x)), round(float(y))

@@ -1,0 +1,229 @@
+"""Results as JSON and CSV (docs/formats.md describes both)."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TextIO
+
+from posture_cam import __version__
+from posture_cam.files import naming, written_whole
+from posture_cam.records import Measure, Neutral, Observation, SessionSummary, State, Tip
+from posture_cam.settings import load_measures
+
+SCHEMA_VERSION = 1
+_SECONDS_DECIMALS = 3
+_VALUE_DECIMALS = 2
+_FEATURE_DECIMALS = 5
+
+
+class JsonResult:
+    """The result of an analysis as one JSON object.
+
+    Args:
+        target: A file, written whole or not at all; or an open text stream.
+    """
+
+    def __init__(self, target: Path | TextIO) -> None:
+        self._target = target
+
+    def write(self, observation: Observation) -> None:
+        """Take one observation; the summary says everything that JSON carries."""
+
+    def finish(self, summary: SessionSummary) -> None:
+        """Write the result.
+
+        Raises:
+            OutputError: The file cannot be written.
+        """
+        text = json.dumps(as_json(summary), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        if not isinstance(self._target, Path):
+            self._target.write(text)
+            self._target.flush()
+            return
+        with written_whole(self._target) as temporary, naming(self._target):
+            temporary.write_text(text, "utf-8")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Nothing is open between the calls."""
+
+
+class CsvResult:
+    """One row for each sample, in order of time; empty where something could not be measured."""
+
+    HEADER = (
+        "timestamp_s",
+        "state",
+        "score",
+        "view",
+        "confidence",
+        *(name.value for name in Measure),
+        "reason",
+    )
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+        self._stack = ExitStack()
+
+    def write(self, observation: Observation) -> None:
+        """Add a row.
+
+        Raises:
+            OutputError: The disk is full.
+        """
+        assessment, measures = observation.assessment, observation.measures
+        is_seen = observation.sample.pose is not None
+        values = [measures.values.get(name) for name in Measure]
+        with naming(self._target):
+            self._rows.writerow(
+                [
+                    f"{assessment.timestamp_s:.{_SECONDS_DECIMALS}f}",
+                    assessment.state.value,
+                    "" if assessment.score is None else assessment.score,
+                    measures.view.value if is_seen else "",
+                    f"{measures.confidence:.2f}" if is_seen else "",
+                    *("" if value is None else f"{value:.{_VALUE_DECIMALS}f}" for value in values),
+                    "" if assessment.reason is None else assessment.reason.value,
+                ]
+            )
+
+    def finish(self, summary: SessionSummary) -> None:
+        """Nothing but rows stands in a CSV."""
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            temporary = stack.enter_context(written_whole(self._target))
+            file = stack.enter_context(temporary.open("w", encoding="utf-8", newline=""))
+            self._rows = csv.writer(file, lineterminator="\n")
+            self._rows.writerow(self.HEADER)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        with naming(self._target):
+            self._stack.__exit__(kind, error, traceback)
+
+
+def as_json(summary: SessionSummary) -> dict[str, Any]:
+    """The summary in the documented form, schema version 1."""
+    table = load_measures()
+    source = summary.source
+    hold = summary.longest_hold
+    return {
+        "kind": "posture_cam analysis",
+        "schema_version": SCHEMA_VERSION,
+        "version": __version__,
+        "partial": summary.partial,
+        "source": {
+            "name": source.name,
+            "width_px": source.width_px,
+            "height_px": source.height_px,
+            "frame_rate": _rounded(source.frame_rate),
+            "duration_s": _rounded(source.duration_s),
+        },
+        "model": summary.model,
+        "sample_count": summary.sample_count,
+        "neutral": _neutral(summary.neutral),
+        "summary": {
+            "duration_s": _rounded(summary.duration_s),
+            "judged_s": _rounded(summary.judged_s),
+            **{f"{state.value}_s": _rounded(summary.seconds_by_state.get(state, 0.0)) for state in State},
+            "score": summary.score,
+            "longest_hold": None
+            if hold is None
+            else {"start_s": _rounded(hold[0]), "end_s": _rounded(hold[1])},
+            "unjudged_s_by_reason": _seconds(summary.unjudged_s_by_reason),
+            "seconds_by_view": _seconds(summary.views),
+        },
+        "episodes": [
+            {
+                "start_s": _rounded(episode.start_s),
+                "end_s": _rounded(episode.end_s),
+                "state": episode.state.value,
+                "worst": episode.worst.value if episode.worst else None,
+            }
+            for episode in summary.episodes
+        ],
+        "faults": [
+            {
+                "measure": fault.measure.value,
+                "total_s": _rounded(fault.total_s),
+                "worst": round(fault.worst, _VALUE_DECIMALS),
+                "unit": table[fault.measure].unit,
+                "longest": [
+                    {"start_s": _rounded(start), "end_s": _rounded(end)} for start, end in fault.stretches
+                ],
+            }
+            for fault in summary.faults
+        ],
+        "alerts": [
+            {
+                "timestamp_s": _rounded(alert.timestamp_s),
+                "measure": alert.measure.value if alert.measure else None,
+                "held_s": _rounded(alert.held_s),
+                "message": alert.message,
+                "tip": alert.tip.text,
+                "tip_id": alert.tip.id,
+            }
+            for alert in summary.alerts
+        ],
+        "measures": {
+            name.value: {
+                "unit": table[name].unit,
+                **{
+                    key: round(getattr(statistic, key), _VALUE_DECIMALS)
+                    for key in ("mean", "min", "p5", "p95", "max")
+                },
+            }
+            for name, statistic in summary.statistics.items()
+        },
+        "tips": [tip_as_json(tip) for tip in summary.tips],
+        "notes": list(summary.notes),
+    }
+
+
+def tip_as_json(tip: Tip) -> dict[str, str]:
+    """A tip with all its fields."""
+    return {"id": tip.id, "fault": tip.fault, "text": tip.text, "section": tip.section, "kind": tip.kind}
+
+
+def _neutral(neutral: Neutral | None) -> dict[str, Any] | None:
+    if neutral is None:
+        return None
+    return {
+        "source": neutral.source,
+        "is_personal": neutral.is_personal,
+        "created_at": neutral.created_at or None,
+        "view": neutral.view.value,
+        "start_s": _rounded(neutral.start_s),
+        "end_s": _rounded(neutral.end_s),
+        "sample_count": neutral.sample_count,
+        "centre": {name: round(value, _FEATURE_DECIMALS) for name, value in neutral.centre.items()},
+        "spread": {name: round(value, _FEATURE_DECIMALS) for name, value in neutral.spread.items()},
+        "context": {name: round(value, _FEATURE_DECIMALS) for name, value in neutral.context.items()},
+    }
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, _SECONDS_DECIMALS)
+
+
+def _seconds(by_name: Mapping[Any, float]) -> dict[str, float]:
+    return {str(name.value): round(seconds, _SECONDS_DECIMALS) for name, seconds in by_name.items()}
