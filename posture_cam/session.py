@@ -248,7 +248,7 @@ def _neutral(request: Analysis, profile: Neutral | None, poses: _Poses, settings
         if neutral is None:
             start_s, end_s = request.neutral_s
             raise NeutralError(
-                f"Between {start_s:g} s and {end_s:g} s the person is not seen well enough for a neutral posture.",
+                f"From {start_s:g} s to {end_s:g} s the person is not seen well enough to serve as neutral.",
                 f"The recording lasts {poses.end_s:.0f} s; choose a stretch of at least "
                 f"{settings.neutral.min_s:g} s with head and shoulders in the picture.",
             )

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from posture_cam.records import Features, FloatArray, Neutral, View
 from posture_cam.settings import Settings
@@ -20,6 +21,7 @@ _WATCHED = (
     "trunk_length_ratio",
     "ear_shoulder_ratio",
     "shoulder_width_ratio",
+    "face_height_ratio",
     "shoulder_tilt_deg",
     "head_tilt_deg",
     "head_yaw_deg",
@@ -30,7 +32,9 @@ _CONTEXT = ("camera_elevation_deg",)
 _CANDIDATE_STEP_S = 0.5
 # Candidates this close to the most upright one are as good; the earliest of them is taken, as people
 # begin a recording sitting well more often than they end it so.
-_AS_GOOD = 0.1
+_AS_GOOD_SIDE, _AS_GOOD_FRONT = 0.25, 0.5
+# Where nothing is steady by the settings (a small face, a poor camera), these multiples of them are tried.
+_SLACKS = (1.0, 1.5, 2.5)
 
 # Side view, raw image angles.  An upright sitter reads 18.5 (neck) and -5.5 deg (trunk) with a spread of
 # about 5 deg from person to person; an angle one spread below that is taken for as upright as it gets,
@@ -44,6 +48,8 @@ _MOST_SINKING_UNITS = 2.0
 _IMPLAUSIBLE_NECK_DEG, _IMPLAUSIBLE_TRUNK_DEG = 31.5, 7.0
 # Front view: good limits of head drop and approach, and of the tilts.
 _DROP_PER_UNIT, _GROWTH_PER_UNIT = 0.08, 0.16
+# Sitting a little further back is no better posture.
+_GROWTH_THAT_MEANS_NOTHING = 0.12
 _SHOULDER_TILT_PER_UNIT_DEG, _HEAD_TILT_PER_UNIT_DEG = 6.0, 10.0
 
 
@@ -94,13 +100,20 @@ class NeutralFinder:
         rows = np.array([seen == view for seen in self._views])
         times = np.array(self._times)[rows]
         columns = {name: np.array(column)[rows] for name, column in self._columns.items()}
-        costs = _side_costs(columns) if view.is_side else _front_costs(columns, self._camera_low_below_deg)
-        candidates = self._candidates(times, columns, costs, view)
-        if not candidates:
+        costs = (
+            _side_costs(columns) if view.is_side else _front_costs(columns, view, self._camera_low_below_deg)
+        )
+        as_good = _AS_GOOD_SIDE if view.is_side else _AS_GOOD_FRONT
+        for slack in _SLACKS:
+            candidates = self._candidates(times, columns, costs, view, slack)
+            if candidates:
+                break
+        else:
             return None
         best = min(cost for *_, cost in candidates)
-        first, last, cost = next(item for item in candidates if item[2] <= best + _AS_GOOD)
-        last = self._extended(times, columns, costs, view, first, last, cost)
+        first, last, cost = next(item for item in candidates if item[2] <= best + as_good)
+        near = np.abs(costs - cost) <= 2 * as_good
+        last = self._extended(times, columns, near, view, slack, first, last)
         return Stretch(
             start_s=float(times[first]),
             end_s=float(times[last]),
@@ -109,7 +122,12 @@ class NeutralFinder:
         )
 
     def _candidates(
-        self, times: FloatArray, columns: Mapping[str, FloatArray], costs: FloatArray, view: View
+        self,
+        times: FloatArray,
+        columns: Mapping[str, FloatArray],
+        costs: FloatArray,
+        view: View,
+        slack: float,
     ) -> list[tuple[int, int, float]]:
         """Steady stretches of the shortest length: first and last row, and cost."""
         found = []
@@ -127,7 +145,7 @@ class NeutralFinder:
             if last >= len(times):
                 break
             stretch = slice(first, last + 1)
-            if not self._is_steady(times[stretch], _cut(columns, stretch), view):
+            if not self._is_steady(times[stretch], _cut(columns, stretch), view, slack):
                 continue
             yaw_deg = _middle(columns["head_yaw_deg"][stretch])
             if view == View.FRONT and abs(yaw_deg - middle_yaw_deg) > self._settings.max_yaw_deg:
@@ -140,38 +158,44 @@ class NeutralFinder:
         self,
         times: FloatArray,
         columns: Mapping[str, FloatArray],
-        costs: FloatArray,
+        near: NDArray[np.bool_],
         view: View,
+        slack: float,
         first: int,
         last: int,
-        cost: float,
     ) -> int:
         """The last row up to which the posture goes on unchanged, at most the longest length."""
-        while last + 1 < len(times) and times[last + 1] - times[first] <= self._settings.max_s:
+        while (
+            last + 1 < len(times)
+            and times[last + 1] - times[first] <= self._settings.max_s
+            and near[last + 1]
+        ):
             stretch = slice(first, last + 2)
-            if abs(costs[last + 1] - cost) > 2 * _AS_GOOD or not self._is_steady(
-                times[stretch], _cut(columns, stretch), view
-            ):
+            if not self._is_steady(times[stretch], _cut(columns, stretch), view, slack):
                 break
             last += 1
         return last
 
-    def _is_steady(self, times: FloatArray, columns: Mapping[str, FloatArray], view: View) -> bool:
+    def _is_steady(
+        self, times: FloatArray, columns: Mapping[str, FloatArray], view: View, slack: float
+    ) -> bool:
         ranges: tuple[tuple[FloatArray, float], ...]
         if np.diff(times).max() > self._max_gap_s:
             return False
-        degrees = self._settings.steady_deg
-        share = self._settings.steady_percent / 100.0
+        degrees = slack * self._settings.steady_deg
+        share = slack * self._settings.steady_percent / 100.0
         if view.is_side:
             needed = columns["neck_image_deg"]
             sunk = columns["shoulder_y_ratio"] / _middle(columns["trunk_length_ratio"])
             ranges = ((needed, degrees), (columns["trunk_image_deg"], degrees), (sunk, share))
         else:
             needed = columns["ear_shoulder_ratio"]
-            width = columns["shoulder_width_ratio"]
+            width, face = columns["shoulder_width_ratio"], columns["face_height_ratio"]
             ranges = (
                 (needed / abs(_middle(needed)), share),
                 (width / _middle(width), share),
+                (face / _middle(face), share),
+                (columns["shoulder_y_ratio"] / _middle(width), share),
                 (columns["shoulder_tilt_deg"], degrees),
                 (columns["head_tilt_deg"] if view == View.FRONT else np.array([]), degrees),
             )
@@ -255,11 +279,13 @@ def _beyond(angles_deg: FloatArray, upright_deg: float) -> FloatArray:
     return np.where(excess > 0, excess, -_RECLINED_COUNTS * excess)
 
 
-def _front_costs(columns: Mapping[str, FloatArray], camera_low_below_deg: float) -> FloatArray:
+def _front_costs(columns: Mapping[str, FloatArray], view: View, camera_low_below_deg: float) -> FloatArray:
     ratio, width = columns["ear_shoulder_ratio"], columns["shoulder_width_ratio"]
     tallest = np.percentile(ratio, 90)
     drop = (tallest - ratio) / max(abs(float(tallest)), 1e-6) / _DROP_PER_UNIT
-    growth = (width / np.percentile(width, 10) - 1.0) / _GROWTH_PER_UNIT
+    # Seen from three quarters a turn changes the width more than an approach does; the face tells it still.
+    near = _growth(width) if view == View.FRONT else np.zeros_like(width)
+    near = np.fmax(near, _growth(columns["face_height_ratio"])) - _GROWTH_THAT_MEANS_NOTHING
     if _middle(columns["camera_elevation_deg"]) < camera_low_below_deg:
         # Seen from below, a head that comes forward does not drop in the picture.
         drop = np.zeros_like(drop)
@@ -268,10 +294,16 @@ def _front_costs(columns: Mapping[str, FloatArray], camera_low_below_deg: float)
     yaw = columns["head_yaw_deg"] - _middle(columns["head_yaw_deg"])
     tilt = np.abs(shoulder_tilt) / _SHOULDER_TILT_PER_UNIT_DEG + np.abs(head_tilt) / _HEAD_TILT_PER_UNIT_DEG
     return (
-        np.maximum(np.maximum(drop, growth), 0.0)
+        np.maximum(np.maximum(drop, near / _GROWTH_PER_UNIT), 0.0)
         + 0.25 * np.nan_to_num(tilt)
         + np.nan_to_num(np.abs(yaw) / 90.0)
     )
+
+
+def _growth(sizes: FloatArray) -> FloatArray:
+    """Against the smallest sizes of the recording."""
+    known = sizes[~np.isnan(sizes)]
+    return sizes / np.percentile(known, 10) - 1.0 if known.size else np.zeros_like(sizes)
 
 
 def _is_plausible(columns: Mapping[str, FloatArray], stretch: slice) -> bool:

@@ -71,7 +71,8 @@ def compare(features: Features, neutral: Neutral, settings: Settings) -> Measure
             reason = Reason.NOT_MEASURABLE
     else:
         values |= _distance(now, settings)
-        values |= _lateral(now, then, view)
+        if view == View.FRONT:  # from three quarters, bending forward tilts these lines as well
+            values |= _lateral(now, then)
         if neutral.is_personal and is_comparable:
             sagittal, reason = _front(now, neutral, view, values, settings.gates)
             values |= sagittal
@@ -114,15 +115,17 @@ def _side(now: Mapping[str, float], then: Mapping[str, float], *, is_personal: b
     return values
 
 
-def _lateral(now: Mapping[str, float], then: Mapping[str, float], view: View) -> dict[Measure, float]:
-    pairs = {Measure.SHOULDER_TILT_CHANGE: "shoulder_tilt_deg"}
-    if view == View.FRONT:
-        pairs |= {
+def _lateral(now: Mapping[str, float], then: Mapping[str, float]) -> dict[Measure, float]:
+    return _changes(
+        now,
+        then,
+        {
+            Measure.SHOULDER_TILT_CHANGE: "shoulder_tilt_deg",
             Measure.HEAD_TILT_CHANGE: "head_tilt_deg",
             Measure.LATERAL_LEAN_CHANGE: "lateral_lean_deg",
             Measure.HEAD_YAW_CHANGE: "head_yaw_deg",
-        }
-    return _changes(now, then, pairs)
+        },
+    )
 
 
 def _front(
