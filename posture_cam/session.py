@@ -263,7 +263,7 @@ def _neutral(request: Analysis, profile: Neutral | None, poses: _Poses, settings
         if found is not None:
             return found
     view = finder.main_view
-    return average_neutral(view) if view is not None and view.is_side else None
+    return average_neutral(view) if view not in (None, View.FRONT) else None
 
 
 def _taken(

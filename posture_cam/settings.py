@@ -57,7 +57,6 @@ class Gates(_Frozen):
     look_down_deg: float
     look_down_max_approach_percent: float
     camera_low_below_deg: float
-    width_change_percent: float
 
 
 class CameraSettings(_Frozen):

@@ -15,9 +15,10 @@ from posture_cam.settings import Settings
 
 # The features that steadiness and uprightness are told by.
 _WATCHED = (
-    "neck_image_deg",
-    "trunk_image_deg",
+    "neck_profile_deg",
+    "trunk_profile_deg",
     "shoulder_y_ratio",
+    "ear_y_ratio",
     "trunk_length_ratio",
     "ear_shoulder_ratio",
     "shoulder_width_ratio",
@@ -33,19 +34,30 @@ _CANDIDATE_STEP_S = 0.5
 # Candidates this close to the most upright one are as good; the earliest of them is taken, as people
 # begin a recording sitting well more often than they end it so.
 _AS_GOOD_SIDE, _AS_GOOD_FRONT = 0.25, 0.5
+# A posture kept for twice as long as another outweighs this much cost: what is neutral comes again and again.
+_PER_DOUBLING_OF_TIME = 0.15
+_ROWS_FOR_TIME_KEPT = 2000
+# What counts as the same posture: half the good limits.
+_SAME_POSTURE = {
+    "neck_profile_deg": 5.0,
+    "trunk_profile_deg": 5.0,
+    "ear_shoulder_ratio": 0.04,
+    "shoulder_width_ratio": 0.05,
+    "shoulder_tilt_deg": 1.5,
+}
 # Where nothing is steady by the settings (a small face, a poor camera), these multiples of them are tried.
 _SLACKS = (1.0, 1.5, 2.5)
 
-# Side view, raw image angles.  An upright sitter reads 18.5 (neck) and -5.5 deg (trunk) with a spread of
-# about 5 deg from person to person; an angle one spread below that is taken for as upright as it gets,
-# beyond it the person reclines.
-_UPRIGHT_NECK_DEG, _UPRIGHT_TRUNK_DEG = 14.0, -10.5
-_RECLINED_COUNTS = 0.5
+# Seen in profile, raw angles.  Upright sitters read 13 to 18 (neck) and -2 to -6 deg (trunk) on average, with
+# a spread of 6 deg from person to person.  Below these angles a person is not more upright, but reclines.
+_UPRIGHT_NECK_DEG, _UPRIGHT_TRUNK_DEG = 14.0, -6.0
+_RECLINED_NECK_COUNTS, _RECLINED_TRUNK_COUNTS = 0.5, 1.0
 # One unit of cost: the good limit of each measure.
-_DEG_PER_UNIT, _SINKING_TRUNK_LENGTHS_PER_UNIT = 10.0, 3.0 / 47.0
-_MOST_SINKING_UNITS = 2.0
-# Nobody upright reads more than this (about 2.5 spreads above the mean): then no stretch is neutral.
-_IMPLAUSIBLE_NECK_DEG, _IMPLAUSIBLE_TRUNK_DEG = 31.5, 7.0
+_DEG_PER_UNIT, _TRUNK_LENGTHS_PER_UNIT = 10.0, 3.0 / 47.0
+# The highest shoulders of a recording may be shrugged.
+_SINKING_UNITS_THAT_MEAN_NOTHING, _MOST_SINKING_UNITS = 1.0, 2.0
+# Nobody upright reads more than this (2.5 spreads above the mean): then no stretch is neutral.
+_IMPLAUSIBLE_NECK_DEG, _IMPLAUSIBLE_TRUNK_DEG = 31.5, 12.0
 # Front view: good limits of head drop and approach, and of the tilts.
 _DROP_PER_UNIT, _GROWTH_PER_UNIT = 0.08, 0.16
 # Sitting a little further back is no better posture.
@@ -100,10 +112,9 @@ class NeutralFinder:
         rows = np.array([seen == view for seen in self._views])
         times = np.array(self._times)[rows]
         columns = {name: np.array(column)[rows] for name, column in self._columns.items()}
-        costs = (
-            _side_costs(columns) if view.is_side else _front_costs(columns, view, self._camera_low_below_deg)
-        )
-        as_good = _AS_GOOD_SIDE if view.is_side else _AS_GOOD_FRONT
+        is_front = view == View.FRONT
+        costs = _front_costs(columns, self._camera_low_below_deg) if is_front else _profile_costs(columns)
+        as_good = _AS_GOOD_FRONT if is_front else _AS_GOOD_SIDE
         for slack in _SLACKS:
             candidates = self._candidates(times, columns, costs, view, slack)
             if candidates:
@@ -111,14 +122,14 @@ class NeutralFinder:
         else:
             return None
         best = min(cost for *_, cost in candidates)
-        first, last, cost = next(item for item in candidates if item[2] <= best + as_good)
-        near = np.abs(costs - cost) <= 2 * as_good
+        first, last, _ = next(item for item in candidates if item[2] <= best + as_good)
+        near = np.abs(costs - np.median(costs[first : last + 1])) <= 2 * as_good
         last = self._extended(times, columns, near, view, slack, first, last)
         return Stretch(
             start_s=float(times[first]),
             end_s=float(times[last]),
             view=view,
-            is_plausible=not view.is_side or _is_plausible(columns, slice(first, last + 1)),
+            is_plausible=is_front or _is_plausible(columns, slice(first, last + 1)),
         )
 
     def _candidates(
@@ -150,7 +161,10 @@ class NeutralFinder:
             yaw_deg = _middle(columns["head_yaw_deg"][stretch])
             if view == View.FRONT and abs(yaw_deg - middle_yaw_deg) > self._settings.max_yaw_deg:
                 continue
-            found.append((first, last, float(np.median(costs[stretch]))))
+            kept = _share_of_time_kept(columns, stretch, view)
+            found.append(
+                (first, last, float(np.median(costs[stretch])) - _PER_DOUBLING_OF_TIME * np.log2(kept))
+            )
             next_start_s = times[first] + _CANDIDATE_STEP_S
         return found
 
@@ -184,20 +198,27 @@ class NeutralFinder:
             return False
         degrees = slack * self._settings.steady_deg
         share = slack * self._settings.steady_percent / 100.0
+        face, width = columns["face_height_ratio"], columns["shoulder_width_ratio"]
         if view.is_side:
-            needed = columns["neck_image_deg"]
+            needed = columns["neck_profile_deg"]
             sunk = columns["shoulder_y_ratio"] / _middle(columns["trunk_length_ratio"])
-            ranges = ((needed, degrees), (columns["trunk_image_deg"], degrees), (sunk, share))
+            ranges = ((needed, degrees), (columns["trunk_profile_deg"], degrees), (sunk, share))
+        elif view == View.THREE_QUARTER:
+            needed = columns["neck_profile_deg"]
+            ranges = (
+                (needed, degrees),
+                (columns["ear_y_ratio"] / _middle(width), share),
+                (face / _middle(face), share),
+            )
         else:
             needed = columns["ear_shoulder_ratio"]
-            width, face = columns["shoulder_width_ratio"], columns["face_height_ratio"]
             ranges = (
                 (needed / abs(_middle(needed)), share),
                 (width / _middle(width), share),
                 (face / _middle(face), share),
                 (columns["shoulder_y_ratio"] / _middle(width), share),
                 (columns["shoulder_tilt_deg"], degrees),
-                (columns["head_tilt_deg"] if view == View.FRONT else np.array([]), degrees),
+                (columns["head_tilt_deg"], degrees),
             )
         return not np.isnan(needed).any() and all(_range(values) <= most for values, most in ranges)
 
@@ -265,27 +286,42 @@ def build_neutral(
     )
 
 
-def _side_costs(columns: Mapping[str, FloatArray]) -> FloatArray:
-    neck = _beyond(columns["neck_image_deg"], _UPRIGHT_NECK_DEG) / _DEG_PER_UNIT
-    trunk = _beyond(columns["trunk_image_deg"], _UPRIGHT_TRUNK_DEG) / _DEG_PER_UNIT
-    trunk_length = _middle(columns["trunk_length_ratio"])
+def _share_of_time_kept(columns: Mapping[str, FloatArray], stretch: slice, view: View) -> float:
+    """Share of the recording spent in the posture of a stretch."""
+    count = len(columns["shoulder_y_ratio"])
+    step = -(-count // _ROWS_FOR_TIME_KEPT)
+    same = np.ones(len(range(0, count, step)), dtype=bool)
+    for name, most in _SAME_POSTURE.items():
+        if name.endswith("profile_deg") == (view == View.FRONT):
+            continue
+        if name in ("ear_shoulder_ratio", "shoulder_width_ratio", "shoulder_tilt_deg") and view != View.FRONT:
+            continue
+        middle = _middle(columns[name][stretch])
+        scale = abs(middle) if name.endswith("ratio") else 1.0
+        away = np.abs(columns[name][::step] - middle) > most * scale
+        same &= ~away
+    return max(float(same.mean()), 1.0 / count)
+
+
+def _profile_costs(columns: Mapping[str, FloatArray]) -> FloatArray:
+    neck = _beyond(columns["neck_profile_deg"], _UPRIGHT_NECK_DEG, _RECLINED_NECK_COUNTS)
+    trunk = _beyond(columns["trunk_profile_deg"], _UPRIGHT_TRUNK_DEG, _RECLINED_TRUNK_COUNTS)
     y = columns["shoulder_y_ratio"]
-    sunk = (y - np.percentile(y, 10)) / trunk_length / _SINKING_TRUNK_LENGTHS_PER_UNIT
-    return neck + np.nan_to_num(trunk) + np.clip(np.nan_to_num(sunk), 0.0, _MOST_SINKING_UNITS)
+    sunk = (y - np.percentile(y, 10)) / _middle(columns["trunk_length_ratio"]) / _TRUNK_LENGTHS_PER_UNIT
+    sunk = np.clip(np.nan_to_num(sunk) - _SINKING_UNITS_THAT_MEAN_NOTHING, 0.0, _MOST_SINKING_UNITS)
+    return (neck + np.nan_to_num(trunk)) / _DEG_PER_UNIT + sunk
 
 
-def _beyond(angles_deg: FloatArray, upright_deg: float) -> FloatArray:
+def _beyond(angles_deg: FloatArray, upright_deg: float, reclined_counts: float) -> FloatArray:
     excess = angles_deg - upright_deg
-    return np.where(excess > 0, excess, -_RECLINED_COUNTS * excess)
+    return np.where(excess > 0, excess, -reclined_counts * excess)
 
 
-def _front_costs(columns: Mapping[str, FloatArray], view: View, camera_low_below_deg: float) -> FloatArray:
+def _front_costs(columns: Mapping[str, FloatArray], camera_low_below_deg: float) -> FloatArray:
     ratio, width = columns["ear_shoulder_ratio"], columns["shoulder_width_ratio"]
     tallest = np.percentile(ratio, 90)
     drop = (tallest - ratio) / max(abs(float(tallest)), 1e-6) / _DROP_PER_UNIT
-    # Seen from three quarters a turn changes the width more than an approach does; the face tells it still.
-    near = _growth(width) if view == View.FRONT else np.zeros_like(width)
-    near = np.fmax(near, _growth(columns["face_height_ratio"])) - _GROWTH_THAT_MEANS_NOTHING
+    near = np.fmax(_growth(width), _growth(columns["face_height_ratio"])) - _GROWTH_THAT_MEANS_NOTHING
     if _middle(columns["camera_elevation_deg"]) < camera_low_below_deg:
         # Seen from below, a head that comes forward does not drop in the picture.
         drop = np.zeros_like(drop)
@@ -307,7 +343,7 @@ def _growth(sizes: FloatArray) -> FloatArray:
 
 
 def _is_plausible(columns: Mapping[str, FloatArray], stretch: slice) -> bool:
-    neck, trunk = (_middle(columns[name][stretch]) for name in ("neck_image_deg", "trunk_image_deg"))
+    neck, trunk = (_middle(columns[name][stretch]) for name in ("neck_profile_deg", "trunk_profile_deg"))
     return not (neck > _IMPLAUSIBLE_NECK_DEG or trunk > _IMPLAUSIBLE_TRUNK_DEG)
 
 

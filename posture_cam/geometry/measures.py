@@ -1,7 +1,7 @@
 """Features against a neutral posture: the measures that are judged and shown.
 
 The place of the learned angle estimator is `compare`: it will fill the two changes of inclination, and
-sinking, from every view; until then the formulas give them from the side alone.
+sinking, from every view; until then formulas give them from the side, and the neck from three quarters.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def average_neutral(view: View) -> Neutral:
     Only its side view can be judged by; from the front people differ more than a slouch changes them.
     """
     centre = {
-        "neck_image_deg": AVERAGE_NECK_IMAGE_DEG,
-        "trunk_image_deg": AVERAGE_TRUNK_IMAGE_DEG,
+        "neck_profile_deg": AVERAGE_NECK_IMAGE_DEG,
+        "trunk_profile_deg": AVERAGE_TRUNK_IMAGE_DEG,
         "shoulder_tilt_deg": 0.0,
         "head_tilt_deg": 0.0,
         "lateral_lean_deg": 0.0,
@@ -65,16 +65,17 @@ def compare(features: Features, neutral: Neutral, settings: Settings) -> Measure
     then = neutral.centre if is_comparable else {}
     values: dict[Measure, float] = {}
     reason: Reason | None = None if is_comparable else Reason.OTHER_VIEW
-    if view.is_side:
-        values |= _side(now, then, is_personal=neutral.is_personal)
+    if view != View.FRONT:
+        values |= _side(now, then) if view.is_side else _changes(now, then, _NECK)
+        if neutral.is_personal and view.is_side:
+            values |= _sinking(now, then)
         if Measure.NECK_INCLINATION_CHANGE not in values and reason is None:
             reason = Reason.NOT_MEASURABLE
     else:
         values |= _distance(now, settings)
-        if view == View.FRONT:  # from three quarters, bending forward tilts these lines as well
-            values |= _lateral(now, then)
+        values |= _lateral(now, then)
         if neutral.is_personal and is_comparable:
-            sagittal, reason = _front(now, neutral, view, values, settings.gates)
+            sagittal, reason = _front(now, neutral, values, settings.gates)
             values |= sagittal
         elif reason is None:
             reason = Reason.NO_NEUTRAL
@@ -90,29 +91,30 @@ def _changes(
     return {name: now[key] - then[key] for name, key in pairs.items() if key in now and key in then}
 
 
-def _side(now: Mapping[str, float], then: Mapping[str, float], *, is_personal: bool) -> dict[Measure, float]:
+_NECK = {Measure.NECK_INCLINATION_CHANGE: "neck_profile_deg"}
+_TRUNK = {Measure.TRUNK_INCLINATION_CHANGE: "trunk_profile_deg"}
+
+
+def _side(now: Mapping[str, float], then: Mapping[str, float]) -> dict[Measure, float]:
     values = {
-        Measure.NECK_INCLINATION: now["neck_image_deg"] - NECK_BIAS_DEG,
-        Measure.CRANIOVERTEBRAL_ANGLE: CVA_AT_ZERO_DEG + CVA_PER_DEG * now["neck_image_deg"],
+        Measure.NECK_INCLINATION: now["neck_profile_deg"] - NECK_BIAS_DEG,
+        Measure.CRANIOVERTEBRAL_ANGLE: CVA_AT_ZERO_DEG + CVA_PER_DEG * now["neck_profile_deg"],
     }
-    if "trunk_image_deg" in now:
-        values[Measure.TRUNK_INCLINATION] = now["trunk_image_deg"] - TRUNK_BIAS_DEG
-    values |= _changes(
-        now,
-        then,
-        {
-            Measure.NECK_INCLINATION_CHANGE: "neck_image_deg",
-            Measure.TRUNK_INCLINATION_CHANGE: "trunk_image_deg",
-        },
-    )
+    if "trunk_profile_deg" in now:
+        values[Measure.TRUNK_INCLINATION] = now["trunk_profile_deg"] - TRUNK_BIAS_DEG
+    values |= _changes(now, then, _NECK | _TRUNK)
     if Measure.NECK_INCLINATION_CHANGE in values and Measure.TRUNK_INCLINATION_CHANGE in values:
         values[Measure.NECK_FLEXION_CHANGE] = (
             values[Measure.NECK_INCLINATION_CHANGE] - values[Measure.TRUNK_INCLINATION_CHANGE]
         )
-    if is_personal and "trunk_length_ratio" in then:
-        drop = (now["shoulder_y_ratio"] - then["shoulder_y_ratio"]) / then["trunk_length_ratio"]
-        values[Measure.SINKING] = drop * TRUNK_LENGTH_CM
     return values
+
+
+def _sinking(now: Mapping[str, float], then: Mapping[str, float]) -> dict[Measure, float]:
+    if "trunk_length_ratio" not in then:
+        return {}
+    drop = (now["shoulder_y_ratio"] - then["shoulder_y_ratio"]) / then["trunk_length_ratio"]
+    return {Measure.SINKING: drop * TRUNK_LENGTH_CM}
 
 
 def _lateral(now: Mapping[str, float], then: Mapping[str, float]) -> dict[Measure, float]:
@@ -131,17 +133,16 @@ def _lateral(now: Mapping[str, float], then: Mapping[str, float]) -> dict[Measur
 def _front(
     now: Mapping[str, float],
     neutral: Neutral,
-    view: View,
     values: Mapping[Measure, float],
     gates: Gates,
 ) -> tuple[dict[Measure, float], Reason | None]:
-    """Sagittal measures from the front and from three quarters, and why there are none."""
+    """Sagittal measures from the front, or why there are none."""
     then = neutral.centre
     found: dict[Measure, float] = {}
     if "shoulder_width_ratio" not in then or "ear_shoulder_ratio" not in then:
         return found, Reason.NOT_MEASURABLE
     approach = 100.0 * (now["shoulder_width_ratio"] / then["shoulder_width_ratio"] - 1.0)
-    if "nose_below_ears_ratio" in now and "nose_below_ears_ratio" in then and view == View.FRONT:
+    if "nose_below_ears_ratio" in now and "nose_below_ears_ratio" in then:
         found[Measure.HEAD_PITCH_CHANGE] = (
             now["nose_below_ears_ratio"] - then["nose_below_ears_ratio"]
         ) / NOSE_DROP_PER_PITCH_DEG
@@ -152,17 +153,12 @@ def _front(
         and approach < gates.look_down_max_approach_percent
     ):
         return found, Reason.LOOKING_DOWN
-    if view == View.FRONT:
-        found[Measure.APPROACH] = approach
-    elif abs(approach) > gates.width_change_percent:
-        return found, Reason.OTHER_VIEW
+    found[Measure.APPROACH] = approach
     # Seen from below, a head that comes forward rises in the picture: its drop then means nothing.
     is_low = neutral.context.get("camera_elevation_deg", 0.0) < gates.camera_low_below_deg
     if not is_low:
         drop = now["ear_shoulder_ratio"] / then["ear_shoulder_ratio"] - 1.0
         found[Measure.HEAD_DROP] = 100.0 * drop * math.copysign(1.0, then["ear_shoulder_ratio"])
-    elif view != View.FRONT:
-        return found, Reason.NOT_MEASURABLE
     return found, None
 
 
