@@ -20,6 +20,7 @@ from posture_cam.records import (
     Measures,
     Neutral,
     State,
+    Tip,
 )
 from posture_cam.settings import load_measures
 from posture_cam.words import sentence, value_words
@@ -65,6 +66,7 @@ class Scene:
     Attributes:
         landmarks: (33, 2), fractions of the picture, or None where nobody is seen.
         visibility: (33,), or None.
+        tip: What helps against the worst fault now, or None.
         alert: What a live run would be saying now, or None.
     """
 
@@ -72,6 +74,7 @@ class Scene:
     assessment: Assessment
     landmarks: FloatArray | None
     visibility: FloatArray | None
+    tip: Tip | None = None
     alert: Alert | None = None
 
 
@@ -97,7 +100,9 @@ class Overlay:
         if min(height, width) >= _WORDS_FROM_PX:
             _draw_card(image_bgr, scene, colour)
             if scene.alert is not None:
-                _draw_tip(image_bgr, scene.alert)
+                _draw_tip(image_bgr, scene.alert.tip, scene.alert.message)
+            elif scene.tip is not None:
+                _draw_tip(image_bgr, scene.tip)
 
 
 def draw_timeline(image_bgr: NDArray[np.uint8], stretches: Sequence[tuple[float, float, State]]) -> None:
@@ -148,12 +153,12 @@ def _draw_skeleton(
 
 
 def _bone(image: NDArray[np.uint8], start: FloatArray, end: FloatArray, colour: Colour, line_px: int) -> None:
-    cv2.line(image, _fine(start), _fine(end), INK, 3 * line_px + 2, cv2.LINE_AA, _FINE_BITS)
-    cv2.line(image, _fine(start), _fine(end), colour, 3 * line_px, cv2.LINE_AA, _FINE_BITS)
+    cv2.line(image, _fine(start), _fine(end), INK, 2 * line_px + 2, cv2.LINE_AA, _FINE_BITS)
+    cv2.line(image, _fine(start), _fine(end), colour, 2 * line_px, cv2.LINE_AA, _FINE_BITS)
 
 
 def _draw_arcs(image: NDArray[np.uint8], xy: FloatArray, scene: Scene, colour: Colour, line_px: int) -> None:
-    """Neck and trunk inclination as arcs between the vertical and the line measured."""
+    """Neck and trunk inclination as arcs between the vertical and the line measured; the change in words."""
     ears, shoulders, hips = (_middle(xy, pair) for pair in (_EARS, _SHOULDERS, _HIPS))
     for measure, foot, head in (
         (Measure.NECK_INCLINATION_CHANGE, shoulders, ears),
@@ -161,20 +166,24 @@ def _draw_arcs(image: NDArray[np.uint8], xy: FloatArray, scene: Scene, colour: C
     ):
         if measure not in scene.measures.values:
             continue
-        radius = 0.6 * math.dist(foot, head)
+        radius = 0.7 * math.dist(foot, head)
         angle = math.degrees(math.atan2(head[1] - foot[1], head[0] - foot[0]))
-        top = foot - (0.0, 1.15 * math.dist(foot, head))
+        low, high = sorted((-90.0, angle))
+        wedge = np.array(cv2.ellipse2Poly(_whole(foot), (round(radius),) * 2, 0, round(low), round(high), 2))
+        layer = image.copy()
+        cv2.fillPoly(layer, [np.vstack([wedge, [_whole(foot)]])], colour, cv2.LINE_AA)
+        cv2.addWeighted(layer, 0.45, image, 0.55, 0, dst=image)
+        top = foot - np.array((0.0, 1.15 * math.dist(foot, head)))
         cv2.line(image, _fine(foot), _fine(top), WHITE, line_px, cv2.LINE_AA, _FINE_BITS)
-        cv2.ellipse(
-            image, _whole(foot), (round(radius),) * 2, 0.0, -90.0, angle, colour, 2 * line_px, cv2.LINE_AA
-        )
+        cv2.polylines(image, [wedge], False, colour, line_px + 1, cv2.LINE_AA)
         if min(image.shape[:2]) >= _WORDS_FROM_PX:
             size_px = max(11, round(image.shape[0] / 32))
             text = value_words(measure, scene.measures.values[measure])
-            facing = 1.0 if head[0] >= foot[0] else -1.0
-            anchor = foot + np.array((facing * 0.75, -0.75)) * radius
-            if facing < 0:
-                anchor[0] -= _text_width(text, size_px)
+            # Behind the vertical, where neither arms nor desk are.
+            behind = -1.0 if head[0] >= foot[0] else 1.0
+            anchor = foot + np.array((behind * 0.8 * size_px, -0.6 * radius))
+            if behind < 0:
+                anchor[0] -= _text_width(text, size_px, 700)
             _label(image, text, _whole(anchor), size_px)
 
 
@@ -215,12 +224,12 @@ def _explained(scene: Scene) -> list[str]:
     return lines
 
 
-def _draw_tip(image: NDArray[np.uint8], alert: Alert) -> None:
-    """What a live run would say now, over the lower edge."""
+def _draw_tip(image: NDArray[np.uint8], tip: Tip, headline: str = "") -> None:
+    """A tip over the lower edge, under what a live run would say now."""
     height, width = image.shape[:2]
     size_px = max(11, round(min(height / 28, width / 44)))
     pad = size_px
-    lines = [alert.message, *_wrapped(alert.tip.text, width - 4 * pad, size_px)]
+    lines = [*([headline] if headline else []), *_wrapped(tip.text, width - 4 * pad, size_px)]
     line_px = round(1.45 * size_px)
     top = height - line_px * len(lines) - 2 * pad
     if top < height // 3:
@@ -228,7 +237,7 @@ def _draw_tip(image: NDArray[np.uint8], alert: Alert) -> None:
     _shade(image, (pad, top), (width - pad, height - pad), 0.78)
     for number, line in enumerate(lines):
         y = top + round(0.4 * pad) + line_px * (number + 1) - size_px // 3
-        _text(image, line, (2 * pad, y), size_px, WHITE, 700 if number == 0 else 400)
+        _text(image, line, (2 * pad, y), size_px, WHITE, 700 if headline and number == 0 else 400)
 
 
 def _wrapped(text: str, width_px: int, size_px: int) -> list[str]:

@@ -19,6 +19,7 @@ from posture_cam.files import naming, written_whole
 from posture_cam.outputs.overlay import Overlay, Scene, draw_timeline
 from posture_cam.records import (
     Alert,
+    Assessment,
     FloatArray,
     Frame,
     Neutral,
@@ -26,7 +27,9 @@ from posture_cam.records import (
     SessionSummary,
     SourceInfo,
     State,
+    Tip,
 )
+from posture_cam.tips import TipRotation
 
 ALERT_SHOWN_S = 8.0
 # Between samples further apart than this the skeleton is left out rather than guessed.
@@ -64,6 +67,8 @@ class AnnotatedVideo:
         self._next: Frame | None = None
         self._last: Observation | None = None
         self._alert: Alert | None = None
+        self._tips = TipRotation()
+        self._tip: Tip | None = None
         self._stretches: list[tuple[float, float, State]] = []
         self._encoder: _Encoder | None = None
         self._stack = ExitStack()
@@ -102,11 +107,19 @@ class AnnotatedVideo:
                 self._alert = None
             image = frame.image_bgr.copy()
             landmarks, visibility = _landmarks_between(before, after, frame.timestamp_s)
-            scene = Scene(before.measures, before.assessment, landmarks, visibility, self._alert)
+            self._choose_tip(before.assessment)
+            scene = Scene(before.measures, before.assessment, landmarks, visibility, self._tip, self._alert)
             self._overlay.draw(image, scene)
             self._note_state(frame.timestamp_s, before.assessment.state)
             draw_timeline(image, self._stretches)
             self._encode(image, frame.timestamp_s)
+
+    def _choose_tip(self, assessment: Assessment) -> None:
+        """One tip for as long as the person sits badly, for what was worst when it began."""
+        if assessment.state not in (State.FAIR, State.POOR):
+            self._tip = None
+        elif self._tip is None and assessment.findings:
+            self._tip = self._tips.next(assessment.findings[0].measure)
 
     def _frames_until(self, end_s: float) -> Iterator[Frame]:
         while True:
