@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -23,6 +24,8 @@ from posture_cam import __version__
 from posture_cam.errors import PostureCamError
 
 INTERRUPTED = 130
+# Launchers such as uv pass Ctrl-C on to a program that the terminal has told already.
+ONE_KEY_PRESS_S = 1.0
 
 app = typer.Typer(
     name="posture-cam",
@@ -261,11 +264,15 @@ class _Bars:
 def _stoppable() -> Iterator[threading.Event]:
     """The first Ctrl-C asks for an end that keeps what is done; the second one ends at once."""
     stop = threading.Event()
+    first_s = 0.0
 
     def ask(_signal: int, _frame: FrameType | None) -> None:
-        if stop.is_set():
+        nonlocal first_s
+        if not stop.is_set():
+            first_s = time.monotonic()
+            stop.set()
+        elif time.monotonic() - first_s > ONE_KEY_PRESS_S:
             raise KeyboardInterrupt
-        stop.set()
 
     with ExitStack() as stack:
         if threading.current_thread() is threading.main_thread():

@@ -189,6 +189,12 @@ def _estimated(request: Analysis, settings: Settings, listener: Listener, stack:
 
     rate_hz = None if request.every_frame else request.rate_hz or settings.sampling.rate_hz
     source = stack.enter_context(VideoFile(request.path, rate_hz))
+    told_s = source.info.duration_s
+    if request.neutral_s is not None and told_s is not None and request.neutral_s[0] >= told_s:
+        raise NeutralError(
+            f"The recording lasts {told_s:.0f} s; {request.neutral_s[0]:g} s is beyond its end.",
+            "Choose a stretch inside the recording.",
+        )
     model = find_model(request.model, listener.download)
 
     from posture_cam.pose.landmarker import RUNNING_MODE, PoseLandmarker
@@ -324,6 +330,7 @@ def _judge(
     alerts: list[Alert] = []
     count = 0
     end_s, partial = poses.end_s, poses.partial
+    was_stopped = listener.should_stop()  # in the first pass; what it found is still judged
     with ExitStack() as stack:
         sinks = _sinks(request, header.source, neutral, stack)
 
@@ -335,7 +342,7 @@ def _judge(
                 listener.progress("Writing", observation.assessment.timestamp_s, poses.end_s)
 
         for sample in poses.log.samples():
-            if count and not poses.partial and listener.should_stop():
+            if count and not was_stopped and listener.should_stop():
                 end_s, partial = sample.timestamp_s, True
                 break
             features = extractor.extract(sample.timestamp_s, sample.pose)

@@ -78,7 +78,7 @@ def print_tips(tips: tuple[Tip, ...], console: Console) -> None:
     """Tips with the article's section each rests on."""
     for tip in tips:
         text = Text.assemble("• ", tip.text, (f"  [{tip.section}]", "bright_black"))
-        console.print(Padding(text, (0, 0, 0, 2)), highlight=False)
+        console.print(Padding(text, (0, 0, 0, 2), expand=False), highlight=False)
 
 
 def _print_states(summary: SessionSummary, console: Console) -> None:

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from posture_cam.records import SessionSummary
+from posture_cam.session import Analysis, analyze
+
+ROOT = Path(__file__).parent.parent
+SAMPLES = ROOT / "samples"
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No test sees, or writes to, the folders of the user who runs it."""
+    for name, folder in (("XDG_DATA_HOME", "data"), ("XDG_CACHE_HOME", "cache"), ("XDG_CONFIG_HOME", "config")):
+        monkeypatch.setenv(name, str(tmp_path / "home" / folder))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture(scope="session")
+def sample_poses(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The poses of a sample clip; the model runs once for each clip that is asked for."""
+    folder = tmp_path_factory.mktemp("poses")
+
+    @cache
+    def poses(name: str) -> Path:
+        target = folder / f"{name}.poses.jsonl"
+        analyze(Analysis(SAMPLES / f"{name}.mp4", poses=target))
+        return target
+
+    return poses
+
+
+@pytest.fixture(scope="session")
+def sample_result(sample_poses: Callable[[str], Path]) -> Callable[[str], tuple[SessionSummary, list[dict[str, str]]]]:
+    """Summary and CSV rows of a sample clip."""
+
+    @cache
+    def result(name: str) -> tuple[SessionSummary, list[dict[str, str]]]:
+        table = sample_poses(name).with_suffix(".csv")
+        summary = analyze(Analysis(sample_poses(name), csv=table))
+        with table.open(encoding="utf-8", newline="") as file:
+            return summary, list(csv.DictReader(file))
+
+    return result
+
+
+@pytest.fixture(scope="session")
+def astronaut() -> np.ndarray:
+    """A real person (public domain): head and shoulders, 512 x 512, red-green-blue."""
+    from skimage import data
+
+    return np.asarray(data.astronaut(), dtype=np.uint8)
