@@ -57,7 +57,8 @@ def side_pose(
     hips = np.array((0.5 * size_wh[0], 0.85 * size_wh[1] + scale * TRUNK_PX * sink_cm / 47.0))
     shoulders = hips + upwards(scale * TRUNK_PX, trunk_deg, facing)
     ears = shoulders + upwards(scale * NECK_PX, neck_deg, facing)
-    across = np.array((2.0, 0.0)) * scale
+    # Half the shoulder line as it shows in the picture; the closer to profile, the shorter.
+    across = np.array((max(2.0, 90.0 * abs(math.cos(math.radians(turn_deg)))), 0.0)) * scale
     for pair, middle in (
         ((Landmark.LEFT_EAR, Landmark.RIGHT_EAR), ears),
         ((Landmark.LEFT_SHOULDER, Landmark.RIGHT_SHOULDER), shoulders),

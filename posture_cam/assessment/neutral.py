@@ -34,6 +34,8 @@ _CANDIDATE_STEP_S = 0.5
 # Candidates this close to the most upright one are as good; the earliest of them is taken, as people
 # begin a recording sitting well more often than they end it so.
 _AS_GOOD_SIDE, _AS_GOOD_FRONT = 0.25, 0.5
+# Share of a stretch in which the head may be turned.
+_TURNED_AT_MOST = 0.1
 # A posture kept for twice as long as another outweighs this much cost: what is neutral comes again and again.
 _PER_DOUBLING_OF_TIME = 0.15
 _ROWS_FOR_TIME_KEPT = 2000
@@ -158,8 +160,8 @@ class NeutralFinder:
             stretch = slice(first, last + 1)
             if not self._is_steady(times[stretch], _cut(columns, stretch), view, slack):
                 continue
-            yaw_deg = _middle(columns["head_yaw_deg"][stretch])
-            if view == View.FRONT and abs(yaw_deg - middle_yaw_deg) > self._settings.max_yaw_deg:
+            is_turned = np.abs(columns["head_yaw_deg"][stretch] - middle_yaw_deg) > self._settings.max_yaw_deg
+            if view == View.FRONT and is_turned.mean() > _TURNED_AT_MOST:
                 continue
             kept = _share_of_time_kept(columns, stretch, view)
             found.append(

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import pytest
+
+from posture_cam.assessment import NeutralFinder, build_neutral, take_stretch
+from posture_cam.assessment.neutral import Stretch
+from posture_cam.geometry import FeatureExtractor
+from posture_cam.records import Features, View
+from posture_cam.settings import load_settings
+from tests.builders import Film, front, side
+
+SETTINGS = load_settings()
+
+
+def features(film: Film) -> list[Features]:
+    extractor = FeatureExtractor(SETTINGS)
+    return [extractor.extract(sample.timestamp_s, sample.pose) for sample in film.samples]
+
+
+def found(film: Film) -> Stretch | None:
+    finder = NeutralFinder(SETTINGS)
+    for moment in features(film):
+        finder.add(moment)
+    return finder.find()
+
+
+UPRIGHT, SLOUCH = side(neck_deg=18.0, trunk_deg=-5.0), side(neck_deg=40.0, trunk_deg=14.0)
+
+
+@pytest.mark.parametrize("rate_hz", [2.0, 5.0, 30.0])
+def test_the_upright_stretch_is_found_wherever_it_stands(rate_hz: float) -> None:
+    film = Film(rate_hz, noise_px=0.4).hold(20.0, SLOUCH).hold(6.0, UPRIGHT).hold(20.0, SLOUCH)
+    stretch = found(film)
+    assert stretch is not None
+    assert 19.5 <= stretch.start_s < stretch.end_s <= 26.5
+    assert stretch.view == View.SIDE_LEFT
+    assert stretch.is_plausible
+
+
+def test_of_equally_upright_stretches_the_earliest_is_taken() -> None:
+    film = Film(noise_px=0.4).hold(8.0, UPRIGHT).hold(10.0, SLOUCH).hold(8.0, UPRIGHT)
+    stretch = found(film)
+    assert stretch is not None
+    assert stretch.start_s < 4.0
+
+
+def test_leaning_back_is_not_taken_for_upright() -> None:
+    recline = side(neck_deg=2.0, trunk_deg=-28.0)
+    for film in (
+        Film(noise_px=0.4).hold(8.0, recline).hold(8.0, UPRIGHT).hold(8.0, SLOUCH),
+        Film(noise_px=0.4).hold(8.0, SLOUCH).hold(8.0, UPRIGHT).hold(8.0, recline),
+    ):
+        stretch = found(film)
+        assert stretch is not None
+        assert 7.5 <= stretch.start_s <= 14.0
+
+
+def test_sunk_down_is_not_taken_for_upright() -> None:
+    film = Film(noise_px=0.4).hold(20.0, side(sink_cm=8.0)).hold(8.0, UPRIGHT)
+    stretch = found(film)
+    assert stretch is not None
+    assert stretch.start_s >= 19.0
+
+
+def test_a_person_who_never_sits_upright_has_no_plausible_neutral() -> None:
+    stretch = found(Film(noise_px=0.4).hold(30.0, SLOUCH))
+    assert stretch is not None
+    assert not stretch.is_plausible
+
+
+def test_a_person_who_never_sits_still_has_none() -> None:
+    film = Film()
+    for number in range(100):
+        film.hold(0.2, side(neck_deg=20.0 + 30.0 * (number % 2)))
+    assert found(film) is None
+
+
+def test_a_stretch_shorter_than_three_seconds_will_not_do() -> None:
+    assert found(Film().hold(2.4, UPRIGHT)) is None
+    assert found(Film().hold(3.0, UPRIGHT)) is not None
+
+
+def test_a_stretch_never_spans_a_gap() -> None:
+    film = Film().hold(2.0, UPRIGHT).gap(10.0).hold(2.0, UPRIGHT)
+    assert found(film) is None
+
+
+def test_from_the_front_the_tall_and_far_posture_is_neutral() -> None:
+    tall, slouched, close = front(ratio=0.6), front(ratio=0.45, width=220.0), front(ratio=0.6, width=280.0)
+    film = Film(noise_px=0.4).hold(12.0, slouched).hold(12.0, close).hold(6.0, tall).hold(6.0, slouched)
+    stretch = found(film)
+    assert stretch is not None
+    assert stretch.view == View.FRONT
+    assert 23.5 <= stretch.start_s <= 27.5
+
+
+def test_below_the_eyes_a_head_that_rises_in_the_picture_is_no_better_posture() -> None:
+    low = {"elevation_deg": -22.0, "nose_below": -0.1}
+    upright, slouched = front(ratio=0.6, width=180.0, **low), front(ratio=0.66, width=260.0, **low)
+    stretch = found(Film(noise_px=0.4).hold(15.0, slouched).hold(8.0, upright))
+    assert stretch is not None
+    assert stretch.start_s >= 14.0
+
+
+def test_turning_the_head_for_long_is_not_neutral() -> None:
+    film = Film(noise_px=0.3).hold(8.0, front(yaw_deg=50.0)).hold(20.0, front())
+    stretch = found(film)
+    assert stretch is not None
+    assert stretch.start_s >= 7.5
+
+
+def test_the_neutral_holds_the_median_and_spread_of_every_feature() -> None:
+    film = Film().hold(2.0, side(neck_deg=17.0)).hold(2.0, side(neck_deg=18.0)).hold(2.0, side(neck_deg=19.0))
+    moments = take_stretch(features(film.nobody(1.0)))
+    neutral = build_neutral(
+        moments,
+        created_at="",
+        source="a.mp4",
+        model="m",
+        running_mode="VIDEO",
+        image_size_wh=(640, 480),
+        version="0",
+        landmarks_xy=[
+            sample.pose.landmarks[:, :2] for sample in film.samples if sample.pose is not None
+        ],
+    )
+    assert neutral.centre["neck_profile_deg"] == pytest.approx(18.0)
+    assert neutral.spread["neck_profile_deg"] == pytest.approx(1.0)
+    assert neutral.sample_count == 30
+    assert (neutral.start_s, neutral.end_s) == (0.0, pytest.approx(5.8))
+    assert len(neutral.landmarks_xy) == 33
+
+
+def test_moments_of_another_view_are_left_out() -> None:
+    film = Film().hold(2.0, front()).hold(5.0, side())
+    taken = take_stretch(features(film))
+    assert {moment.view for moment in taken} == {View.SIDE_LEFT}
+    assert take_stretch(features(film), View.THREE_QUARTER) == []

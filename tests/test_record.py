@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from posture_cam.assessment import Judge, Record, Settler
+from posture_cam.geometry import FeatureExtractor, average_neutral, compare
+from posture_cam.records import Measure, Observation, Reason, State, View
+from posture_cam.settings import load_settings
+from tests.builders import Film, side
+
+SETTINGS = load_settings()
+NEUTRAL = average_neutral(View.SIDE_LEFT)
+UPRIGHT = side(neck_deg=18.5, trunk_deg=-5.5)
+MILD = side(neck_deg=33.5, trunk_deg=-5.5)
+POOR = side(neck_deg=55.0, trunk_deg=25.0)
+
+
+def observations(film: Film) -> Iterable[Observation]:
+    extractor, judge = FeatureExtractor(SETTINGS), Judge(NEUTRAL, SETTINGS)
+    for sample in film.samples:
+        features = extractor.extract(sample.timestamp_s, sample.pose)
+        measures, assessment = judge.update(compare(features, NEUTRAL, SETTINGS))
+        yield Observation(sample, measures, assessment, 0.0)
+
+
+def recorded(film: Film, end_s: float | None = None) -> Record:
+    settler, record = Settler(SETTINGS), Record()
+    for observation in observations(film):
+        for settled in settler.push(observation):
+            record.add(settled)
+    end_s = film.now_s if end_s is None else end_s
+    for settled in settler.finish(end_s):
+        record.add(settled)
+    record.finish(end_s)
+    return record
+
+
+@pytest.mark.parametrize("rate_hz", [2.0, 5.0, 25.0])
+def test_states_are_recorded_from_when_they_began(rate_hz: float) -> None:
+    film = Film(rate_hz).hold(20.0, UPRIGHT).hold(15.0, POOR).hold(20.0, UPRIGHT).nobody(12.0).hold(13.0, UPRIGHT)
+    episodes = [e for e in recorded(film).episodes if e.end_s - e.start_s > 1.5]
+    assert [e.state for e in episodes] == [State.GOOD, State.POOR, State.GOOD, State.AWAY, State.GOOD]
+    edges = [e.start_s for e in episodes]
+    assert edges == pytest.approx([0.0, 20.0, 35.0, 55.0, 67.0], abs=1.5)
+    assert episodes[1].worst in (Measure.NECK_INCLINATION_CHANGE, Measure.TRUNK_INCLINATION_CHANGE)
+
+
+def test_time_in_each_state_hardly_depends_on_the_rate() -> None:
+    by_rate = []
+    for rate_hz in (5.0, 30.0):
+        film = Film(rate_hz).hold(20.0, UPRIGHT).hold(15.0, POOR).hold(20.0, MILD).hold(10.0, UPRIGHT)
+        by_rate.append(recorded(film).seconds_by_state)
+    for state in (State.GOOD, State.FAIR, State.POOR):
+        assert by_rate[0][state] == pytest.approx(by_rate[1][state], abs=0.65)
+
+
+holds = st.lists(
+    st.tuples(
+        st.sampled_from(["upright", "mild", "poor", "nobody", "gap"]), st.floats(0.2, 15.0), st.sampled_from([1.0, 5.0])
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@hypothesis_settings(max_examples=40, deadline=None)
+@given(holds)
+def test_the_states_always_add_up_to_the_whole(parts: list[tuple[str, float, float]]) -> None:
+    film = Film()
+    for what, seconds, rate_hz in parts:
+        film.rate_hz = rate_hz
+        makers = {"upright": UPRIGHT, "mild": MILD, "poor": POOR}
+        if what == "gap":
+            film.gap(seconds)
+        else:
+            film.hold(seconds, makers.get(what, lambda _: None))
+    if not film.samples:
+        return
+    record = recorded(film)
+    assert record.duration_s == pytest.approx(film.now_s)
+    assert sum(record.seconds_by_state.values()) == pytest.approx(film.now_s)
+    assert sum(record.unjudged_s_by_reason.values()) == pytest.approx(record.seconds_by_state[State.UNJUDGED])
+    episodes = record.episodes
+    assert episodes[0].start_s == 0.0
+    assert episodes[-1].end_s == pytest.approx(film.now_s)
+    for one, following in zip(episodes, episodes[1:], strict=False):
+        assert one.end_s == pytest.approx(following.start_s)
+        assert one.state != following.state
+    for fault in record.faults:
+        assert 0 < fault.total_s <= film.now_s + 1e-6
+
+
+def test_a_gap_counts_as_not_judged() -> None:
+    record = recorded(Film().hold(10.0, UPRIGHT).gap(30.0).hold(10.0, UPRIGHT))
+    # A sample speaks for two seconds at most; the rest of the gap is nobody's.
+    assert record.unjudged_s_by_reason[Reason.GAP] == pytest.approx(28.2, abs=0.3)
+    assert record.seconds_by_state[State.GOOD] == pytest.approx(21.8, abs=0.3)
+
+
+def test_the_longest_hold_is_the_longest_time_without_a_change() -> None:
+    film = Film().hold(10.0, UPRIGHT).hold(25.0, MILD).hold(8.0, UPRIGHT)
+    start_s, end_s = recorded(film).longest_hold or (0.0, 0.0)
+    assert (start_s, end_s) == (pytest.approx(10.0, abs=1.5), pytest.approx(35.0, abs=1.5))
+
+
+def test_statistics_weigh_by_time_and_keep_the_sign() -> None:
+    record = recorded(Film().hold(30.0, UPRIGHT).hold(10.0, side(neck_deg=38.5, trunk_deg=-5.5)))
+    statistic = record.statistics[Measure.NECK_INCLINATION_CHANGE]
+    assert statistic.max == pytest.approx(20.0, abs=0.1)
+    assert statistic.min == pytest.approx(0.0, abs=0.1)
+    assert statistic.mean == pytest.approx(5.0, abs=0.5)
+    assert statistic.p95 == pytest.approx(20.0, abs=0.5)
+    assert statistic.p5 == pytest.approx(0.0, abs=0.1)
+
+
+def test_faults_carry_their_time_worst_value_and_when() -> None:
+    film = Film().hold(10.0, UPRIGHT).hold(12.0, MILD).hold(10.0, UPRIGHT).hold(6.0, MILD).hold(6.0, UPRIGHT)
+    fault = next(f for f in recorded(film).faults if f.measure == Measure.NECK_INCLINATION_CHANGE)
+    assert fault.total_s == pytest.approx(18.0, abs=2.5)
+    assert fault.worst == pytest.approx(15.0, abs=0.1)
+    assert [start for start, _ in fault.stretches] == [pytest.approx(10.0, abs=1.5), pytest.approx(32.0, abs=1.5)]
+
+
+def test_the_score_is_the_mean_over_judged_time_only() -> None:
+    alone = recorded(Film().hold(20.0, UPRIGHT))
+    assert alone.score == 100
+    assert recorded(Film().hold(20.0, UPRIGHT).nobody(100.0)).score == 100
+    both = recorded(Film().hold(20.0, UPRIGHT).hold(20.0, MILD))
+    assert both.score == pytest.approx(85, abs=2)
+    assert recorded(Film().nobody(20.0)).score is None
+
+
+def test_one_single_sample_is_recorded() -> None:
+    record = recorded(Film().hold(0.2, UPRIGHT))
+    assert record.duration_s == pytest.approx(0.2)
+    assert record.episodes[0].state == State.UNJUDGED

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import pytest
+
+from posture_cam.assessment.state import StateMachine
+from posture_cam.records import Reason, State
+from posture_cam.settings import load_settings
+
+SETTINGS = load_settings()
+GOOD, FAIR, POOR, AWAY, UNJUDGED = State
+
+
+def machine() -> StateMachine:
+    return StateMachine(SETTINGS.state, SETTINGS.sampling.max_gap_s)
+
+
+def run(
+    states: StateMachine, start_s: float, seconds: float, seen: State | Reason, rate_hz: float = 5.0
+) -> list[tuple[float, State, float]]:
+    """What is said of a stretch: time, state, since when."""
+    said = []
+    for number in range(round(seconds * rate_hz)):
+        now_s = start_s + number / rate_hz
+        state, since_s = states.judge(now_s, seen, seen) if isinstance(seen, State) else states.pause(now_s, seen)
+        said.append((now_s, state, since_s))
+    return said
+
+
+@pytest.mark.parametrize("rate_hz", [2.0, 5.0, 30.0])
+def test_a_change_needs_the_majority_of_three_seconds(rate_hz: float) -> None:
+    states = machine()
+    run(states, 0.0, 10.0, GOOD, rate_hz)
+    said = run(states, 10.0, 5.0, POOR, rate_hz)
+    first_s, _, since_s = next(moment for moment in said if moment[1] == POOR)
+    assert 1.3 <= first_s - 10.0 <= 2.2
+    assert since_s == pytest.approx(10.0, abs=1 / rate_hz)
+
+
+def test_a_short_dip_changes_nothing() -> None:
+    states = machine()
+    run(states, 0.0, 10.0, GOOD)
+    assert {state for _, state, _ in run(states, 10.0, 1.2, POOR)} == {GOOD}
+    assert {state for _, state, _ in run(states, 11.2, 10.0, GOOD)} == {GOOD}
+
+
+def test_a_state_is_left_only_within_the_release_limits() -> None:
+    states = machine()
+    run(states, 0.0, 10.0, POOR)
+    for number in range(50):  # good by the limits of entering, fair by those of leaving
+        state, _ = states.judge(10.0 + number / 5, GOOD, POOR)
+    assert state == POOR
+    assert run(states, 20.0, 5.0, GOOD)[-1][1] == GOOD
+
+
+def test_nobody_for_five_seconds_is_away_from_when_the_chair_was_left() -> None:
+    states = machine()
+    run(states, 0.0, 10.0, GOOD)
+    said = run(states, 10.0, 8.0, Reason.NOBODY)
+    assert said[2][1] == GOOD  # a moment of not being found
+    first_s, _, since_s = next(moment for moment in said if moment[1] == AWAY)
+    assert first_s == pytest.approx(15.0, abs=0.21)
+    assert since_s == pytest.approx(10.0)
+
+
+def test_a_glance_away_keeps_the_state_for_a_while() -> None:
+    states = machine()
+    run(states, 0.0, 10.0, POOR)
+    said = run(states, 10.0, 20.0, Reason.LOOKING_DOWN)
+    assert said[0][1] == POOR
+    assert said[45][1] == POOR
+    assert said[-1][1] == UNJUDGED
+
+
+def test_a_gap_in_the_recording_is_not_held() -> None:
+    states = machine()
+    run(states, 0.0, 10.0, GOOD)
+    assert states.pause(40.0, Reason.HEAD_HIDDEN)[0] == UNJUDGED
+
+
+def test_the_first_state_comes_quickly_and_counts_from_the_start() -> None:
+    said = run(machine(), 0.0, 3.0, FAIR)
+    assert said[0][1] == UNJUDGED
+    first_s, state, since_s = next(moment for moment in said if moment[1] != UNJUDGED)
+    assert (first_s, state, since_s) == (pytest.approx(0.4), FAIR, 0.0)
+
+
+def test_after_coming_back_the_old_state_is_forgotten() -> None:
+    states = machine()
+    run(states, 0.0, 10.0, POOR)
+    run(states, 10.0, 10.0, Reason.NOBODY)
+    assert run(states, 20.0, 3.0, GOOD)[-1][1:] == (GOOD, 20.0)
