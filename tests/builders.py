@@ -6,6 +6,7 @@ A pose is drawn from the angles it is to show, so that a test compares with what
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -217,7 +218,6 @@ def write_video(
     *,
     rate: int = 10,
     codec: str = "libx264",
-    rotation_deg: int = 0,
     pixels: str = "yuv420p",
 ) -> Path:
     """A video with exactly these pictures at exactly these times."""
@@ -233,11 +233,19 @@ def write_video(
         frame = av.VideoFrame.from_ndarray(image, format="rgb24")
         frame.pts = round((number / rate if times is None else times[number]) * 1000)
         frame.time_base = base
-        if rotation_deg:
-            frame.rotation = rotation_deg
         container.mux(stream.encode(frame))
     container.mux(stream.encode(None))
     container.close()
+    return path
+
+
+def turn_by_90_deg(path: Path) -> Path:
+    """Mark an MP4 as filmed with the camera on its side, as phones do: by the matrix of its track header."""
+    content = bytearray(path.read_bytes())
+    matrix_at = content.index(b"tkhd") + 44
+    one = 1 << 16
+    content[matrix_at : matrix_at + 36] = struct.pack(">9i", 0, one, 0, -one, 0, 0, 0, 0, 1 << 30)
+    path.write_bytes(content)
     return path
 
 

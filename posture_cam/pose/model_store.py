@@ -163,6 +163,8 @@ def _download(model: KnownModel, target: Path, progress: DownloadProgress | None
                         progress(model.name, done, model.size_bytes)
         except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
             reason = getattr(error, "reason", None) or error
+            if isinstance(error, urllib.error.HTTPError):
+                error.close()  # it holds the connection
             raise ModelError(
                 f"The {model.name} model cannot be fetched from {url} ({reason}).", hint
             ) from error

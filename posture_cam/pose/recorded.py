@@ -153,10 +153,12 @@ class PoseLog:
     def _sample(self, content: dict[str, Any], number: int) -> Sample:
         try:
             index, timestamp_s, pose = int(content["frame"]), float(content["timestamp_s"]), content["pose"]
+            if not np.isfinite(timestamp_s):
+                raise ValueError("not a time")  # noqa: TRY301
             if pose is None:
                 return Sample(index, timestamp_s, None)
             width, height = (int(size) for size in pose["image_size_wh"])
-            if width < 1 or height < 1 or not np.isfinite(timestamp_s):
+            if width < 1 or height < 1:
                 raise ValueError("not a picture")  # noqa: TRY301
             return Sample(
                 index,

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import pytest
+
+from posture_cam.pose.person import Figure, PersonFollower
+from tests.builders import front_pose
+
+SITTER = Figure(0.5, 0.5, 0.6)
+
+
+def followed(until_s: float = 10.0) -> PersonFollower:
+    follower = PersonFollower()
+    for tenth in range(int(until_s * 10)):
+        follower.follow(SITTER, tenth / 10)
+    return follower
+
+
+def test_a_figure_is_measured_in_heights_of_the_picture() -> None:
+    wide = front_pose(size_wh=(1280, 720), width=200.0)
+    tall = front_pose(size_wh=(720, 1280), width=200.0)
+    pixels = [Figure.of(p.landmarks, p.image_size_wh).size * p.image_size_wh[1] for p in (wide, tall)]
+    assert pixels[0] == pytest.approx(pixels[1])
+
+
+def test_the_largest_is_chosen_first() -> None:
+    assert PersonFollower().choose([Figure(0.2, 0.4, 0.2), SITTER, Figure(0.8, 0.4, 0.3)], 0.0) == 1
+
+
+def test_the_same_person_is_kept_while_somebody_passes() -> None:
+    follower = followed()
+    passer_by = Figure(0.9, 0.5, 1.2)
+    assert follower.choose([passer_by, SITTER], 10.0) == 1
+    assert follower.is_challenged()
+    assert follower.choose([SITTER], 11.0) == 0
+    assert not follower.is_challenged()
+
+
+def test_somebody_larger_who_stays_takes_over() -> None:
+    follower = followed()
+    other = Figure(1.2, 0.5, 1.0)
+    assert follower.choose([other, SITTER], 10.0) == 1
+    follower.follow(SITTER, 12.0)
+    assert follower.choose([other, SITTER], 12.0) == 1
+    follower.follow(SITTER, 14.5)
+    assert follower.choose([other, SITTER], 14.5) == 0
+
+
+def test_a_small_figure_behind_an_empty_chair_is_nobody() -> None:
+    follower = followed()
+    assert follower.choose([Figure(0.6, 0.4, 0.2)], 10.5) is None
+
+
+def test_after_some_time_anybody_may_sit_down_but_no_passer_by() -> None:
+    follower = followed()
+    assert follower.choose([Figure(0.2, 0.5, 0.5)], 60.0) == 0
+    assert follower.choose([Figure(0.2, 0.5, 0.1)], 60.0) is None
+
+
+def test_a_person_who_moves_is_still_the_same() -> None:
+    follower = PersonFollower()
+    for step in range(50):
+        figure = Figure(0.3 + 0.01 * step, 0.5, 0.5)
+        assert step == 0 or follower.is_expected(figure, step * 0.2)
+        follower.follow(figure, step * 0.2)

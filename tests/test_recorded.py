@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import json
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from posture_cam.errors import SourceError
+from posture_cam.pose.recorded import PoseLog, PoseLogEnd, PoseLogHeader, PoseLogWriter
+from tests.builders import SOURCE, Film, front, side
+
+HEADER = PoseLogHeader(SOURCE, "full-abc", "VIDEO", 5.0)
+
+
+def write(path: Path, film: Film, end: PoseLogEnd | None = PoseLogEnd(10.0, partial=False, notes=("a note",))) -> Path:
+    with path.open("w", encoding="utf-8") as file:
+        writer = PoseLogWriter(file, HEADER)
+        for sample in film.samples:
+            writer.write(sample)
+        if end is not None:
+            writer.finish(end)
+    return path
+
+
+@pytest.fixture
+def film() -> Film:
+    return Film(noise_px=1.0).hold(2.0, side()).nobody(1.0).hold(2.0, front())
+
+
+def test_what_is_written_is_read_again(tmp_path: Path, film: Film) -> None:
+    log = PoseLog(write(tmp_path / "a.poses.jsonl", film))
+    assert log.header == HEADER
+    back = list(log.samples())
+    assert len(back) == len(film.samples)
+    for one, other in zip(film.samples, back, strict=True):
+        assert (one.index, one.timestamp_s) == (other.index, pytest.approx(other.timestamp_s))
+        if one.pose is None:
+            assert other.pose is None
+            continue
+        assert other.pose is not None
+        assert np.abs(one.pose.landmarks - other.pose.landmarks).max() < 1e-6
+        assert np.abs(one.pose.world_landmarks - other.pose.world_landmarks).max() < 1e-5
+        assert other.pose.image_size_wh == one.pose.image_size_wh
+    assert log.end == PoseLogEnd(10.0, partial=False, notes=("a note",))
+    assert len(list(log.samples())) == len(back)  # as often as wanted
+
+
+def test_it_is_plain_json_lines(tmp_path: Path, film: Film) -> None:
+    lines = write(tmp_path / "a.poses.jsonl", film).read_text("utf-8").splitlines()
+    header, first, *_ = map(json.loads, lines)
+    assert header["kind"] == "posture_cam poses"
+    assert header["schema_version"] == 1
+    assert set(first["pose"]) == {"image_size_wh", "landmarks", "world_landmarks", "visibility", "presence"}
+
+
+def test_a_file_that_was_cut_off_is_read_to_its_last_whole_line(tmp_path: Path, film: Film) -> None:
+    path = write(tmp_path / "a.poses.jsonl", film)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) * 2 // 3])
+    log = PoseLog(path)
+    assert 5 < len(list(log.samples())) < len(film.samples)
+    assert log.end is not None
+    assert log.end.partial
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "not json",
+        "[]",
+        '{"frame": 1}',
+        '{"frame": 1, "timestamp_s": 9.0, "pose": {"image_size_wh": [640, 480]}}',
+        '{"frame": 1, "timestamp_s": 0.0, "pose": null}',  # time does not advance
+        '{"frame": 1, "timestamp_s": NaN, "pose": null}',
+        '{"end_s": "soon", "partial": false, "notes": []}',
+    ],
+)
+def test_damaged_lines_are_named(tmp_path: Path, line: str) -> None:
+    path = write(tmp_path / "a.poses.jsonl", Film().hold(0.4, side()), end=None)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(line + "\n")
+    with pytest.raises(SourceError, match="line 4"):
+        list(PoseLog(path).samples())
+
+
+def test_poses_of_the_wrong_shape_are_refused(tmp_path: Path) -> None:
+    text = StringIO()
+    writer = PoseLogWriter(text, HEADER)
+    writer.write(Film().hold(0.2, side()).samples[0])
+    header, sample = text.getvalue().splitlines()
+    content = json.loads(sample)
+    content["pose"]["landmarks"].pop()
+    path = tmp_path / "a.poses.jsonl"
+    path.write_text(header + "\n" + json.dumps(content) + "\n", "utf-8")
+    with pytest.raises(SourceError, match="line 2 is not a sample"):
+        list(PoseLog(path).samples())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"hello\n", b'{"kind": "other"}\n', b"\xff\xfe\x00\n", b'{"kind": "posture_cam poses", "schema_version": 9}\n',
+     b'{"kind": "posture_cam poses", "schema_version": 1}\n'],
+)
+def test_other_files_are_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(SourceError) as caught:
+        PoseLog(path)
+    assert caught.value.hint
+
+
+def test_a_missing_file_is_said(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="does not exist"):
+        PoseLog(tmp_path / "a.jsonl")
