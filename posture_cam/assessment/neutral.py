@@ -125,7 +125,7 @@ class NeutralFinder:
             return None
         best = min(cost for *_, cost in candidates)
         first, last, _ = next(item for item in candidates if item[2] <= best + as_good)
-        near = np.abs(costs - np.median(costs[first : last + 1])) <= 2 * as_good
+        near = np.abs(costs - np.median(costs[first : last + 1])) <= as_good
         last = self._extended(times, columns, near, view, slack, first, last)
         return Stretch(
             start_s=float(times[first]),

@@ -1,0 +1,129 @@
+"""The real model on a real person (NASA's picture of Eileen Collins, public domain)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from posture_cam.errors import ModelError
+from posture_cam.pose.landmarker import PoseLandmarker
+from posture_cam.pose.model_store import ModelFile, find_model
+from posture_cam.records import Frame, Landmark, Pose
+from posture_cam.settings import load_settings
+
+SETTINGS = load_settings().pose
+SIZE_WH = (1280, 720)
+
+
+def scene(person_rgb: np.ndarray, *placed: tuple[float, float, float]) -> np.ndarray:
+    """People at (left, top, height), fractions of the picture's height, on grey; the last one in front."""
+    image = np.full((SIZE_WH[1], SIZE_WH[0], 3), 200, np.uint8)
+    for left, top, height in placed:
+        size = round(height * SIZE_WH[1])
+        # Head and shoulders only: the picture's right half is a model of a rocket.
+        part = cv2.resize(person_rgb[:, :400], (round(size * 400 / 512), size), interpolation=cv2.INTER_AREA)
+        x, y = round(left * SIZE_WH[1]), round(top * SIZE_WH[1])
+        shown = part[: max(0, SIZE_WH[1] - y), max(0, -x) : max(0, SIZE_WH[0] - x)]
+        image[y : y + shown.shape[0], max(0, x) : max(0, x) + shown.shape[1]] = shown
+    return cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+
+
+def frame(time_s: float, image_bgr: np.ndarray) -> Frame:
+    return Frame(round(time_s * 30), time_s, image_bgr)
+
+
+@pytest.fixture
+def landmarker() -> Iterator[PoseLandmarker]:
+    with PoseLandmarker(find_model(), SETTINGS) as made:
+        yield made
+
+
+def nose_x(pose: Pose) -> float:
+    """In heights of the picture."""
+    return float(pose.landmarks[Landmark.NOSE, 0]) * SIZE_WH[0] / SIZE_WH[1]
+
+
+def test_head_and_shoulders_of_a_real_person_are_found(landmarker: PoseLandmarker, astronaut: np.ndarray) -> None:
+    pose = landmarker.estimate(frame(0.0, cv2.cvtColor(astronaut, cv2.COLOR_RGB2BGR)))
+    assert pose is not None
+    assert pose.image_size_wh == (512, 512)
+    x, y = (pose.landmarks[:, :2] * 512).T
+    # Read off the picture by eye.
+    assert (x[Landmark.NOSE], y[Landmark.NOSE]) == (pytest.approx(225, abs=15), pytest.approx(120, abs=20))
+    assert y[Landmark.LEFT_SHOULDER] > y[Landmark.NOSE] + 80
+    assert x[Landmark.LEFT_SHOULDER] > x[Landmark.RIGHT_SHOULDER] + 120
+    assert pose.visibility[Landmark.NOSE] > 0.9
+
+
+def test_nobody_in_an_empty_picture(landmarker: PoseLandmarker) -> None:
+    assert landmarker.estimate(frame(0.0, np.full((480, 640, 3), 127, np.uint8))) is None
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (2, 2, 3), (49, 65, 3), (2160, 3840, 3)])
+def test_any_size_of_picture_is_taken(landmarker: PoseLandmarker, shape: tuple[int, int, int]) -> None:
+    assert landmarker.estimate(frame(0.0, np.zeros(shape, np.uint8))) is None
+
+
+def test_times_closer_than_a_millisecond_are_taken(landmarker: PoseLandmarker, astronaut: np.ndarray) -> None:
+    image = cv2.cvtColor(astronaut, cv2.COLOR_RGB2BGR)
+    for number in range(4):
+        assert landmarker.estimate(frame(number * 1e-4, image)) is not None
+
+
+def follow(landmarker: PoseLandmarker, images: list[np.ndarray], start_s: float = 0.0) -> list[Pose | None]:
+    return [landmarker.estimate(frame(start_s + number / 5, image)) for number, image in enumerate(images)]
+
+
+def test_the_largest_person_is_taken(astronaut: np.ndarray) -> None:
+    for large_x, small_x in ((0.9, 0.1), (0.1, 1.2)):
+        with PoseLandmarker(find_model(), SETTINGS) as fresh:
+            poses = follow(fresh, [scene(astronaut, (small_x, 0.3, 0.5), (large_x, 0.15, 0.85))] * 5)
+        assert poses[-1] is not None
+        assert nose_x(poses[-1]) == pytest.approx(large_x + 0.85 * 225 / 512, abs=0.1)
+
+
+def test_the_person_is_kept_when_somebody_walks_by_behind(landmarker: PoseLandmarker, astronaut: np.ndarray) -> None:
+    sitter = (0.7, 0.15, 0.85)
+    images = [scene(astronaut, sitter)] * 10
+    images += [scene(astronaut, (step, 0.05, 0.5), sitter) for step in np.linspace(-0.3, 1.6, 20)]
+    images += [scene(astronaut, sitter)] * 10
+    poses = follow(landmarker, images)
+    assert all(pose is not None for pose in poses)
+    expected = 0.7 + 0.85 * 225 / 512
+    assert [nose_x(pose) for pose in poses if pose is not None] == pytest.approx([expected] * len(poses), abs=0.12)
+
+
+def test_somebody_far_behind_an_empty_chair_is_not_the_person(landmarker: PoseLandmarker, astronaut: np.ndarray) -> None:
+    follow(landmarker, [scene(astronaut, (0.7, 0.1, 0.9))] * 10)
+    poses = follow(landmarker, [scene(astronaut, (0.2, 0.2, 0.35))] * 15, start_s=2.0)
+    assert all(pose is None for pose in poses)
+
+
+def test_the_person_is_found_again_after_leaving(landmarker: PoseLandmarker, astronaut: np.ndarray) -> None:
+    sitting, empty = scene(astronaut, (0.7, 0.15, 0.85)), scene(astronaut)
+    follow(landmarker, [sitting] * 5)
+    assert follow(landmarker, [empty] * 10, 1.0)[-1] is None
+    assert follow(landmarker, [sitting] * 10, 3.0)[-1] is not None
+
+
+def test_the_same_recording_gives_the_same_poses(astronaut: np.ndarray) -> None:
+    images = [scene(astronaut, (0.7 + 0.01 * number, 0.15, 0.85)) for number in range(10)]
+    runs = []
+    for _ in range(2):
+        with PoseLandmarker(find_model(), SETTINGS) as fresh:
+            runs.append(follow(fresh, images))
+    for one, other in zip(*runs, strict=True):
+        assert one is not None
+        assert other is not None
+        assert np.array_equal(one.landmarks, other.landmarks)
+
+
+def test_a_bundle_that_mediapipe_refuses_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "own.task"
+    path.write_bytes(b"nothing that MediaPipe knows")
+    with pytest.raises(ModelError, match="cannot use the model"):
+        PoseLandmarker(ModelFile("own", path, "0" * 64), SETTINGS)
