@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import av
 import numpy as np
@@ -222,7 +223,7 @@ def write_video(
 ) -> Path:
     """A video with exactly these pictures at exactly these times."""
     container = av.open(str(path), "w")
-    stream = container.add_stream(codec, rate=rate)
+    stream: Any = container.add_stream(codec, rate=rate)
     stream.pix_fmt = pixels
     base = Fraction(1, 1000)
     stream.codec_context.time_base = base

@@ -4,6 +4,7 @@ import csv
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,11 @@ SAMPLES = ROOT / "samples"
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """No test sees, or writes to, the folders of the user who runs it."""
-    for name, folder in (("XDG_DATA_HOME", "data"), ("XDG_CACHE_HOME", "cache"), ("XDG_CONFIG_HOME", "config")):
+    for name, folder in (
+        ("XDG_DATA_HOME", "data"),
+        ("XDG_CACHE_HOME", "cache"),
+        ("XDG_CONFIG_HOME", "config"),
+    ):
         monkeypatch.setenv(name, str(tmp_path / "home" / folder))
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "home"))
@@ -40,7 +45,9 @@ def sample_poses(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pa
 
 
 @pytest.fixture(scope="session")
-def sample_result(sample_poses: Callable[[str], Path]) -> Callable[[str], tuple[SessionSummary, list[dict[str, str]]]]:
+def sample_result(
+    sample_poses: Callable[[str], Path],
+) -> Callable[[str], tuple[SessionSummary, list[dict[str, str]]]]:
     """Summary and CSV rows of a sample clip."""
 
     @cache
@@ -58,4 +65,5 @@ def astronaut() -> np.ndarray:
     """A real person (public domain): head and shoulders, 512 x 512, red-green-blue."""
     from skimage import data
 
-    return np.asarray(data.astronaut(), dtype=np.uint8)
+    picture: Any = data.astronaut
+    return np.asarray(picture(), dtype=np.uint8)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from posture_cam.alerts import AlertPolicy
@@ -81,7 +83,7 @@ def test_never_more_than_six_an_hour() -> None:
 def test_the_same_tip_never_comes_twice_running() -> None:
     given = alerts(*([(10, GOOD), (590, POOR)] * 20))
     assert len(given) > 10
-    for one, following in zip(given, given[1:], strict=False):
+    for one, following in pairwise(given):
         assert one.tip.id != following.tip.id
 
 

@@ -38,7 +38,9 @@ def measured(pose: Pose | None, neutral: Neutral) -> Measures:
 
 @settings(max_examples=50, deadline=None)
 @given(neck=SMALL, trunk=st.floats(-30.0, 40.0), facing=st.sampled_from((-1, 1)), scale=st.floats(0.5, 1.5))
-def test_side_angles_are_those_the_pose_was_built_from(neck: float, trunk: float, facing: int, scale: float) -> None:
+def test_side_angles_are_those_the_pose_was_built_from(
+    neck: float, trunk: float, facing: int, scale: float
+) -> None:
     features = features_of(side_pose(neck_deg=neck, trunk_deg=trunk, facing=facing, scale=scale))
     assert features.values["neck_profile_deg"] == pytest.approx(neck, abs=1e-6)
     assert features.values["trunk_profile_deg"] == pytest.approx(trunk, abs=1e-6)
@@ -162,7 +164,9 @@ def test_a_glance_down_is_no_slouch_and_a_slouch_is_no_glance() -> None:
 def test_from_a_camera_below_the_eyes_head_drop_is_not_measured() -> None:
     neutral = neutral_of(front_pose(elevation_deg=-22.0, nose_below=-0.1))
     assert neutral.context["camera_elevation_deg"] == pytest.approx(-22.0)
-    values = measured(front_pose(elevation_deg=-22.0, nose_below=-0.1, ratio=0.5, width=240.0), neutral).values
+    values = measured(
+        front_pose(elevation_deg=-22.0, nose_below=-0.1, ratio=0.5, width=240.0), neutral
+    ).values
     assert Measure.HEAD_DROP not in values
     assert values[Measure.APPROACH] == pytest.approx(20.0)
 

@@ -47,7 +47,9 @@ def nose_x(pose: Pose) -> float:
     return float(pose.landmarks[Landmark.NOSE, 0]) * SIZE_WH[0] / SIZE_WH[1]
 
 
-def test_head_and_shoulders_of_a_real_person_are_found(landmarker: PoseLandmarker, astronaut: np.ndarray) -> None:
+def test_head_and_shoulders_of_a_real_person_are_found(
+    landmarker: PoseLandmarker, astronaut: np.ndarray
+) -> None:
     pose = landmarker.estimate(frame(0.0, cv2.cvtColor(astronaut, cv2.COLOR_RGB2BGR)))
     assert pose is not None
     assert pose.image_size_wh == (512, 512)
@@ -86,7 +88,9 @@ def test_the_largest_person_is_taken(astronaut: np.ndarray) -> None:
         assert nose_x(poses[-1]) == pytest.approx(large_x + 0.85 * 225 / 512, abs=0.1)
 
 
-def test_the_person_is_kept_when_somebody_walks_by_behind(landmarker: PoseLandmarker, astronaut: np.ndarray) -> None:
+def test_the_person_is_kept_when_somebody_walks_by_behind(
+    landmarker: PoseLandmarker, astronaut: np.ndarray
+) -> None:
     sitter = (0.7, 0.15, 0.85)
     images = [scene(astronaut, sitter)] * 10
     images += [scene(astronaut, (step, 0.05, 0.5), sitter) for step in np.linspace(-0.3, 1.6, 20)]
@@ -94,10 +98,14 @@ def test_the_person_is_kept_when_somebody_walks_by_behind(landmarker: PoseLandma
     poses = follow(landmarker, images)
     assert all(pose is not None for pose in poses)
     expected = 0.7 + 0.85 * 225 / 512
-    assert [nose_x(pose) for pose in poses if pose is not None] == pytest.approx([expected] * len(poses), abs=0.12)
+    assert [nose_x(pose) for pose in poses if pose is not None] == pytest.approx(
+        [expected] * len(poses), abs=0.12
+    )
 
 
-def test_somebody_far_behind_an_empty_chair_is_not_the_person(landmarker: PoseLandmarker, astronaut: np.ndarray) -> None:
+def test_somebody_far_behind_an_empty_chair_is_not_the_person(
+    landmarker: PoseLandmarker, astronaut: np.ndarray
+) -> None:
     follow(landmarker, [scene(astronaut, (0.7, 0.1, 0.9))] * 10)
     poses = follow(landmarker, [scene(astronaut, (0.2, 0.2, 0.35))] * 15, start_s=2.0)
     assert all(pose is None for pose in poses)

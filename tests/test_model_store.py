@@ -44,7 +44,7 @@ class Handler(BaseHTTPRequestHandler):
             body = body[: len(body) // 2]
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, *args: object) -> None:
         pass
 
 
@@ -96,7 +96,12 @@ def test_a_model_is_fetched_once_with_progress(server: Server) -> None:
 
 @pytest.mark.parametrize(
     ("behaviour", "words"),
-    [("cut", "in part"), ("wrong", "checksum differs"), ("longer", "checksum differs"), ("missing", "404|Not Found")],
+    [
+        ("cut", "in part"),
+        ("wrong", "checksum differs"),
+        ("longer", "checksum differs"),
+        ("missing", "404|Not Found"),
+    ],
 )
 def test_a_bad_download_leaves_nothing_behind(server: Server, behaviour: str, words: str) -> None:
     server.behaviour = behaviour
@@ -141,7 +146,7 @@ def test_a_path_that_is_no_model_is_refused(tmp_path: Path, content: bytes | Non
             bundle.writestr("face.tflite", b"x")
     else:
         path.write_bytes(content)
-    with pytest.raises(ModelError, match="no (MediaPipe model bundle|pose model)"):
+    with pytest.raises(ModelError, match=r"no (MediaPipe model bundle|pose model)"):
         find_model(str(path))
 
 

@@ -120,9 +120,7 @@ def test_the_neutral_holds_the_median_and_spread_of_every_feature() -> None:
         running_mode="VIDEO",
         image_size_wh=(640, 480),
         version="0",
-        landmarks_xy=[
-            sample.pose.landmarks[:, :2] for sample in film.samples if sample.pose is not None
-        ],
+        landmarks_xy=[sample.pose.landmarks[:, :2] for sample in film.samples if sample.pose is not None],
     )
     assert neutral.centre["neck_profile_deg"] == pytest.approx(18.0)
     assert neutral.spread["neck_profile_deg"] == pytest.approx(1.0)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -42,7 +43,14 @@ def recorded(film: Film, end_s: float | None = None) -> Record:
 
 @pytest.mark.parametrize("rate_hz", [2.0, 5.0, 25.0])
 def test_states_are_recorded_from_when_they_began(rate_hz: float) -> None:
-    film = Film(rate_hz).hold(20.0, UPRIGHT).hold(15.0, POOR).hold(20.0, UPRIGHT).nobody(12.0).hold(13.0, UPRIGHT)
+    film = (
+        Film(rate_hz)
+        .hold(20.0, UPRIGHT)
+        .hold(15.0, POOR)
+        .hold(20.0, UPRIGHT)
+        .nobody(12.0)
+        .hold(13.0, UPRIGHT)
+    )
     episodes = [e for e in recorded(film).episodes if e.end_s - e.start_s > 1.5]
     assert [e.state for e in episodes] == [State.GOOD, State.POOR, State.GOOD, State.AWAY, State.GOOD]
     edges = [e.start_s for e in episodes]
@@ -61,7 +69,9 @@ def test_time_in_each_state_hardly_depends_on_the_rate() -> None:
 
 holds = st.lists(
     st.tuples(
-        st.sampled_from(["upright", "mild", "poor", "nobody", "gap"]), st.floats(0.2, 15.0), st.sampled_from([1.0, 5.0])
+        st.sampled_from(["upright", "mild", "poor", "nobody", "gap"]),
+        st.floats(0.2, 15.0),
+        st.sampled_from([1.0, 5.0]),
     ),
     min_size=1,
     max_size=8,
@@ -88,7 +98,7 @@ def test_the_states_always_add_up_to_the_whole(parts: list[tuple[str, float, flo
     episodes = record.episodes
     assert episodes[0].start_s == 0.0
     assert episodes[-1].end_s == pytest.approx(film.now_s)
-    for one, following in zip(episodes, episodes[1:], strict=False):
+    for one, following in pairwise(episodes):
         assert one.end_s == pytest.approx(following.start_s)
         assert one.state != following.state
     for fault in record.faults:
@@ -123,7 +133,10 @@ def test_faults_carry_their_time_worst_value_and_when() -> None:
     fault = next(f for f in recorded(film).faults if f.measure == Measure.NECK_INCLINATION_CHANGE)
     assert fault.total_s == pytest.approx(18.0, abs=2.5)
     assert fault.worst == pytest.approx(15.0, abs=0.1)
-    assert [start for start, _ in fault.stretches] == [pytest.approx(10.0, abs=1.5), pytest.approx(32.0, abs=1.5)]
+    assert [start for start, _ in fault.stretches] == [
+        pytest.approx(10.0, abs=1.5),
+        pytest.approx(32.0, abs=1.5),
+    ]
 
 
 def test_the_score_is_the_mean_over_judged_time_only() -> None:

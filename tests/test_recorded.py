@@ -14,7 +14,10 @@ from tests.builders import SOURCE, Film, front, side
 HEADER = PoseLogHeader(SOURCE, "full-abc", "VIDEO", 5.0)
 
 
-def write(path: Path, film: Film, end: PoseLogEnd | None = PoseLogEnd(10.0, partial=False, notes=("a note",))) -> Path:
+END = PoseLogEnd(10.0, partial=False, notes=("a note",))
+
+
+def write(path: Path, film: Film, end: PoseLogEnd | None = END) -> Path:
     with path.open("w", encoding="utf-8") as file:
         writer = PoseLogWriter(file, HEADER)
         for sample in film.samples:
@@ -100,8 +103,14 @@ def test_poses_of_the_wrong_shape_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"hello\n", b'{"kind": "other"}\n', b"\xff\xfe\x00\n", b'{"kind": "posture_cam poses", "schema_version": 9}\n',
-     b'{"kind": "posture_cam poses", "schema_version": 1}\n'],
+    [
+        b"",
+        b"hello\n",
+        b'{"kind": "other"}\n',
+        b"\xff\xfe\x00\n",
+        b'{"kind": "posture_cam poses", "schema_version": 9}\n',
+        b'{"kind": "posture_cam poses", "schema_version": 1}\n',
+    ],
 )
 def test_other_files_are_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.jsonl"

@@ -131,7 +131,9 @@ def test_a_lean_to_the_side_is_found(sample_result: Result) -> None:
     assert inside.get(State.GOOD, 0.0) == 0.0
 
 
-def changes(name: str, rows: list[dict[str, str]], column: str, truth_column: str) -> tuple[np.ndarray, np.ndarray]:
+def changes(
+    name: str, rows: list[dict[str, str]], column: str, truth_column: str
+) -> tuple[np.ndarray, np.ndarray]:
     """What was measured, and the true change against the neutral stretch, at the same times."""
     times = np.array([float(row["t"]) for row in truth(name)])
     true = np.array([float(row[truth_column]) for row in truth(name)])

@@ -16,7 +16,9 @@ NECK, TRUNK = Measure.NECK_INCLINATION_CHANGE, Measure.TRUNK_INCLINATION_CHANGE
     ("value", "expected"),
     [(-30.0, 0.0), (0.0, 0.0), (5.0, 0.0), (10.0, 0.2), (15.0, 0.3), (20.0, 0.4), (50.0, 1.0), (90.0, 1.0)],
 )
-def test_penalty_has_its_corners_at_half_good_good_poor_and_2_5_times_poor(value: float, expected: float) -> None:
+def test_penalty_has_its_corners_at_half_good_good_poor_and_2_5_times_poor(
+    value: float, expected: float
+) -> None:
     assert penalty(TABLE[NECK], value) == pytest.approx(expected)
 
 
@@ -77,7 +79,9 @@ def test_approach_is_sagittal_only_where_the_camera_is_low() -> None:
     assert score(values, TABLE, camera_is_low=True).score == 60
 
 
-@pytest.mark.parametrize(("value", "state"), [(80, State.GOOD), (79, State.FAIR), (60, State.FAIR), (59, State.POOR)])
+@pytest.mark.parametrize(
+    ("value", "state"), [(80, State.GOOD), (79, State.FAIR), (60, State.FAIR), (59, State.POOR)]
+)
 def test_states_by_score(value: int, state: State) -> None:
     assert state_of(value) == state
 
@@ -88,5 +92,10 @@ def test_limits_of_leaving_are_stricter_than_those_of_entering() -> None:
 
 
 def test_shown_measures_are_never_judged() -> None:
-    for name in (Measure.NECK_INCLINATION, Measure.CRANIOVERTEBRAL_ANGLE, Measure.HEAD_YAW_CHANGE, Measure.STILLNESS):
+    for name in (
+        Measure.NECK_INCLINATION,
+        Measure.CRANIOVERTEBRAL_ANGLE,
+        Measure.HEAD_YAW_CHANGE,
+        Measure.STILLNESS,
+    ):
         assert score({NECK: 0.0, name: 1000.0}, TABLE).score == 100

@@ -21,7 +21,9 @@ def run(
     said = []
     for number in range(round(seconds * rate_hz)):
         now_s = start_s + number / rate_hz
-        state, since_s = states.judge(now_s, seen, seen) if isinstance(seen, State) else states.pause(now_s, seen)
+        state, since_s = (
+            states.judge(now_s, seen, seen) if isinstance(seen, State) else states.pause(now_s, seen)
+        )
         said.append((now_s, state, since_s))
     return said
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,9 @@ from hypothesis import strategies as st
 from posture_cam.source.timeline import Timeline, sane_frame_rate
 
 
-def placed(reported: list[float], frame_rate: float | None = 10.0, duration_s: float | None = None) -> list[float | None]:
+def placed(
+    reported: list[float], frame_rate: float | None = 10.0, duration_s: float | None = None
+) -> list[float | None]:
     timeline = Timeline(frame_rate, duration_s)
     return [timeline.place(time_s) for time_s in reported]
 
@@ -43,12 +46,14 @@ def test_a_jump_beyond_the_end_is_not_believed() -> None:
     assert times == [0.0, pytest.approx(0.1), pytest.approx(0.2), pytest.approx(0.3)]
 
 
-@given(st.lists(st.one_of(st.floats(-1e6, 1e6), st.just(math.nan), st.just(math.inf)), min_size=1, max_size=80))
+@given(
+    st.lists(st.one_of(st.floats(-1e6, 1e6), st.just(math.nan), st.just(math.inf)), min_size=1, max_size=80)
+)
 def test_whatever_is_reported_time_starts_at_zero_and_advances(reported: list[float]) -> None:
     times = [t for t in placed(reported, 30.0, 60.0) if t is not None]
     assert times[0] == 0.0
     assert all(math.isfinite(t) for t in times)
-    assert all(one < following for one, following in zip(times, times[1:], strict=False))
+    assert all(one < following for one, following in pairwise(times))
 
 
 @pytest.mark.parametrize("rate", [0.0, -1.0, math.nan, math.inf, 90_000.0])

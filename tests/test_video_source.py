@@ -25,8 +25,12 @@ def test_every_frame_comes_with_its_own_time(tmp_path: Path) -> None:
     assert [frame.index for frame in seen] == list(range(40))
 
 
-@pytest.mark.parametrize(("rate", "asked", "expected"), [(30, 5.0, 20), (10, 5.0, 20), (24, 5.0, 20), (10, 30.0, 40)])
-def test_samples_are_taken_at_the_rate_asked_for(tmp_path: Path, rate: int, asked: float, expected: int) -> None:
+@pytest.mark.parametrize(
+    ("rate", "asked", "expected"), [(30, 5.0, 20), (10, 5.0, 20), (24, 5.0, 20), (10, 30.0, 40)]
+)
+def test_samples_are_taken_at_the_rate_asked_for(
+    tmp_path: Path, rate: int, asked: float, expected: int
+) -> None:
     path = write_video(tmp_path / "a.mp4", map(stripes, range(4 * rate)), rate=rate)
     seen = frames(path, asked)
     assert len(seen) == expected
@@ -107,8 +111,14 @@ def spoilt(path: Path) -> Path:
         (lambda folder: _with(folder / "empty.mp4", b""), "is empty"),
         (lambda folder: _with(folder / "text.mp4", "Größe: ein Brief\n".encode() * 9), "is text"),
         (lambda folder: _with(folder / "random.mp4", bytes(range(256)) * 40), "holds no video"),
-        (lambda folder: _with(folder / "picture.png", b"\x89PNG\r\n\x1a\n" + b"\0" * 50), "is a still picture"),
-        (lambda folder: _with(folder / "picture.mp4", b"\xff\xd8\xff\xe0" + b"\0" * 50), "is a still picture"),
+        (
+            lambda folder: _with(folder / "picture.png", b"\x89PNG\r\n\x1a\n" + b"\0" * 50),
+            "is a still picture",
+        ),
+        (
+            lambda folder: _with(folder / "picture.mp4", b"\xff\xd8\xff\xe0" + b"\0" * 50),
+            "is a still picture",
+        ),
         (lambda folder: only_sound(folder / "sound.mp4"), "holds no video"),
         (lambda folder: spoilt(folder / "spoilt.mp4"), "holds no video"),
     ],

@@ -1,0 +1,230 @@
+"""The command line as a user meets it: real processes where streams, signals and exit codes matter."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from posture_cam.records import State
+from tests.builders import Film, side, stripes, write_video
+from tests.conftest import ROOT, SAMPLES
+from tests.test_session import recorded
+
+CLIP = SAMPLES / "desk-side.mp4"
+
+
+def run(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "posture_cam", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        cwd=cwd,
+        check=False,
+        timeout=120,
+    )
+
+
+@pytest.fixture
+def poses(tmp_path: Path) -> Path:
+    upright, slouch = side(neck_deg=18.0, trunk_deg=-5.0), side(neck_deg=45.0, trunk_deg=20.0)
+    film = Film(noise_px=0.4).hold(20.0, upright).hold(60.0, slouch).hold(20.0, upright).nobody(20.0)
+    return recorded(tmp_path / "built.poses.jsonl", film)
+
+
+def test_help_is_quick_it_loads_no_camera_library() -> None:
+    code = (
+        "import sys\n"
+        "from posture_cam.cli import app\n"
+        "try: app(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'mediapipe', 'cv2', 'matplotlib', 'numpy'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "analyze" in done.stdout
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_summary_is_for_people_and_the_rest_is_talk(poses: Path, tmp_path: Path) -> None:
+    done = run("analyze", poses, "--json", tmp_path / "a.json")
+    assert done.returncode == 0
+    for words in (
+        "Score",
+        "good",
+        "poor",
+        "away",
+        "Longest hold",
+        "What was off",
+        "Worth trying",
+        "Not judged",
+    ):
+        if words != "Not judged":  # everything was
+            assert words in done.stdout
+    assert "Understanding Back Pain" in done.stdout
+    assert "Wrote" in done.stderr
+    assert "Wrote" not in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+def test_json_on_stdout_is_json_alone(poses: Path) -> None:
+    done = run("analyze", poses, "--json", "-")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["summary"]["duration_s"] == pytest.approx(120.0)
+    assert done.stderr == ""
+
+
+def test_native_libraries_are_silent(tmp_path: Path) -> None:
+    clip = write_video(tmp_path / "a.mp4", [stripes(0, (320, 240))] * 10)
+    done = run("analyze", clip)
+    assert done.returncode == 1
+    assert [line.split(":")[0] for line in done.stderr.splitlines()] == ["Error", "Hint"]
+    loud = run("analyze", clip, "--verbose")
+    assert "Error: " in loud.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["analyze", "missing.mp4"], 1, "does not exist"),
+        (["analyze", "."], 1, "is a folder"),
+        (["analyze", CLIP, "--neutral", "5"], 2, "not a stretch of time"),
+        (["analyze", CLIP, "--neutral", "0:12-0:05"], 2, "ends before it starts"),
+        (["analyze", CLIP, "--profile", "nowhere"], 1, "no profile"),
+        (["analyze", CLIP, "--model", "nowhere"], 1, "no model"),
+        (["analyze", CLIP, "--rate", "-1"], 2, "--rate"),
+        (["analyze", CLIP, "--json", "no/such/folder.json"], 1, "does not exist"),
+        (["analyze", CLIP, "--rate", "fast"], 2, "--rate"),
+        (["analyze"], 2, "VIDEO"),
+        (["analyse", CLIP], 2, "No such command"),
+        (["tips", "--fault", "nose"], 2, "no tips for 'nose'"),
+    ],
+)
+def test_wrong_input_is_a_sentence_on_stderr(
+    tmp_path: Path, arguments: list[str | Path], code: int, words: str
+) -> None:
+    done = run(*arguments, cwd=tmp_path)
+    assert done.returncode == code
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_names_of_files_do_not_steer_the_terminal(tmp_path: Path) -> None:
+    done = run("analyze", "\x1b[31m[bold]evil[/bold]\n.mp4", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "\x1b" not in done.stderr
+    assert "?[31m[bold]evil[/bold]?.mp4 does not exist." in done.stderr
+
+
+def test_a_write_protected_folder_is_said(tmp_path: Path, poses: Path) -> None:
+    if os.geteuid() == 0:
+        target = Path("/proc/result.json")  # not even root may write there
+    else:
+        folder = tmp_path / "locked"
+        folder.mkdir(mode=0o500)
+        target = folder / "result.json"
+    done = run("analyze", poses, "--json", target)
+    assert done.returncode == 1
+    assert "cannot be written" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
+def test_ctrl_c_keeps_what_is_done_and_exits_130(tmp_path: Path) -> None:
+    target = tmp_path / "a.json"
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "posture_cam",
+            "analyze",
+            str(SAMPLES / "exercises-front.mp4"),
+            "--every-frame",
+            "--json",
+            str(target),
+            "--poses",
+            str(tmp_path / "a.poses.jsonl"),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    )
+    partial = tmp_path
+    deadline_s = time.monotonic() + 60
+    while time.monotonic() < deadline_s:  # until enough is on its way
+        if any(path.stat().st_size > 150_000 for path in partial.glob(".a.poses-*")):
+            break
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    out, talk = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted" in out
+    assert "what was done until then is kept" in talk
+    result = json.loads(target.read_text("utf-8"))
+    assert result["partial"] is True
+    assert 1.0 < result["summary"]["duration_s"] < 100.0
+
+
+def test_tips_carry_their_section() -> None:
+    done = run("tips")
+    assert done.returncode == 0
+    assert "[4. Improving Posture]" in done.stdout
+    one = run("tips", "--fault", "neck-inclination", "--json")
+    tips = json.loads(one.stdout)
+    assert len(tips) >= 3
+    assert {tip["fault"] for tip in tips} == {"neck_inclination_change_deg"}
+    assert set(tips[0]) == {"id", "fault", "text", "section", "kind"}
+
+
+def test_doctor_tells_what_is_here() -> None:
+    done = run("doctor")
+    assert done.returncode == 0
+    for words in ("OpenCV", "MediaPipe", "939870755ed5", "Display", "Profiles", "writable"):
+        assert words in done.stdout
+
+
+def test_the_version_is_told() -> None:
+    from posture_cam import __version__
+
+    assert run("--version").stdout == f"posture_cam {__version__}\n"
+
+
+def test_a_reader_that_goes_away_is_no_disaster(poses: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "posture_cam", "analyze", str(poses)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    talk = process.stderr.read()
+    process.stderr.close()
+    process.wait(timeout=60)
+    assert "Traceback" not in talk
+
+
+def test_every_state_has_its_line(poses: Path) -> None:
+    lines = run("analyze", poses).stdout.splitlines()
+    shown = {line.split()[0] for line in lines if line.strip()}
+    assert {State.GOOD.value, State.FAIR.value, State.POOR.value, State.AWAY.value} <= shown
+
+
+def test_the_package_runs_as_a_module_from_anywhere(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "posture_cam", "tips"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert ROOT.is_dir()
