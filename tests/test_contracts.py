@@ -33,12 +33,20 @@ def test_every_dependency_has_a_lower_and_an_upper_bound() -> None:
 
 
 def test_no_file_names_a_package_registry_or_a_path_of_this_machine() -> None:
-    needles = ["files.python" + "hosted", "pypi" + ".org/simple", "registry.npm" + "js", str(ROOT), str(Path.home())]
+    needles = [
+        "files.python" + "hosted",
+        "pypi" + ".org/simple",
+        "registry.npm" + "js",
+        str(ROOT),
+        str(Path.home()),
+    ]
     binary = {".mp4", ".task", ".jpg", ".png", ".csv", ".pyc"}
     looked_at = 0
     for path in ROOT.rglob("*"):
         parts = path.relative_to(ROOT).parts
-        is_made = parts[-1] == "uv.lock" or (parts[0].startswith(".") and parts[0] not in {".ci", ".gitignore"})
+        is_made = parts[-1] == "uv.lock" or (
+            parts[0].startswith(".") and parts[0] not in {".ci", ".gitignore"}
+        )
         if is_made or not path.is_file() or path.suffix in binary:
             continue
         looked_at += 1
