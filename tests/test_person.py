@@ -62,3 +62,19 @@ def test_a_person_who_moves_is_still_the_same() -> None:
         figure = Figure(0.3 + 0.01 * step, 0.5, 0.5)
         assert step == 0 or follower.is_expected(figure, step * 0.2)
         follower.follow(figure, step * 0.2)
+
+
+def test_after_a_large_passer_by_the_sitter_is_known_again_at_once() -> None:
+    follower = followed()
+    for tenth in range(100, 140):
+        follower.follow(Figure(0.5, 0.5, 1.3), tenth / 10)
+    assert follower.choose([SITTER], 14.1) == 0
+
+
+def test_somebody_small_who_stays_is_the_person_at_the_desk_after_all() -> None:
+    follower = PersonFollower()
+    for tenth in range(200):
+        follower.follow(Figure(0.5, 0.5, 1.3), tenth / 10)
+    small = Figure(0.5, 0.5, 0.4)
+    chosen = [follower.choose([small], 30.0 + second) for second in range(12)]
+    assert chosen == [None] * 10 + [0] * 2

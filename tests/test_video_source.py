@@ -9,6 +9,7 @@ import pytest
 from posture_cam.errors import SourceError
 from posture_cam.records import Frame
 from posture_cam.source import VideoFile
+from posture_cam.source.timeline import sane_frame_rate
 from tests.builders import read_stripes, stripes, turn_by_90_deg, write_video
 
 
@@ -142,3 +143,16 @@ def test_the_file_is_released(tmp_path: Path) -> None:
     with VideoFile(path) as source:
         next(source.frames())
     assert not source._capture.isOpened()
+
+
+def test_a_clock_that_started_long_before_does_not_count_as_duration(tmp_path: Path) -> None:
+    times = [5000.0 + number / 10 for number in range(50)]
+    path = write_video(tmp_path / "late.mkv", (stripes(number) for number in range(50)), times)
+    with VideoFile(path) as video:
+        assert video.info.duration_s == pytest.approx(5.0, abs=0.2)
+        assert [frame.timestamp_s for frame in video.frames()][:3] == pytest.approx([0.0, 0.1, 0.2])
+
+
+def test_an_impossible_frame_rate_is_not_believed() -> None:
+    assert sane_frame_rate(0.05) is None
+    assert sane_frame_rate(29.97) == 29.97

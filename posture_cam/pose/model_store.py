@@ -14,7 +14,7 @@ from pathlib import Path
 
 from posture_cam.errors import ModelError
 from posture_cam.files import naming, written_whole
-from posture_cam.settings import models_cache_dir
+from posture_cam.settings import bundled_model, models_cache_dir
 
 OFFICIAL_URL = "https://storage.googleapis.com/mediapipe-models/pose_landmarker"
 URL_VARIABLE = "POSTURE_CAM_MODELS_URL"
@@ -87,23 +87,22 @@ def find_model(choice: str = "full", progress: DownloadProgress | None = None) -
     return _own(Path(choice))
 
 
-def shipped_candidates() -> tuple[Path, ...]:
-    """Where the shipped model may lie: inside an installed package, or in the repository."""
-    package = Path(__file__).resolve().parent.parent
-    return (package / "_models" / SHIPPED.file_name, package.parent / "models" / SHIPPED.file_name)
+def shipped_path() -> Path:
+    """Where the shipped model lies."""
+    return bundled_model(SHIPPED.file_name)
 
 
 def _shipped() -> ModelFile:
-    for path in shipped_candidates():
-        if path.is_file():
-            found = _sha256_of(path)
-            if found != SHIPPED.sha256:
-                raise ModelError(
-                    f"The model {path} is not the one that posture_cam was built with (sha256 {found[:8]}…).",
-                    "Install posture_cam again, or restore the file: git checkout models",
-                )
-            return ModelFile(SHIPPED.name, path, found)
-    raise ModelError(f"The model {SHIPPED.file_name} is missing.", "Install posture_cam again.")
+    path = shipped_path()
+    if not path.is_file():
+        raise ModelError(f"The model {SHIPPED.file_name} is missing.", "Install posture_cam again.")
+    found = _sha256_of(path)
+    if found != SHIPPED.sha256:
+        raise ModelError(
+            f"The model {path} is not the one that posture_cam was built with (sha256 {found[:8]}…).",
+            "Install posture_cam again, or restore the file: git checkout models",
+        )
+    return ModelFile(SHIPPED.name, path, found)
 
 
 def _fetched(model: KnownModel, progress: DownloadProgress | None) -> ModelFile:

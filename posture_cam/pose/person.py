@@ -10,6 +10,7 @@ from posture_cam.records import FloatArray
 
 # Measured in sizes of the person (see `Figure.size`).
 SAME_PERSON_WITHIN = 0.6
+SAME_SIZE_WITHIN = 1.6
 # Somebody must be this much larger to be taken for the person at the desk instead,
 CHALLENGER_FACTOR = 1.3
 # and stay so for this long.
@@ -17,6 +18,10 @@ CHALLENGER_STAYS_S = 4.0
 # Somebody smaller than this share of the person followed so far is a passer-by.
 PASSER_BY_BELOW = 0.5
 FORGOTTEN_AFTER_S = 5.0
+# Somebody small who stays for this long, with nobody else there, is the person at the desk after all.
+SMALL_ONE_STAYS_S = 10.0
+# How slowly the usual size follows: a passer-by, however near, must not become the measure.
+USUAL_SIZE_WITHIN_S = 10.0
 UPPER_BODY = slice(0, 13)
 
 
@@ -46,7 +51,7 @@ class Figure:
         """Whether two figures can be one person a moment apart."""
         reach = SAME_PERSON_WITHIN * max(self.size, other.size)
         is_near = np.hypot(self.centre_x - other.centre_x, self.centre_y - other.centre_y) < reach
-        return bool(is_near) and 1 / 1.6 < self.size / max(other.size, 1e-6) < 1.6
+        return bool(is_near) and (1 / SAME_SIZE_WITHIN < self.size / max(other.size, 1e-6) < SAME_SIZE_WITHIN)
 
 
 class PersonFollower:
@@ -60,6 +65,7 @@ class PersonFollower:
         self._seen_s = 0.0
         self._usual_size = 0.0
         self._challenged_since_s: float | None = None
+        self._small_since_s: float | None = None
 
     def is_expected(self, figure: Figure, timestamp_s: float) -> bool:
         """Whether a tracked figure continues the person followed so far."""
@@ -78,7 +84,8 @@ class PersonFollower:
         figures_by_size = sorted(range(len(figures)), key=lambda index: -figures[index].size)
         candidates = [i for i in figures_by_size if figures[i].size >= PASSER_BY_BELOW * self._usual_size]
         if not candidates:
-            return None
+            return self._small_one(figures_by_size, timestamp_s)
+        self._small_since_s = None
         largest = candidates[0]
         known = self._followed
         if known is None or timestamp_s - self._seen_s >= FORGOTTEN_AFTER_S:
@@ -86,8 +93,9 @@ class PersonFollower:
             return largest
         same = [i for i in candidates if figures[i].is_same(known)]
         if not same:
-            # The person left, or moved faster than we look; somebody as large took the place.
-            return largest if figures[largest].size > known.size / CHALLENGER_FACTOR else None
+            # The person left, or moved faster than we look, or was hidden; somebody as large is there.
+            least = min(known.size, self._usual_size) / SAME_SIZE_WITHIN
+            return largest if figures[largest].size > least else None
         here = min(
             same,
             key=lambda i: np.hypot(
@@ -106,7 +114,21 @@ class PersonFollower:
 
     def follow(self, figure: Figure, timestamp_s: float) -> None:
         """Note where the person is now."""
-        if not self.is_expected(figure, timestamp_s):
+        if self._followed is None or not self._usual_size:
             self._usual_size = figure.size
-        self._usual_size += 0.02 * (figure.size - self._usual_size)
+        share = min(max(timestamp_s - self._seen_s, 0.0), 1.0) / USUAL_SIZE_WITHIN_S
+        self._usual_size += share * (figure.size - self._usual_size)
         self._followed, self._seen_s = figure, timestamp_s
+
+    def _small_one(self, figures_by_size: list[int], timestamp_s: float) -> int | None:
+        """Somebody who looks like a passer-by: taken only once they have stayed."""
+        if not figures_by_size:
+            self._small_since_s = None
+            return None
+        if self._small_since_s is None:
+            self._small_since_s = timestamp_s
+        if timestamp_s - self._small_since_s < SMALL_ONE_STAYS_S:
+            return None
+        self._small_since_s = None
+        self._usual_size = 0.0  # begins anew with them
+        return figures_by_size[0]

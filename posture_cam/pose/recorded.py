@@ -82,6 +82,8 @@ class PoseLog:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        if path.exists() and not path.is_file():
+            raise SourceError(f"{path} is not an ordinary file.", _HINT)
         try:
             with path.open(encoding="utf-8") as file:
                 first = file.readline()

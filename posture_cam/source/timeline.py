@@ -11,8 +11,8 @@ TOLERANCE_S = 1.0
 
 
 def sane_frame_rate(frame_rate: float) -> float | None:
-    """The frame rate, or None where a container reports nonsense (0, NaN, a time base of 90,000)."""
-    return frame_rate if math.isfinite(frame_rate) and 0 < frame_rate <= 1000 else None
+    """The frame rate, or None where a container reports nonsense (0, NaN, a time base of 90,000, 0.05)."""
+    return frame_rate if math.isfinite(frame_rate) and 0.1 <= frame_rate <= 1000 else None
 
 
 @dataclass(slots=True)

@@ -50,6 +50,10 @@ class VideoFile:
             )
         frame_rate = sane_frame_rate(self._capture.get(cv2.CAP_PROP_FPS))
         frame_count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        self._has_first = self._capture.grab()
+        first_count = self._capture.get(cv2.CAP_PROP_PTS)
+        if 0.1 * frame_count < first_count < frame_count:
+            frame_count -= first_count  # the container counts from a clock that started long before
         duration_s = frame_count / frame_rate if frame_rate and 0 < frame_count < 1e9 else None
         self._info = SourceInfo(
             name=path.name,
@@ -76,6 +80,12 @@ class VideoFile:
         """The time of the frame grabbed last."""
         return max(self._timeline.last_s, 0.0)
 
+    def _grab(self) -> bool:
+        if self._has_first:
+            self._has_first = False
+            return True
+        return self._capture.grab()
+
     def frames(self) -> Iterator[Frame]:
         """The frames due at the rate asked for, in order, upright as the container's rotation says.
 
@@ -84,7 +94,7 @@ class VideoFile:
         """
         due_s = 0.0
         decoded = failed = 0
-        while self._capture.grab():
+        while self._grab():
             index = self.frames_grabbed
             self.frames_grabbed += 1
             time_s = self._timeline.place(self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0)
@@ -129,6 +139,8 @@ def _check_file(path: Path) -> None:
         raise SourceError(f"{path} does not exist.", "Check the name and the folder you are in.")
     if path.is_dir():
         raise SourceError(f"{path} is a folder.", "Name one video inside it.")
+    if not path.is_file():
+        raise SourceError(f"{path} is not an ordinary file.", "Name a video file.")
     if path.suffix.lower() in PICTURE_SUFFIXES:
         raise SourceError(
             f"{path} is a still picture; a posture is judged over time.",
