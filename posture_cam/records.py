@@ -68,6 +68,7 @@ class Measure(StrEnum):
     NECK_FLEXION_CHANGE = "neck_flexion_change_deg"
     CRANIOVERTEBRAL_ANGLE = "craniovertebral_angle_deg"
     SINKING = "sinking_cm"
+    EAR_DROP = "ear_drop_cm"
     HEAD_DROP = "head_drop_percent"
     APPROACH = "approach_percent"
     SHOULDER_TILT_CHANGE = "shoulder_tilt_change_deg"
@@ -108,6 +109,8 @@ class Reason(StrEnum):
     TOO_SMALL = "person too small in the picture"
     LOOKING_AWAY = "head turned away"
     LOOKING_DOWN = "looking down"
+    SHOULDERS_OUT = "shoulders out of the picture"
+    UNSURE = "the angles cannot be told surely enough from here"
     NO_NEUTRAL = "no neutral posture to compare with from this view"
     OTHER_VIEW = "seen from another side than the neutral posture"
     NOT_MEASURABLE = "neck and trunk not measurable from this camera"
@@ -169,7 +172,8 @@ class Sample:
 class Features:
     """Quantities of one pose that need no neutral: angles in degrees, lengths as ratios.
 
-    `values` is empty where the pose cannot be used; `reason` then says why.
+    `values` is empty where the pose cannot be used; `reason` then says why.  `pose` is what they were taken
+    from, for the angle estimator.
     """
 
     timestamp_s: float
@@ -177,17 +181,23 @@ class Features:
     values: Mapping[str, float]
     confidence: float
     reason: Reason | None = None
+    pose: Pose | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """What is judged and shown: measures with units, those not measurable left out."""
+    """What is judged and shown: measures with units, those not measurable left out.
+
+    `errors` holds, for measures of the learned estimator, half the width of the interval that holds the
+    truth nine times in ten.
+    """
 
     timestamp_s: float
     view: View
     values: Mapping[Measure, float]
     confidence: float
     reason: Reason | None = None
+    errors: Mapping[Measure, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +209,8 @@ class Neutral:
         view: The view it was taken from.
         centre: Median of each feature.
         spread: Median absolute deviation of each feature.
-        landmarks_xy: Median of each landmark, fractions of the picture, for the ghost; or empty.
+        pose: Median of each landmark, for the estimator and the ghost; None for the average person.
+        slouch: The person's own slouch as measures against this posture, by name; or empty.
         start_s, end_s: The stretch of a recording that it was taken from, or None.
         is_personal: False for the average person that stands in where no own neutral is known.
     """
@@ -215,7 +226,8 @@ class Neutral:
     running_mode: str = ""
     image_size_wh: tuple[int, int] = (0, 0)
     version: str = ""
-    landmarks_xy: tuple[tuple[float, float], ...] = ()
+    pose: Pose | None = field(default=None, compare=False, repr=False)
+    slouch: Mapping[str, float] = field(default_factory=dict)
     start_s: float | None = None
     end_s: float | None = None
     is_personal: bool = True
@@ -299,13 +311,17 @@ class Episode:
 
 @dataclass(frozen=True, slots=True)
 class Statistic:
-    """How a measure was distributed over time; signed values, as measured."""
+    """How a measure was distributed over time; signed values, as measured.
+
+    `error` is the mean half width of the 90 % interval, where the measure has one.
+    """
 
     mean: float
     min: float
     p5: float
     p95: float
     max: float
+    error: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,6 +355,7 @@ class SessionSummary:
     sample_count: int
     notes: tuple[str, ...] = ()
     partial: bool = False
+    estimator: str | None = None
 
     @property
     def judged_s(self) -> float:

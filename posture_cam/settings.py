@@ -9,7 +9,7 @@ import tomllib
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -57,6 +57,12 @@ class Gates(_Frozen):
     look_down_deg: float
     look_down_max_approach_percent: float
     camera_low_below_deg: float
+    turned_away_deg: float
+    nearly_same_view_deg: float
+    glance_down_deg: float
+    glance_max_neck_deg: float
+    glance_max_trunk_deg: float
+    shoulders_out_share: float
 
 
 class CameraSettings(_Frozen):
@@ -83,6 +89,8 @@ class StateSettings(_Frozen):
     away_after_s: float
     hold_s: float
     dropout_s: float
+    settled_s: float
+    error_share: float
 
 
 class NeutralSettings(_Frozen):
@@ -94,6 +102,26 @@ class NeutralSettings(_Frozen):
     steady_deg: float
     steady_percent: float
     max_yaw_deg: float
+
+
+class CalibrationSettings(_Frozen):
+    """How a neutral posture is taken."""
+
+    min_s: float
+    min_samples: int
+    countdown_s: float
+    give_up_after_s: float
+    dark_below: float
+    max_shoulder_width_share: float
+    min_shoulder_width_share: float
+
+
+class DriftSettings(_Frozen):
+    """When a neutral posture no longer fits where the person sits."""
+
+    window_s: float
+    size_percent: float
+    shift_percent: float
 
 
 class StillnessSettings(_Frozen):
@@ -129,8 +157,21 @@ class Settings(_Frozen):
     filter: FilterSettings
     state: StateSettings
     neutral: NeutralSettings
+    calibration: CalibrationSettings
+    drift: DriftSettings
     stillness: StillnessSettings
     alerts: AlertSettings
+
+
+class EstimatedLimits(_Frozen):
+    """Limits of a measure where the learned estimator gives it, on the estimate's own scale."""
+
+    good: float
+    poor: float
+    single_good: float
+    single_poor: float
+    good_low: float | None = None
+    poor_low: float | None = None
 
 
 class MeasureInfo(_Frozen):
@@ -150,6 +191,8 @@ class MeasureInfo(_Frozen):
     poor_low: float | None = None
     two_sided: bool = False
     lower_is_worse: bool = False
+    formula_only: bool = False
+    estimated: EstimatedLimits | None = None
 
     def fault_of(self, value: float) -> str:
         """The words for a value outside the good range."""
@@ -185,18 +228,44 @@ def load_settings() -> Settings:
         raise SettingsError(f"data/settings.toml is wrong: {error}", "Install posture_cam again.") from error
 
 
+Limits = Literal["formulas", "estimated", "single"]
+"""By formulas; by the learned estimator over time; by the learned estimator from a single picture."""
+
+
 @cache
-def load_measures() -> dict[Measure, MeasureInfo]:
+def load_measures(limits: Limits = "formulas") -> dict[Measure, MeasureInfo]:
     """The table of measures, in its order.
+
+    Args:
+        limits: Whose; with the learned estimator, what it replaces is not judged.
 
     Raises:
         SettingsError: The file is damaged, or a value in it is not one.
     """
+    if limits != "formulas":
+        return {name: _as_estimated(info, limits) for name, info in load_measures().items()}
     try:
         tables = read_data("measures.toml")
         return {Measure(name): MeasureInfo.model_validate(table) for name, table in tables.items()}
     except ValueError as error:  # pydantic's ValidationError is one too
         raise SettingsError(f"data/measures.toml is wrong: {error}", "Install posture_cam again.") from error
+
+
+def _as_estimated(info: MeasureInfo, limits: Limits) -> MeasureInfo:
+    changes: dict[str, object] = {}
+    if (own := info.estimated) is not None:
+        good, poor = (own.good, own.poor) if limits == "estimated" else (own.single_good, own.single_poor)
+        changes = {"good": good, "poor": poor, "good_low": own.good_low, "poor_low": own.poor_low}
+    if info.formula_only:
+        changes |= {"group": None, "group_low_camera": None}
+    return info.model_copy(update=changes)
+
+
+def bundled_model(name: str) -> Path:
+    """Where a file of models/ lies: inside an installed package, or in the repository."""
+    package = Path(__file__).resolve().parent
+    installed = package / "_models" / name
+    return installed if installed.is_file() else package.parent / "models" / name
 
 
 def profiles_dir() -> Path:

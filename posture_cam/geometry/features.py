@@ -49,7 +49,7 @@ class FeatureExtractor:
         values = _measure(pose, self._view, seen, self._gates)
         if values is None:
             return self._nothing(timestamp_s, Reason.TOO_SMALL)
-        return Features(timestamp_s, self._view, MappingProxyType(values), float(needed.mean()))
+        return Features(timestamp_s, self._view, MappingProxyType(values), float(needed.mean()), pose=pose)
 
     def _nothing(self, timestamp_s: float, reason: Reason) -> Features:
         return Features(timestamp_s, self._view, MappingProxyType({}), 0.0, reason)
@@ -76,6 +76,7 @@ def _measure(pose: Pose, view: View, seen: FloatArray, gates: Gates) -> dict[str
     values = {
         "shoulder_yaw_deg": shoulder_yaw_deg(pose),
         "shoulder_width_ratio": width / height_px,
+        "shoulder_x_ratio": float(shoulders[0]) / height_px,
         "shoulder_y_ratio": float(shoulders[1]) / height_px,
         "ear_y_ratio": float(ears[1]) / height_px,
     }

@@ -1,7 +1,8 @@
 """Features against a neutral posture: the measures that are judged and shown.
 
-The place of the learned angle estimator is `compare`: it will fill the two changes of inclination, and
-sinking, from every view; until then formulas give them from the side, and the neck from three quarters.
+The learned estimator gives the changes of inclination and the drops from every view.  Without it, or without
+a neutral posture of the person's own, formulas give what they can: neck, trunk and sinking from the side, the
+neck from three quarters, and from the front the head's drop and approach.
 """
 
 from __future__ import annotations
@@ -10,8 +11,12 @@ import math
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from posture_cam.records import Features, Measure, Measures, Neutral, Reason, View
-from posture_cam.settings import Gates, Settings
+import numpy as np
+
+from posture_cam.geometry.estimator import AngleEstimator, Estimate
+from posture_cam.geometry.points import SHOULDERS
+from posture_cam.records import Features, Measure, Measures, Neutral, Pose, Reason, View
+from posture_cam.settings import Gates, Settings, load_measures
 
 # What MediaPipe's side view reads above (neck) and below (trunk) the true angle: its ear and shoulder
 # landmarks are not tragus and acromion.  Varies by about 5 deg from person to person (docs/decisions.md).
@@ -47,21 +52,122 @@ def average_neutral(view: View) -> Neutral:
     return Neutral("", AVERAGE, view, centre, {}, 0, is_personal=False)
 
 
-def compare(features: Features, neutral: Neutral, settings: Settings) -> Measures:
+def compare(
+    features: Features, neutral: Neutral, settings: Settings, estimator: AngleEstimator | None = None
+) -> Measures:
     """The measures of one moment against a neutral posture.
 
     Args:
         features: Of the pose.
         neutral: Of the person, or `average_neutral`.
         settings: For the gates and the camera.
+        estimator: Gives the changes of inclination and the drops from any view; None leaves it to formulas.
 
     Returns:
         Everything measurable; where nothing sagittal is, `reason` says why.
     """
     if features.reason is not None:
         return Measures(features.timestamp_s, features.view, MappingProxyType({}), 0.0, features.reason)
+    is_comparable = not neutral.is_personal or neutral.view == features.view
+    errors: Mapping[Measure, float] = {}
+    can_estimate = neutral.is_personal and (is_comparable or _is_nearly_the_view(features, neutral, settings))
+    if estimator is not None and can_estimate and neutral.pose and features.pose:
+        estimate = estimator.estimate(features.pose, neutral.pose)
+        values, errors, reason = _by_estimator(features, neutral, estimate, settings)
+    else:
+        values, reason = _by_formulas(features, neutral, settings, is_comparable=is_comparable)
+    return Measures(
+        timestamp_s=features.timestamp_s,
+        view=features.view,
+        values=MappingProxyType(values),
+        confidence=features.confidence,
+        reason=reason,
+        errors=MappingProxyType(dict(errors)),
+    )
+
+
+def _by_estimator(
+    features: Features, neutral: Neutral, estimate: Estimate, settings: Settings
+) -> tuple[dict[Measure, float], dict[Measure, float], Reason | None]:
+    """Measures, the errors of those estimated, and why nothing sagittal is told, if so."""
+    now, then, view, gates = features.values, neutral.centre, features.view, settings.gates
+    values: dict[Measure, float] = {}
+    reason: Reason | None = None
+    if view.is_side:
+        values |= _raw_side(now)
+    elif view == View.FRONT == neutral.view:
+        values |= _distance(now, settings) | _lateral(now, then)
+        found, _ = _front(now, neutral, values, gates)
+        values |= {name: found[name] for name in (Measure.HEAD_DROP, Measure.APPROACH) if name in found}
+    values |= {name: estimate.values[name] for name in _GATES}
+    errors = {name: estimate.errors[name] for name in _GATES}
+    if abs(estimate.values[Measure.HEAD_YAW_CHANGE]) > gates.turned_away_deg:
+        for name in (Measure.HEAD_TILT_CHANGE, Measure.VIEWING_DISTANCE, Measure.HEAD_DROP):
+            values.pop(name, None)
+        reason = Reason.LOOKING_AWAY
+    elif features.pose is not None and _shoulders_are_out(features.pose, gates):
+        reason = Reason.SHOULDERS_OUT
+    else:
+        sure = {name for name in estimate.values if name not in _GATES and _is_sure(name, estimate)}
+        values |= {name: estimate.values[name] for name in sure}
+        errors |= {name: estimate.errors[name] for name in sure}
+        if not sure & {Measure.NECK_INCLINATION_CHANGE, Measure.TRUNK_INCLINATION_CHANGE}:
+            reason = Reason.UNSURE
+        elif _glances_down(estimate, gates):
+            reason = Reason.LOOKING_DOWN
+    if view.is_side and {Measure.NECK_INCLINATION_CHANGE, Measure.TRUNK_INCLINATION_CHANGE} <= values.keys():
+        values[Measure.NECK_FLEXION_CHANGE] = (
+            values[Measure.NECK_INCLINATION_CHANGE] - values[Measure.TRUNK_INCLINATION_CHANGE]
+        )
+    return values, errors, reason
+
+
+def _is_nearly_the_view(features: Features, neutral: Neutral, settings: Settings) -> bool:
+    """Whether a person has turned only a little from the neutral view, across the border between two."""
+    now, then = features.values.get("shoulder_yaw_deg"), neutral.centre.get("shoulder_yaw_deg")
+    return now is not None and then is not None and abs(now - then) <= settings.gates.nearly_same_view_deg
+
+
+_GATES = (Measure.HEAD_PITCH_CHANGE, Measure.HEAD_YAW_CHANGE)
+
+
+def _glances_down(estimate: Estimate, gates: Gates) -> bool:
+    """Head pitched down over a neck and trunk that stay: towards the keyboard, not into a slouch."""
+    neck, trunk, pitch = (
+        estimate.values[name]
+        for name in (
+            Measure.NECK_INCLINATION_CHANGE,
+            Measure.TRUNK_INCLINATION_CHANGE,
+            Measure.HEAD_PITCH_CHANGE,
+        )
+    )
+    return (
+        pitch > gates.glance_down_deg
+        and neck < gates.glance_max_neck_deg
+        and trunk < gates.glance_max_trunk_deg
+    )
+
+
+def _is_sure(name: Measure, estimate: Estimate) -> bool:
+    """Whether the interval tells good from poor: it does not reach from well inside the one to the other."""
+    info = load_measures("estimated")[name]
+    value, error = estimate.values[name], estimate.errors[name]
+    return (
+        info.good is None or info.poor is None or value - error > info.good / 2 or value + error < info.poor
+    )
+
+
+def _shoulders_are_out(pose: Pose, gates: Gates) -> bool:
+    width, height = pose.image_size_wh
+    points = pose.landmarks[list(SHOULDERS), :2]
+    outside = np.maximum(np.maximum(-points, points - 1.0), 0.0) * (width / height, 1.0)
+    return bool(outside.max() > gates.shoulders_out_share)
+
+
+def _by_formulas(
+    features: Features, neutral: Neutral, settings: Settings, *, is_comparable: bool
+) -> tuple[dict[Measure, float], Reason | None]:
     now, view = features.values, features.view
-    is_comparable = not neutral.is_personal or neutral.view == view
     then = neutral.centre if is_comparable else {}
     values: dict[Measure, float] = {}
     reason: Reason | None = None if is_comparable else Reason.OTHER_VIEW
@@ -82,7 +188,7 @@ def compare(features: Features, neutral: Neutral, settings: Settings) -> Measure
         if reason == Reason.LOOKING_AWAY:
             for name in (Measure.HEAD_TILT_CHANGE, Measure.VIEWING_DISTANCE):
                 values.pop(name, None)
-    return Measures(features.timestamp_s, view, MappingProxyType(values), features.confidence, reason)
+    return values, reason
 
 
 def _changes(
@@ -95,13 +201,18 @@ _NECK = {Measure.NECK_INCLINATION_CHANGE: "neck_profile_deg"}
 _TRUNK = {Measure.TRUNK_INCLINATION_CHANGE: "trunk_profile_deg"}
 
 
-def _side(now: Mapping[str, float], then: Mapping[str, float]) -> dict[Measure, float]:
+def _raw_side(now: Mapping[str, float]) -> dict[Measure, float]:
     values = {
         Measure.NECK_INCLINATION: now["neck_profile_deg"] - NECK_BIAS_DEG,
         Measure.CRANIOVERTEBRAL_ANGLE: CVA_AT_ZERO_DEG + CVA_PER_DEG * now["neck_profile_deg"],
     }
     if "trunk_profile_deg" in now:
         values[Measure.TRUNK_INCLINATION] = now["trunk_profile_deg"] - TRUNK_BIAS_DEG
+    return values
+
+
+def _side(now: Mapping[str, float], then: Mapping[str, float]) -> dict[Measure, float]:
+    values = _raw_side(now)
     values |= _changes(now, then, _NECK | _TRUNK)
     if Measure.NECK_INCLINATION_CHANGE in values and Measure.TRUNK_INCLINATION_CHANGE in values:
         values[Measure.NECK_FLEXION_CHANGE] = (
