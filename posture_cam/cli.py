@@ -5,7 +5,9 @@ Exit codes: 0 done, 1 expected failure, 2 wrong usage, 130 interrupted with what
 
 from __future__ import annotations
 
+import errno
 import json
+import logging
 import os
 import signal
 import sys
@@ -21,11 +23,13 @@ import typer
 from rich.console import Console
 
 from posture_cam import __version__
-from posture_cam.errors import PostureCamError
+from posture_cam.errors import OutputError, PostureCamError, UsageError
 
 INTERRUPTED = 130
 # Launchers such as uv pass Ctrl-C on to a program that the terminal has told already.
 ONE_KEY_PRESS_S = 1.0
+
+_OUTPUT_GONE = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 app = typer.Typer(
     name="posture-cam",
@@ -43,16 +47,27 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal that lacks a character shows a question mark
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except PostureCamError as error:
         sys.exit(_say(error))
     except KeyboardInterrupt:
         _talk().print("Interrupted.", style="yellow")
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        # The reader of our output went away, as in `| head`; leave nothing for Python to flush.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        if error.errno not in _OUTPUT_GONE:
+            raise
+        _leave_stdout()
+        if error.errno != errno.EPIPE:  # else its reader went away, as in `| head`
+            _say(OutputError(f"The output cannot be written ({error.strerror}).", "Is the disk full?"))
         sys.exit(1)
+
+
+def _leave_stdout() -> None:
+    """Leave nothing for Python to flush at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(error: PostureCamError) -> int:
@@ -101,6 +116,7 @@ def analyze(
         typer.Argument(
             metavar="VIDEO",
             show_default=False,
+            readable=False,  # ours says more, and ends with 1
             help="A recording, or poses of an earlier analysis (.poses.jsonl).",
         ),
     ],
@@ -122,6 +138,10 @@ def analyze(
         str,
         typer.Option(metavar="NAME|PATH", help="full (here), lite or heavy (fetched once), or a .task file."),
     ] = "full",
+    no_estimator: Annotated[
+        bool,
+        typer.Option("--no-estimator", help="Formulas instead of the learned angle estimator."),
+    ] = False,
     json_file: Annotated[
         str | None,
         typer.Option(
@@ -152,6 +172,7 @@ def analyze(
         neutral_s=parse_stretch(neutral) if neutral is not None else None,
         profile=profile,
         model=model,
+        estimator=not no_estimator,
         json=None if json_file is None else sys.stdout if to_stdout else Path(json_file),
         csv=csv,
         video=video,
@@ -169,6 +190,137 @@ def analyze(
     if summary.partial and stop.is_set():
         _talk().print("Interrupted; what was done until then is kept.", style="yellow")
         raise typer.Exit(INTERRUPTED)
+
+
+@app.command()
+def calibrate(
+    profile: Annotated[
+        str, typer.Option(metavar="NAME", help="What to call it; one for each desk and camera.")
+    ] = "default",
+    camera: Annotated[int, typer.Option(metavar="NUMBER", help="Which camera.")] = 0,
+    source: Annotated[
+        str | None, typer.Option(metavar="URL", help="A stream instead: http, https or rtsp.")
+    ] = None,
+    recording: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="VIDEO", help="A recording instead, or recorded poses."),
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="START-END", help="Where you sit well in it, such as 0:05-0:15. Else it is found."
+        ),
+    ] = None,
+    slouch: Annotated[
+        bool, typer.Option("--slouch", help="Take your own slouch too: limits then fit you.")
+    ] = False,
+    slouch_at: Annotated[
+        str | None, typer.Option(metavar="START-END", help="Where the recording shows your slouch.")
+    ] = None,
+    model: Annotated[str, typer.Option(metavar="NAME|PATH", help="As for analyze.")] = "full",
+    headless: Annotated[bool, typer.Option("--headless", help="No window; words only.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Let MediaPipe and OpenCV talk.")] = False,
+) -> None:
+    """Store your own neutral posture, which everything is compared with."""
+    from posture_cam.outputs.console import print_calibrated
+    from posture_cam.session import Calibration, Listener
+    from posture_cam.session import calibrate as run
+    from posture_cam.words import parse_stretch
+
+    if recording is not None and source is not None:
+        raise UsageError("--from and --source exclude each other.", "Choose one of them.")
+    if source is not None and not source.startswith(("http://", "https://", "rtsp://")):
+        raise UsageError(f"{source!r} is no address of a stream.", "Write http://, https:// or rtsp://.")
+    request = Calibration(
+        profile=profile,
+        camera=source if source is not None else camera,
+        recording=recording,
+        at_s=parse_stretch(at) if at is not None else None,
+        slouch=slouch,
+        slouch_s=parse_stretch(slouch_at) if slouch_at is not None else None,
+        model=model,
+    )
+    with ExitStack() as stack:
+        stack.enter_context(_quiet_native(verbose=verbose))
+        if recording is not None:
+            bars = stack.enter_context(_Bars())
+            done = run(request, listener=Listener(progress=bars.show_seconds, download=bars.show_bytes))
+        else:
+            from posture_cam.outputs.guide import Guide, has_display
+
+            window = "posture_cam" if has_display() and not headless else None
+            guide = stack.enter_context(Guide(_talk(), window))
+            done = run(
+                request,
+                lambda words, share, frame: guide.show(words, share, frame.image_bgr if frame else None),
+            )
+    print_calibrated(done.profile, done.neutral, _data(), replaced=done.replaced)
+    _talk().print(f"Wrote {_plain(str(done.path))}", highlight=False, soft_wrap=True)
+
+
+profiles_app = typer.Typer(help="Show, rename and delete stored neutral postures.", no_args_is_help=True)
+app.add_typer(profiles_app, name="profiles")
+
+
+@profiles_app.command("list")
+def profiles_list(
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """What is stored."""
+    from posture_cam.outputs.console import print_profiles
+    from posture_cam.outputs.tables import profile_as_json
+    from posture_cam.profiles import load_profile, profile_names
+
+    stored = {name: load_profile(name) for name in profile_names()}
+    if as_json:
+        content = [profile_as_json(name, neutral) for name, neutral in stored.items()]
+        typer.echo(json.dumps(content, indent=2, ensure_ascii=False))
+    else:
+        print_profiles(stored, _data())
+
+
+@profiles_app.command("show")
+def profiles_show(
+    name: Annotated[str, typer.Argument(help="Its name.", show_default=False)],
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """One of them in full."""
+    from posture_cam.outputs.console import print_profile
+    from posture_cam.outputs.tables import profile_as_json
+    from posture_cam.profiles import load_profile, profile_path
+
+    neutral = load_profile(name)
+    if as_json:
+        typer.echo(json.dumps(profile_as_json(name, neutral), indent=2, ensure_ascii=False))
+    else:
+        print_profile(name, neutral, profile_path(name), _data())
+
+
+@profiles_app.command("rename")
+def profiles_rename(
+    name: Annotated[str, typer.Argument(help="Its name.", show_default=False)],
+    new_name: Annotated[str, typer.Argument(help="The new one.", show_default=False)],
+) -> None:
+    """Give one another name."""
+    from posture_cam.profiles import rename_profile
+
+    rename_profile(name, new_name)
+    _talk().print(f"Renamed {name} to {new_name}.", highlight=False)
+
+
+@profiles_app.command("delete")
+def profiles_delete(
+    name: Annotated[str, typer.Argument(help="Its name.", show_default=False)],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete one, after asking."""
+    from posture_cam.profiles import delete_profile, load_profile
+
+    if not yes:
+        load_profile(name)  # says so where there is none
+        typer.confirm(f"Delete the profile {name}?", abort=True, err=True)
+    delete_profile(name)
+    _talk().print(f"Deleted {name}.", highlight=False)
 
 
 @app.command()
@@ -286,6 +438,7 @@ def _quiet_native(*, verbose: bool) -> Iterator[None]:
     """Send what native libraries write to stderr nowhere; Python's own words still come through."""
     os.environ.setdefault("GLOG_minloglevel", "3")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("matplotlib").setLevel(logging.CRITICAL)  # mediapipe imports it; it talks of its cache
     if verbose or not _is_real_stderr():
         yield
         return

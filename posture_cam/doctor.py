@@ -14,7 +14,8 @@ from pathlib import Path
 from posture_cam import __version__
 from posture_cam.errors import ModelError
 from posture_cam.pose.model_store import find_model
-from posture_cam.settings import models_cache_dir, profiles_dir
+from posture_cam.session.neutral import ESTIMATOR_FILE, load_estimator
+from posture_cam.settings import bundled_model, models_cache_dir, profiles_dir
 
 DEBIAN_PACKAGES = "libgl1 libegl1 libgles2 libglib2.0-0"
 
@@ -45,6 +46,7 @@ def examine() -> list[Finding]:
         _cv2(),
         _mediapipe(),
         _model(),
+        _estimator(),
         _h264(),
         _display(),
         _folder("Profiles", profiles_dir()),
@@ -95,6 +97,14 @@ def _model() -> Finding:
     except ModelError as error:
         return Finding("Pose model", error.message, is_fine=False, hint=error.hint)
     return Finding("Pose model", f"{model.name}, {model.path}, sha256 {model.sha256}")
+
+
+def _estimator() -> Finding:
+    try:
+        estimator = load_estimator()
+    except ModelError as error:
+        return Finding("Angle estimator", error.message, is_fine=False, hint=error.hint)
+    return Finding("Angle estimator", f"{estimator.name}, {bundled_model(ESTIMATOR_FILE)}")
 
 
 def _h264() -> Finding:

@@ -7,19 +7,39 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from posture_cam.errors import NeutralError, UsageError
 from posture_cam.files import naming, written_whole
-from posture_cam.records import Neutral, View
+from posture_cam.records import LANDMARK_COUNT, Neutral, Pose, View
 from posture_cam.settings import profiles_dir
 
 SCHEMA_VERSION = 1
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+_POSE_DECIMALS = 6
+_Point = tuple[FiniteFloat, FiniteFloat, FiniteFloat]
+_Points = Annotated[tuple[_Point, ...], Field(min_length=LANDMARK_COUNT, max_length=LANDMARK_COUNT)]
+_Shares = Annotated[tuple[FiniteFloat, ...], Field(min_length=LANDMARK_COUNT, max_length=LANDMARK_COUNT)]
+_Size = Annotated[int, Field(ge=1)]
+
+
+class _PoseFile(BaseModel):
+    """The median pose, in MediaPipe's own numbers."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    landmarks: _Points
+    world_landmarks: _Points
+    visibility: _Shares
+    presence: _Shares
+    image_size_wh: tuple[_Size, _Size]
 
 
 class _Profile(BaseModel):
@@ -40,7 +60,8 @@ class _Profile(BaseModel):
     running_mode: str
     image_size_wh: tuple[int, int]
     version: str
-    landmarks_xy: tuple[tuple[FiniteFloat, FiniteFloat], ...] = ()
+    pose: _PoseFile
+    slouch: dict[str, FiniteFloat] = {}
     start_s: FiniteFloat | None = None
     end_s: FiniteFloat | None = None
     is_personal: Literal[True] = True
@@ -75,7 +96,7 @@ def save_profile(name: str, neutral: Neutral) -> Path:
     path = profile_path(name)
     with naming(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-    content = {"kind": "posture_cam neutral", "schema_version": SCHEMA_VERSION, **asdict(neutral)}
+    content = {"kind": "posture_cam neutral", "schema_version": SCHEMA_VERSION, **_as_json(neutral)}
     with written_whole(path, private=True) as temporary, naming(path):
         temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", "utf-8")
     return path
@@ -88,15 +109,7 @@ def load_profile(name: str) -> Neutral:
         UsageError: The name cannot be one.
         NeutralError: There is no such profile, or its file is damaged.
     """
-    path = profile_path(name)
-    known = profile_names()
-    if name not in known:
-        there = (
-            f"Stored profiles: {', '.join(known)}." if known else f"No profile is stored in {profiles_dir()}."
-        )
-        raise NeutralError(
-            f"There is no profile {name!r}.", f"{there} --neutral START-END works without one."
-        )
+    path = _existing(name)
     try:
         profile = _Profile.model_validate_json(path.read_bytes())
     except ValidationError as error:
@@ -107,4 +120,70 @@ def load_profile(name: str) -> Neutral:
         ) from error
     except OSError as error:
         raise NeutralError(f"The profile {path} cannot be read ({error.strerror}).") from error
-    return Neutral(**{key: value for key, value in profile if key not in ("kind", "schema_version")})
+    fields = {key: value for key, value in profile if key not in ("kind", "schema_version", "pose")}
+    return Neutral(**fields, pose=_as_pose(profile.pose))
+
+
+def _existing(name: str) -> Path:
+    path, known = profile_path(name), profile_names()
+    if name not in known:
+        there = (
+            f"Stored profiles: {', '.join(known)}."
+            if known
+            else "None is stored yet; posture-cam calibrate makes one."
+        )
+        raise NeutralError(f"There is no profile {name!r}.", there)
+    return path
+
+
+def rename_profile(name: str, new_name: str) -> None:
+    """Give a stored profile another name.
+
+    Raises:
+        UsageError: A name cannot be one, or the new one is taken.
+        NeutralError: There is no such profile.
+        OutputError: The folder cannot be written to.
+    """
+    path, target = _existing(name), profile_path(new_name)
+    if target.exists():
+        raise UsageError(f"There is a profile {new_name!r} already.", "Delete it first, or choose another.")
+    with naming(target):
+        path.rename(target)
+
+
+def delete_profile(name: str) -> None:
+    """Delete a stored profile.
+
+    Raises:
+        UsageError: The name cannot be one.
+        NeutralError: There is no such profile.
+        OutputError: The folder cannot be written to.
+    """
+    path = _existing(name)
+    with naming(path):
+        path.unlink()
+
+
+def _as_json(neutral: Neutral) -> dict[str, Any]:
+    fields = asdict(replace(neutral, pose=None))
+    pose = neutral.pose
+    if pose is not None:
+        fields["pose"] = {
+            "landmarks": pose.landmarks.round(_POSE_DECIMALS).tolist(),
+            "world_landmarks": pose.world_landmarks.round(_POSE_DECIMALS).tolist(),
+            "visibility": pose.visibility.round(_POSE_DECIMALS).tolist(),
+            "presence": pose.presence.round(_POSE_DECIMALS).tolist(),
+            "image_size_wh": pose.image_size_wh,
+        }
+    return fields
+
+
+def _as_pose(file: _PoseFile) -> Pose:
+    return Pose(
+        timestamp_s=0.0,
+        landmarks=np.array(file.landmarks),
+        world_landmarks=np.array(file.world_landmarks),
+        visibility=np.array(file.visibility),
+        presence=np.array(file.presence),
+        image_size_wh=file.image_size_wh,
+    )

@@ -5,9 +5,15 @@ from __future__ import annotations
 import re
 
 from posture_cam.errors import UsageError
-from posture_cam.records import Measure
+from posture_cam.records import Measure, View
 
 _CLOCK = re.compile(r"(?:(\d+):)?(?:(\d+):)?(\d+(?:\.\d+)?)")
+VIEW_WORDS = {
+    View.FRONT: "the front",
+    View.THREE_QUARTER: "three quarters",
+    View.SIDE_LEFT: "the left side",
+    View.SIDE_RIGHT: "the right side",
+}
 _UNITS = {"deg": "°", "percent": " %", "cm": " cm", "min": " min"}
 
 

@@ -1,7 +1,21 @@
 """From measures to judgement."""
 
+from posture_cam.assessment.calibration import Advice, Calibrator, Hint
+from posture_cam.assessment.drift import DriftWatch
 from posture_cam.assessment.judge import Judge
-from posture_cam.assessment.neutral import NeutralFinder, build_neutral, take_stretch
+from posture_cam.assessment.neutral import NeutralFinder, Stretch, build_neutral, take_stretch
 from posture_cam.assessment.record import Record, Settler
 
-__all__ = ["Judge", "NeutralFinder", "Record", "Settler", "build_neutral", "take_stretch"]
+__all__ = [
+    "Advice",
+    "Calibrator",
+    "DriftWatch",
+    "Hint",
+    "Judge",
+    "NeutralFinder",
+    "Record",
+    "Settler",
+    "Stretch",
+    "build_neutral",
+    "take_stretch",
+]

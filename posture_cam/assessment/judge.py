@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from types import MappingProxyType
 
-from posture_cam.assessment.scoring import score, state_of
+from posture_cam.assessment.scoring import Scored, own_scale, scaled, score, state_of, stretched
 from posture_cam.assessment.smoothing import Smoother
 from posture_cam.assessment.state import StateMachine
 from posture_cam.assessment.stillness import Stillness
@@ -19,11 +19,15 @@ class Judge:
     def __init__(self, neutral: Neutral, settings: Settings) -> None:
         elevation_deg = neutral.context.get("camera_elevation_deg", 0.0)
         self._camera_is_low = elevation_deg < settings.gates.camera_low_below_deg
-        self._release = settings.state.release
-        self._table = load_measures()
+        self._settings = settings.state
+        own = own_scale(neutral.slouch)
+        self._by_formulas = load_measures()
+        self._over_time = scaled(load_measures("estimated"), own)
+        self._single = scaled(load_measures("single"), own)
         self._smoother = Smoother(settings.filter)
         self._states = StateMachine(settings.state, settings.sampling.max_gap_s)
         self._stillness = Stillness(settings.stillness, settings.sampling.max_gap_s)
+        self._glance_since_s: float | None = None
 
     def update(self, measures: Measures) -> tuple[Measures, Assessment]:
         """The measures as judged (smoothed, with stillness) and the judgement."""
@@ -34,14 +38,14 @@ class Judge:
                 smooth, values=MappingProxyType({**smooth.values, Measure.STILLNESS: still_s / 60.0})
             )
         now_s = smooth.timestamp_s
-        scored = score(smooth.values, self._table, camera_is_low=self._camera_is_low)
+        scored = self._score(smooth, 1.0)
         reason = smooth.reason
-        if scored.score is None:
+        if scored.score is None or self._is_glance(smooth):
             reason = reason or Reason.NOT_MEASURABLE
             state, since_s = self._states.pause(now_s, reason)
         else:
             reason = None
-            leave = score(smooth.values, self._table, camera_is_low=self._camera_is_low, scale=self._release)
+            leave = self._score(smooth, self._settings.release)
             assert leave.score is not None
             state, since_s = self._states.judge(now_s, state_of(scored.score), state_of(leave.score))
             if state == State.UNJUDGED:
@@ -56,3 +60,27 @@ class Judge:
             confidence=smooth.confidence,
             reason=reason,
         )
+
+    def _score(self, measures: Measures, scale: float) -> Scored:
+        table = self._by_formulas
+        if measures.errors:
+            smoothed_s = max(
+                self._smoother.smoothed_s(name, measures.timestamp_s) for name in measures.errors
+            )
+            table = self._over_time if smoothed_s >= self._settings.settled_s else self._single
+        return score(
+            measures.values,
+            table,
+            told=stretched(measures.values, measures.errors, self._settings.error_share),
+            camera_is_low=self._camera_is_low,
+            scale=scale,
+        )
+
+    def _is_glance(self, measures: Measures) -> bool:
+        """Whether this is a glance down that is still short enough not to count; a longer one is judged."""
+        if measures.reason != Reason.LOOKING_DOWN:
+            self._glance_since_s = None
+            return False
+        if self._glance_since_s is None:
+            self._glance_since_s = measures.timestamp_s
+        return measures.timestamp_s - self._glance_since_s <= self._settings.hold_s

@@ -10,24 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from posture_cam.records import Features, FloatArray, Neutral, View
+from posture_cam.assessment.steadiness import WATCHED, is_steady, middle_of
+from posture_cam.records import Features, FloatArray, Neutral, Pose, View
 from posture_cam.settings import Settings
 
-# The features that steadiness and uprightness are told by.
-_WATCHED = (
-    "neck_profile_deg",
-    "trunk_profile_deg",
-    "shoulder_y_ratio",
-    "ear_y_ratio",
-    "trunk_length_ratio",
-    "ear_shoulder_ratio",
-    "shoulder_width_ratio",
-    "face_height_ratio",
-    "shoulder_tilt_deg",
-    "head_tilt_deg",
-    "head_yaw_deg",
-    "camera_elevation_deg",
-)
 # Features that tell of the camera rather than of the posture.
 _CONTEXT = ("camera_elevation_deg",)
 _CANDIDATE_STEP_S = 0.5
@@ -90,7 +76,7 @@ class NeutralFinder:
         self._camera_low_below_deg = settings.gates.camera_low_below_deg
         self._views: list[View] = []
         self._times = array("d")
-        self._columns = {name: array("d") for name in _WATCHED}
+        self._columns = {name: array("d") for name in WATCHED}
 
     def add(self, features: Features) -> None:
         """Take the features of one moment; those that cannot be used are passed over."""
@@ -145,7 +131,7 @@ class NeutralFinder:
         """Steady stretches of the shortest length: first and last row, and cost."""
         found = []
         period_s = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
-        middle_yaw_deg = _middle(columns["head_yaw_deg"])
+        middle_yaw_deg = middle_of(columns["head_yaw_deg"])
         next_start_s = -np.inf
         last = 0
         for first in range(len(times)):
@@ -195,34 +181,8 @@ class NeutralFinder:
     def _is_steady(
         self, times: FloatArray, columns: Mapping[str, FloatArray], view: View, slack: float
     ) -> bool:
-        ranges: tuple[tuple[FloatArray, float], ...]
-        if np.diff(times).max() > self._max_gap_s:
-            return False
-        degrees = slack * self._settings.steady_deg
-        share = slack * self._settings.steady_percent / 100.0
-        face, width = columns["face_height_ratio"], columns["shoulder_width_ratio"]
-        if view.is_side:
-            needed = columns["neck_profile_deg"]
-            sunk = columns["shoulder_y_ratio"] / _middle(columns["trunk_length_ratio"])
-            ranges = ((needed, degrees), (columns["trunk_profile_deg"], degrees), (sunk, share))
-        elif view == View.THREE_QUARTER:
-            needed = columns["neck_profile_deg"]
-            ranges = (
-                (needed, degrees),
-                (columns["ear_y_ratio"] / _middle(width), share),
-                (face / _middle(face), share),
-            )
-        else:
-            needed = columns["ear_shoulder_ratio"]
-            ranges = (
-                (needed / abs(_middle(needed)), share),
-                (width / _middle(width), share),
-                (face / _middle(face), share),
-                (columns["shoulder_y_ratio"] / _middle(width), share),
-                (columns["shoulder_tilt_deg"], degrees),
-                (columns["head_tilt_deg"], degrees),
-            )
-        return not np.isnan(needed).any() and all(_range(values) <= most for values, most in ranges)
+        has_gap = np.diff(times).max() > self._max_gap_s
+        return not has_gap and is_steady(columns, view, self._settings, slack)
 
 
 def take_stretch(features: Sequence[Features], view: View | None = None) -> list[Features]:
@@ -243,13 +203,11 @@ def build_neutral(
     running_mode: str,
     image_size_wh: tuple[int, int],
     version: str,
-    landmarks_xy: Sequence[FloatArray] = (),
 ) -> Neutral:
     """The neutral posture out of usable moments of one view.
 
     Args:
         features: At least one; from `take_stretch`.
-        landmarks_xy: (33, 2) of each moment, fractions of the picture, for the ghost.
         created_at: Moment of making, ISO 8601 with zone.
         source: The recording's or the camera's name.
         model: Of the poses.
@@ -258,7 +216,7 @@ def build_neutral(
         version: Of posture_cam.
 
     Returns:
-        Median and median absolute deviation of every feature that most moments have.
+        Median and median absolute deviation of every feature that most moments have, and the median pose.
     """
     names = Counter(name for moment in features for name in moment.values)
     centre, spread = {}, {}
@@ -269,7 +227,6 @@ def build_neutral(
         centre[name] = float(np.median(values))
         spread[name] = float(np.median(np.abs(values - centre[name])))
     context = {name: centre.pop(name) for name in _CONTEXT if name in centre}
-    ghost = np.median(np.stack(landmarks_xy), axis=0) if len(landmarks_xy) else np.empty((0, 2))
     return Neutral(
         created_at=created_at,
         source=source,
@@ -282,9 +239,29 @@ def build_neutral(
         running_mode=running_mode,
         image_size_wh=image_size_wh,
         version=version,
-        landmarks_xy=tuple((round(float(x), 5), round(float(y), 5)) for x, y in ghost),
+        pose=_median_pose([moment.pose for moment in features if moment.pose is not None]),
         start_s=features[0].timestamp_s,
         end_s=features[-1].timestamp_s,
+    )
+
+
+def _median_pose(poses: Sequence[Pose]) -> Pose | None:
+    """Landmark by landmark the median of the poses that share the last one's size of picture."""
+    if not poses:
+        return None
+    size_wh = poses[-1].image_size_wh
+    same = [pose for pose in poses if pose.image_size_wh == size_wh]
+
+    def median(name: str) -> FloatArray:
+        return np.asarray(np.median(np.stack([getattr(pose, name) for pose in same]), axis=0))
+
+    return Pose(
+        timestamp_s=same[0].timestamp_s,
+        landmarks=median("landmarks"),
+        world_landmarks=median("world_landmarks"),
+        visibility=median("visibility"),
+        presence=median("presence"),
+        image_size_wh=size_wh,
     )
 
 
@@ -298,7 +275,7 @@ def _share_of_time_kept(columns: Mapping[str, FloatArray], stretch: slice, view:
             continue
         if name in ("ear_shoulder_ratio", "shoulder_width_ratio", "shoulder_tilt_deg") and view != View.FRONT:
             continue
-        middle = _middle(columns[name][stretch])
+        middle = middle_of(columns[name][stretch])
         scale = abs(middle) if name.endswith("ratio") else 1.0
         away = np.abs(columns[name][::step] - middle) > most * scale
         same &= ~away
@@ -309,7 +286,7 @@ def _profile_costs(columns: Mapping[str, FloatArray]) -> FloatArray:
     neck = _beyond(columns["neck_profile_deg"], _UPRIGHT_NECK_DEG, _RECLINED_NECK_COUNTS)
     trunk = _beyond(columns["trunk_profile_deg"], _UPRIGHT_TRUNK_DEG, _RECLINED_TRUNK_COUNTS)
     y = columns["shoulder_y_ratio"]
-    sunk = (y - np.percentile(y, 10)) / _middle(columns["trunk_length_ratio"]) / _TRUNK_LENGTHS_PER_UNIT
+    sunk = (y - np.percentile(y, 10)) / middle_of(columns["trunk_length_ratio"]) / _TRUNK_LENGTHS_PER_UNIT
     sunk = np.clip(np.nan_to_num(sunk) - _SINKING_UNITS_THAT_MEAN_NOTHING, 0.0, _MOST_SINKING_UNITS)
     return (neck + np.nan_to_num(trunk)) / _DEG_PER_UNIT + sunk
 
@@ -324,12 +301,12 @@ def _front_costs(columns: Mapping[str, FloatArray], camera_low_below_deg: float)
     tallest = np.percentile(ratio, 90)
     drop = (tallest - ratio) / max(abs(float(tallest)), 1e-6) / _DROP_PER_UNIT
     near = np.fmax(_growth(width), _growth(columns["face_height_ratio"])) - _GROWTH_THAT_MEANS_NOTHING
-    if _middle(columns["camera_elevation_deg"]) < camera_low_below_deg:
+    if middle_of(columns["camera_elevation_deg"]) < camera_low_below_deg:
         # Seen from below, a head that comes forward does not drop in the picture.
         drop = np.zeros_like(drop)
-    shoulder_tilt = columns["shoulder_tilt_deg"] - _middle(columns["shoulder_tilt_deg"])
-    head_tilt = columns["head_tilt_deg"] - _middle(columns["head_tilt_deg"])
-    yaw = columns["head_yaw_deg"] - _middle(columns["head_yaw_deg"])
+    shoulder_tilt = columns["shoulder_tilt_deg"] - middle_of(columns["shoulder_tilt_deg"])
+    head_tilt = columns["head_tilt_deg"] - middle_of(columns["head_tilt_deg"])
+    yaw = columns["head_yaw_deg"] - middle_of(columns["head_yaw_deg"])
     tilt = np.abs(shoulder_tilt) / _SHOULDER_TILT_PER_UNIT_DEG + np.abs(head_tilt) / _HEAD_TILT_PER_UNIT_DEG
     return (
         np.maximum(np.maximum(drop, near / _GROWTH_PER_UNIT), 0.0)
@@ -345,20 +322,9 @@ def _growth(sizes: FloatArray) -> FloatArray:
 
 
 def _is_plausible(columns: Mapping[str, FloatArray], stretch: slice) -> bool:
-    neck, trunk = (_middle(columns[name][stretch]) for name in ("neck_profile_deg", "trunk_profile_deg"))
+    neck, trunk = (middle_of(columns[name][stretch]) for name in ("neck_profile_deg", "trunk_profile_deg"))
     return not (neck > _IMPLAUSIBLE_NECK_DEG or trunk > _IMPLAUSIBLE_TRUNK_DEG)
 
 
 def _cut(columns: Mapping[str, FloatArray], stretch: slice) -> dict[str, FloatArray]:
     return {name: column[stretch] for name, column in columns.items()}
-
-
-def _middle(values: FloatArray) -> float:
-    """Median of what was measured; NaN (never true in a comparison) where nothing was."""
-    known = values[~np.isnan(values)]
-    return float(np.median(known)) if known.size else float("nan")
-
-
-def _range(values: FloatArray) -> float:
-    known = values[~np.isnan(values)]
-    return float(np.percentile(known, 95) - np.percentile(known, 5)) if known.size else 0.0

@@ -80,6 +80,7 @@ class Settler:
 class _Series:
     values: array[float] = field(default_factory=lambda: array("d"))
     weights_s: array[float] = field(default_factory=lambda: array("d"))
+    errors: array[float] = field(default_factory=lambda: array("d"))
 
     def statistic(self) -> Statistic:
         values, weights = np.array(self.values), np.array(self.weights_s)
@@ -89,7 +90,8 @@ class _Series:
         shares = np.cumsum(weights[order]) / weights.sum()
         p5, p95 = (float(values[order][np.searchsorted(shares, share - 1e-9)]) for share in (0.05, 0.95))
         mean = float(np.average(values, weights=weights))
-        return Statistic(mean, float(values.min()), p5, p95, float(values.max()))
+        error = float(np.mean(self.errors)) if self.errors else None
+        return Statistic(mean, float(values.min()), p5, p95, float(values.max()), error)
 
 
 class Record:
@@ -134,6 +136,8 @@ class Record:
             series = self._series.setdefault(name, _Series())
             series.values.append(value)
             series.weights_s.append(held_s)
+            if name in observation.measures.errors:
+                series.errors.append(observation.measures.errors[name])
         self._note_hold(observation)
         if assessment.state in JUDGED_STATES:
             self.judged_count += 1

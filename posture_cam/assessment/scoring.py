@@ -7,13 +7,14 @@ is nearly the largest.  No validated clinical index.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from posture_cam.records import Finding, Measure, Severity, State
-from posture_cam.settings import GROUP_WEIGHTS, MeasureInfo
+from posture_cam.settings import GROUP_WEIGHTS, MeasureInfo, load_measures
 
 GOOD_FROM, FAIR_FROM = 80, 60
 
@@ -25,6 +26,57 @@ class Scored:
     score: int | None
     findings: tuple[Finding, ...]
     coverage: tuple[str, ...]
+
+
+# A person's own slouch lies at this much of the poor limit after scaling (docs/decisions.md); limits stretch
+# or shrink only so far, as a slouch shown half-heartedly must not make every breath a fault.
+OWN_SLOUCH_BY_POOR = 1.25
+LEAST_SCALE, MOST_SCALE = 0.6, 1.4
+
+
+def own_scale(slouch: Mapping[str, float]) -> float:
+    """How the limits of a person stand to the general ones, from the slouch shown at calibration.
+
+    Args:
+        slouch: Measures of the person's own slouch against the neutral posture, by name; or empty.
+
+    Returns:
+        1 where no slouch is known.
+    """
+    table = load_measures("estimated")
+    shares = [
+        slouch[name] / info.poor
+        for name, info in table.items()
+        if info.group == "sagittal" and info.poor and name in slouch
+    ]
+    if not shares:
+        return 1.0
+    return min(max(max(shares) / OWN_SLOUCH_BY_POOR, LEAST_SCALE), MOST_SCALE)
+
+
+def stretched(
+    values: Mapping[Measure, float], errors: Mapping[Measure, float], share: float
+) -> dict[Measure, float]:
+    """Estimates with a share of their half interval added, away from the neutral posture.
+
+    An estimator that errs as little as it can on average says too little where it is unsure: it shrinks
+    towards the neutral posture.  This gives some of it back before judging.
+    """
+    return {
+        name: values[name] + math.copysign(share * error, values[name])
+        for name, error in errors.items()
+        if name in values
+    }
+
+
+def scaled(table: Mapping[Measure, MeasureInfo], scale: float) -> dict[Measure, MeasureInfo]:
+    """The same table with the limits of sagittal faults scaled; leaning back keeps its own."""
+    return {
+        name: info.model_copy(update={"good": info.good * scale, "poor": info.poor * scale})
+        if info.group == "sagittal" and info.good and info.poor
+        else info
+        for name, info in table.items()
+    }
 
 
 def penalty(info: MeasureInfo, value: float, scale: float = 1.0) -> float:
@@ -65,6 +117,7 @@ def score(
     values: Mapping[Measure, float],
     table: Mapping[Measure, MeasureInfo],
     *,
+    told: Mapping[Measure, float] | None = None,
     camera_is_low: bool = False,
     scale: float = 1.0,
 ) -> Scored:
@@ -73,6 +126,7 @@ def score(
     Args:
         values: What could be measured.
         table: Limits and groups.
+        told: What to judge by where it differs from the values themselves.
         camera_is_low: Whether measures that change their group below the eyes do so.
         scale: Applied to all limits.
 
@@ -86,7 +140,7 @@ def score(
         group = info.group_low_camera if camera_is_low and info.group_low_camera else info.group
         if group is None:
             continue
-        amount = penalty(info, value, scale)
+        amount = penalty(info, (told or {}).get(name, value), scale)
         by_group[group] = max(by_group.get(group, 0.0), amount)
         if amount > 0.2:
             severity = Severity.POOR if amount > 0.4 else Severity.MILD

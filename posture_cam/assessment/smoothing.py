@@ -14,6 +14,9 @@ class OneEuroFilter:
     """A low-pass filter whose cut-off rises with speed: calm at rest, quick in motion.
 
     Casiez, Roussel and Vogel, "1 Euro Filter", CHI 2012.  Takes any spacing of samples.
+
+    Attributes:
+        started_s: Since when it runs without a gap.
     """
 
     def __init__(self, settings: FilterSettings) -> None:
@@ -21,11 +24,12 @@ class OneEuroFilter:
         self._time_s: float | None = None
         self._value = 0.0
         self._speed = 0.0
+        self.started_s = 0.0
 
     def update(self, timestamp_s: float, value: float) -> float:
         """The filtered value; starts anew after a gap."""
         if self._time_s is None or timestamp_s - self._time_s > self._settings.reset_gap_s:
-            self._value, self._speed = value, 0.0
+            self._value, self._speed, self.started_s = value, 0.0, timestamp_s
         elif (step_s := timestamp_s - self._time_s) > 0:
             speed = (value - self._value) / step_s
             self._speed += _share(self._settings.derivative_cutoff_hz, step_s) * (speed - self._speed)
@@ -47,6 +51,11 @@ class Smoother:
         self._settings = settings
         self._filters: dict[Measure, OneEuroFilter] = {}
         self._view: str | None = None
+
+    def smoothed_s(self, measure: Measure, now_s: float) -> float:
+        """For how long a measure has been smoothed without a gap."""
+        one = self._filters.get(measure)
+        return now_s - one.started_s if one is not None else 0.0
 
     def update(self, measures: Measures) -> Measures:
         """The same measures, filtered."""

@@ -10,6 +10,7 @@ WATCHED = (
     Measure.NECK_INCLINATION_CHANGE,
     Measure.TRUNK_INCLINATION_CHANGE,
     Measure.SINKING,
+    Measure.EAR_DROP,
     Measure.HEAD_DROP,
     Measure.APPROACH,
     Measure.SHOULDER_TILT_CHANGE,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+
 from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
@@ -11,14 +14,14 @@ from rich.text import Text
 from posture_cam.records import (
     JUDGED_STATES,
     FaultTime,
+    Measure,
     Neutral,
     SessionSummary,
     State,
     Tip,
-    View,
 )
 from posture_cam.settings import load_measures
-from posture_cam.words import clock, duration_words, sentence, value_words
+from posture_cam.words import VIEW_WORDS, clock, duration_words, sentence, value_words
 
 _STYLES = {
     State.GOOD: "green",
@@ -28,19 +31,13 @@ _STYLES = {
     State.UNJUDGED: "bright_black",
 }
 _BAR_CELLS = 24
-_VIEW_WORDS = {
-    View.FRONT: "the front",
-    View.THREE_QUARTER: "three quarters",
-    View.SIDE_LEFT: "the left side",
-    View.SIDE_RIGHT: "the right side",
-}
 _ALERTS_SHOWN = 5
 _FAULTS_SHOWN = 5
 
 
 def print_summary(summary: SessionSummary, console: Console) -> None:
     """Everything about a recording that a person wants to know, on one screen."""
-    seen = ", ".join(_VIEW_WORDS[view] for view, seconds in summary.views.items() if seconds >= 1.0)
+    seen = ", ".join(VIEW_WORDS[view] for view, seconds in summary.views.items() if seconds >= 1.0)
     console.print(
         Text.assemble(
             (summary.source.name, "bold"),
@@ -71,6 +68,79 @@ def print_summary(summary: SessionSummary, console: Console) -> None:
     console.print(
         "\nMeasured by a camera, in comparison with your own neutral posture; no medical finding.",
         style="bright_black",
+    )
+
+
+def print_calibrated(name: str, neutral: Neutral, console: Console, *, replaced: bool) -> None:
+    """What a calibration stored, and how to use it."""
+    stretch = ""
+    if neutral.start_s is not None and neutral.end_s is not None:
+        stretch = f", {neutral.end_s - neutral.start_s:.0f} s at {clock(neutral.start_s)}"
+    console.print(
+        f"[bold]{escape(name)}[/bold] {'replaced' if replaced else 'stored'}: your neutral posture, "
+        f"seen from {VIEW_WORDS[neutral.view]}{stretch}, {neutral.sample_count} looks.",
+        highlight=False,
+    )
+    if neutral.slouch:
+        console.print(f"Your own slouch: {_slouch_words(neutral)}.", highlight=False)
+    console.print(
+        f"Use it with: posture-cam analyze VIDEO --profile {escape(name)}",
+        style="bright_black",
+        highlight=False,
+    )
+
+
+def print_profiles(stored: Mapping[str, Neutral], console: Console) -> None:
+    """A line for each stored neutral posture."""
+    if not stored:
+        console.print("No profile is stored yet. posture-cam calibrate makes one.")
+        return
+    table = Table.grid(padding=(0, 2))
+    for name, neutral in stored.items():
+        width, height = neutral.image_size_wh
+        slouch = "with own slouch" if neutral.slouch else ""
+        table.add_row(
+            Text(name, style="bold"),
+            neutral.created_at[:10],
+            Text(f"{neutral.source}, from {VIEW_WORDS[neutral.view]}"),
+            f"{width} x {height}",
+            slouch,
+        )
+    console.print(table, highlight=False)
+
+
+def print_profile(name: str, neutral: Neutral, path: Path, console: Console) -> None:
+    """Everything of one profile that a person may want to know."""
+    width, height = neutral.image_size_wh
+    rows = {
+        "Made": f"{neutral.created_at} by posture_cam {neutral.version}",
+        "From": f"{neutral.source}, {width} x {height} pixels, seen from {VIEW_WORDS[neutral.view]}",
+        "Model": f"{neutral.model}, {neutral.running_mode} mode",
+        "Looks": f"{neutral.sample_count}",
+        "Own slouch": _slouch_words(neutral) or "not taken",
+        "File": str(path),
+    }
+    console.print(Text(name, style="bold"))
+    table = Table.grid(padding=(0, 2))
+    for what, words in rows.items():
+        table.add_row(f"  {what}", Text(words))
+    console.print(table, highlight=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 2), title_justify="left")
+    for column, justify in (("  Feature", "left"), ("centre", "right"), ("spread", "right")):
+        table.add_column(column, justify=justify)  # type: ignore[arg-type]
+    for feature in sorted({**neutral.centre, **neutral.context}):
+        centre = neutral.centre.get(feature, neutral.context.get(feature, 0.0))
+        spread = neutral.spread.get(feature)
+        table.add_row(f"  {feature}", f"{centre:.3f}", "" if spread is None else f"{spread:.3f}")
+    console.print(table, highlight=False)
+
+
+def _slouch_words(neutral: Neutral) -> str:
+    info = load_measures("estimated")
+    return ", ".join(
+        f"{info[Measure(name)].label.split(',')[0].lower()} {value_words(Measure(name), value)}"
+        for name, value in neutral.slouch.items()
+        if info[Measure(name)].group == "sagittal"
     )
 
 

@@ -82,8 +82,8 @@ class Overlay:
     """Draws skeleton, angle arcs, the neutral posture as a ghost, state, score and tip."""
 
     def __init__(self, neutral: Neutral | None) -> None:
-        has_ghost = neutral is not None and neutral.is_personal and len(neutral.landmarks_xy) > 0
-        self._ghost = np.array(neutral.landmarks_xy) if neutral is not None and has_ghost else None
+        pose = neutral.pose if neutral is not None and neutral.is_personal else None
+        self._ghost = pose.landmarks[:, :2] if pose is not None else None
 
     def draw(self, image_bgr: NDArray[np.uint8], scene: Scene) -> None:
         """Draw onto the picture, in place."""
@@ -103,6 +103,20 @@ class Overlay:
                 _draw_tip(image_bgr, scene.alert.tip, scene.alert.message)
             elif scene.tip is not None:
                 _draw_tip(image_bgr, scene.tip)
+
+
+def draw_banner(image_bgr: NDArray[np.uint8], words: str, share: float) -> None:
+    """One sentence over the lower edge, large enough from the chair, and a bar of how much is done."""
+    height, width = image_bgr.shape[:2]
+    size_px = max(14, round(min(height / 16, width / 26)))
+    pad = size_px
+    lines = _wrapped(words, width - 2 * pad, size_px)
+    top = height - round(1.4 * size_px) * len(lines) - 2 * pad
+    _shade(image_bgr, (0, top), (width, height), 0.7)
+    for number, line in enumerate(lines):
+        _text(image_bgr, line, (pad, top + round(1.4 * size_px) * (number + 1)), size_px, WHITE, 700)
+    bar = (0, height - pad // 2), (round(share * width), height)
+    cv2.rectangle(image_bgr, *bar, STATE_COLOURS[State.GOOD], -1)
 
 
 def draw_timeline(image_bgr: NDArray[np.uint8], stretches: Sequence[tuple[float, float, State]]) -> None:

@@ -21,6 +21,15 @@ _VALUE_DECIMALS = 2
 _FEATURE_DECIMALS = 5
 
 
+# What the learned estimator gives with an error: half the width of the interval that holds 90 % of the truth.
+ESTIMATED = (
+    Measure.NECK_INCLINATION_CHANGE,
+    Measure.TRUNK_INCLINATION_CHANGE,
+    Measure.SINKING,
+    Measure.EAR_DROP,
+)
+
+
 class JsonResult:
     """The result of an analysis as one JSON object.
 
@@ -70,6 +79,7 @@ class CsvResult:
         "view",
         "confidence",
         *(name.value for name in Measure),
+        *(f"{name.value}_error" for name in ESTIMATED),
         "reason",
     )
 
@@ -86,6 +96,7 @@ class CsvResult:
         assessment, measures = observation.assessment, observation.measures
         is_seen = observation.sample.pose is not None
         values = [measures.values.get(name) for name in Measure]
+        errors = [measures.errors.get(name) for name in ESTIMATED]
         with naming(self._target):
             self._rows.writerow(
                 [
@@ -94,7 +105,10 @@ class CsvResult:
                     "" if assessment.score is None else assessment.score,
                     measures.view.value if is_seen else "",
                     f"{measures.confidence:.2f}" if is_seen else "",
-                    *("" if value is None else f"{value:.{_VALUE_DECIMALS}f}" for value in values),
+                    *(
+                        "" if value is None else f"{value:.{_VALUE_DECIMALS}f}"
+                        for value in (*values, *errors)
+                    ),
                     "" if assessment.reason is None else assessment.reason.value,
                 ]
             )
@@ -139,6 +153,7 @@ def as_json(summary: SessionSummary) -> dict[str, Any]:
             "duration_s": _rounded(source.duration_s),
         },
         "model": summary.model,
+        "estimator": summary.estimator,
         "sample_count": summary.sample_count,
         "neutral": _neutral(summary.neutral),
         "summary": {
@@ -191,6 +206,7 @@ def as_json(summary: SessionSummary) -> dict[str, Any]:
                     key: round(getattr(statistic, key), _VALUE_DECIMALS)
                     for key in ("mean", "min", "p5", "p95", "max")
                 },
+                "error": None if statistic.error is None else round(statistic.error, _VALUE_DECIMALS),
             }
             for name, statistic in summary.statistics.items()
         },
@@ -204,6 +220,20 @@ def tip_as_json(tip: Tip) -> dict[str, str]:
     return {"id": tip.id, "fault": tip.fault, "text": tip.text, "section": tip.section, "kind": tip.kind}
 
 
+def profile_as_json(name: str, neutral: Neutral) -> dict[str, Any]:
+    """A stored neutral posture, without its landmarks."""
+    content = _neutral(neutral)
+    assert content is not None
+    return {
+        "profile": name,
+        **content,
+        "model": neutral.model,
+        "running_mode": neutral.running_mode,
+        "image_size_wh": list(neutral.image_size_wh),
+        "version": neutral.version,
+    }
+
+
 def _neutral(neutral: Neutral | None) -> dict[str, Any] | None:
     if neutral is None:
         return None
@@ -212,6 +242,7 @@ def _neutral(neutral: Neutral | None) -> dict[str, Any] | None:
         "is_personal": neutral.is_personal,
         "created_at": neutral.created_at or None,
         "view": neutral.view.value,
+        "slouch": {name: round(value, _VALUE_DECIMALS) for name, value in neutral.slouch.items()},
         "start_s": _rounded(neutral.start_s),
         "end_s": _rounded(neutral.end_s),
         "sample_count": neutral.sample_count,

@@ -1,0 +1,153 @@
+"""Taking a neutral posture with the person's help: what to say, when it is done, why it is refused.
+
+Pure: moments in, advice out, time from their timestamps; a camera and a recording are served alike.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from posture_cam.assessment.steadiness import columns_of, is_steady
+from posture_cam.records import Features, Landmark, Reason, View
+from posture_cam.settings import Settings
+
+
+class Hint(StrEnum):
+    """What the person is asked to do, one thing at a time."""
+
+    NOBODY = "Sit down in front of the camera."
+    TOO_DARK = "It is too dark. Switch on a light in front of you."
+    FACE_HIDDEN = "Let your face and shoulders be seen."
+    SHOULDERS_OUT = "Get both shoulders into the picture."
+    MOVE_BACK = "Move back a little."
+    COME_CLOSER = "Come a little closer."
+    TURN = "Turn to the screen."
+    HOLD_STILL = "Hold still."
+    STAY = "Good. Stay like this."
+
+
+REFUSALS = {
+    Hint.NOBODY: "nobody was seen",
+    Hint.TOO_DARK: "it was too dark",
+    Hint.FACE_HIDDEN: "face and shoulders were not seen well enough",
+    Hint.SHOULDERS_OUT: "the shoulders were outside the picture",
+    Hint.MOVE_BACK: "the person was too close to the camera",
+    Hint.COME_CLOSER: "the person was too far from the camera",
+    Hint.TURN: "the head was turned away",
+    Hint.HOLD_STILL: "the person moved",
+}
+# A moment without a usable pose does not undo what was collected; a longer time does.
+_FORGIVEN_S = 1.0
+# Moments needed before holding still can be told.
+_LEAST_TO_JUDGE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What to say now, and how much of the time needed is collected (0 to 1)."""
+
+    hint: Hint
+    share: float
+
+
+class Calibrator:
+    """Collects a steady stretch of one posture; movement starts it again.
+
+    Attributes:
+        kept: The moments collected, all of one view.
+    """
+
+    def __init__(self, settings: Settings, *, min_s: float | None = None, may_turn: bool = False) -> None:
+        self._calibration = settings.calibration
+        self._neutral = settings.neutral
+        self._out_share = settings.gates.shoulders_out_share
+        self._min_s = settings.calibration.min_s if min_s is None else min_s
+        least = settings.calibration.min_samples * self._min_s / settings.calibration.min_s
+        self._min_samples = round(least)
+        self._may_turn = may_turn
+        self.kept: list[Features] = []
+        self._refusals: Counter[Hint] = Counter()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether enough was collected."""
+        return len(self.kept) >= self._min_samples and self._span_s >= self._min_s - 1e-6
+
+    @property
+    def refusal(self) -> str:
+        """Why nothing could be taken, for a sentence."""
+        if not self._refusals:
+            return f"there are less than {self._min_s:g} s of it"
+        return REFUSALS[self._refusals.most_common(1)[0][0]]
+
+    @property
+    def _span_s(self) -> float:
+        if len(self.kept) < 2:
+            return 0.0
+        steps = np.diff([moment.timestamp_s for moment in self.kept])
+        # Each moment stands for the time to the next one.
+        return self.kept[-1].timestamp_s - self.kept[0].timestamp_s + float(np.median(steps))
+
+    def update(self, features: Features, brightness: float | None = None) -> Advice:
+        """Take one moment.
+
+        Args:
+            features: Of it.
+            brightness: Mean of the picture, 0 to 255, where there is one.
+        """
+        hint = self._fault(features, brightness)
+        if hint is not None:
+            self._refusals[hint] += 1
+            if self.kept and features.timestamp_s - self.kept[-1].timestamp_s > _FORGIVEN_S:
+                self.kept.clear()
+            return self._advice(hint)
+        if self.kept and (
+            features.view != self.kept[-1].view
+            or features.timestamp_s - self.kept[-1].timestamp_s > 2 * _FORGIVEN_S
+        ):
+            self.kept.clear()
+        self.kept.append(features)
+        moved = False
+        while len(self.kept) > _LEAST_TO_JUDGE and not is_steady(
+            columns_of(self.kept), features.view, self._neutral
+        ):
+            del self.kept[0]
+            moved = True
+        if moved:
+            self._refusals[Hint.HOLD_STILL] += 1
+            return self._advice(Hint.HOLD_STILL)
+        return self._advice(Hint.STAY)
+
+    def _advice(self, hint: Hint) -> Advice:
+        share = min(len(self.kept) / self._min_samples, self._span_s / self._min_s, 1.0)
+        return Advice(hint, share)
+
+    def _fault(self, features: Features, brightness: float | None) -> Hint | None:
+        if features.reason is not None:
+            if brightness is not None and brightness < self._calibration.dark_below:
+                return Hint.TOO_DARK
+            return {Reason.NOBODY: Hint.NOBODY, Reason.TOO_SMALL: Hint.COME_CLOSER}.get(
+                features.reason, Hint.FACE_HIDDEN
+            )
+        pose = features.pose
+        if pose is None:
+            return None
+        width, height = pose.image_size_wh
+        shoulders = pose.landmarks[[Landmark.LEFT_SHOULDER, Landmark.RIGHT_SHOULDER], :2]
+        span = float(abs(shoulders[0, 0] - shoulders[1, 0]))
+        if span > self._calibration.max_shoulder_width_share:
+            return Hint.MOVE_BACK
+        outside = np.maximum(np.maximum(-shoulders, shoulders - 1.0), 0.0) * (width / height, 1.0)
+        if outside.max() > self._out_share:
+            return Hint.MOVE_BACK if span > 0.6 else Hint.SHOULDERS_OUT
+        if features.view == View.FRONT:
+            if span < self._calibration.min_shoulder_width_share:
+                return Hint.COME_CLOSER
+            yaw_deg = features.values.get("head_yaw_deg")
+            if not self._may_turn and yaw_deg is not None and abs(yaw_deg) > self._neutral.max_yaw_deg:
+                return Hint.TURN
+        return None

@@ -1,0 +1,86 @@
+"""Guiding a person in front of the camera: in a window where there is a screen, and in words."""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import TracebackType
+from typing import Self
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from posture_cam.outputs.overlay import draw_banner
+
+_BAR_CELLS = 20
+_QUIT_KEYS = (ord("q"), 27)
+
+
+def has_display() -> bool:
+    """Whether a window can be opened here."""
+    if sys.platform in ("darwin", "win32"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+class Guide:
+    """Says one thing at a time, with how far it is; a context manager.
+
+    Args:
+        console: Where words go.
+        window: The title of a window, or None for none.
+    """
+
+    def __init__(self, console: Console, window: str | None) -> None:
+        self._console = console
+        self._window = window
+        self._live = Live(console=console, transient=True, auto_refresh=False)
+        self._last_words = ""
+
+    def show(self, words: str, share: float, image_bgr: NDArray[np.uint8] | None) -> bool:
+        """Say something now.
+
+        Args:
+            words: One sentence.
+            share: How much is done, 0 to 1.
+            image_bgr: The picture, for the window; it is shown as in a mirror.
+
+        Returns:
+            False once the person asked to stop in the window.
+        """
+        if self._console.is_terminal:
+            done = round(share * _BAR_CELLS)
+            bar = "━" * done + "─" * (_BAR_CELLS - done)
+            self._live.update(Text.assemble((bar, "green"), "  ", words), refresh=True)
+        elif words != self._last_words:
+            self._console.print(words, highlight=False, markup=False)
+        self._last_words = words
+        if self._window is None or image_bgr is None:
+            return True
+        picture = np.ascontiguousarray(image_bgr[:, ::-1])
+        draw_banner(picture, words, share)
+        cv2.imshow(self._window, picture)
+        return cv2.waitKey(1) & 0xFF not in _QUIT_KEYS
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live.start()
+        if self._window is not None:
+            cv2.namedWindow(self._window, cv2.WINDOW_AUTOSIZE)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._console.is_terminal:
+            self._live.stop()
+        if self._window is not None:
+            cv2.destroyWindow(self._window)
+            cv2.waitKey(1)

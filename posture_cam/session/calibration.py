@@ -1,0 +1,255 @@
+"""Calibrating: a person's own neutral posture, from a camera or a recording, kept as a profile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from posture_cam.assessment import Calibrator
+from posture_cam.errors import NeutralError, SourceError, UsageError
+from posture_cam.geometry import AngleEstimator, FeatureExtractor, compare
+from posture_cam.pose.recorded import PoseLogHeader
+from posture_cam.profiles import profile_path, save_profile
+from posture_cam.records import Features, Frame, Neutral
+from posture_cam.session.neutral import find_stretch, load_estimator, moments_of, neutral_from
+from posture_cam.session.poses import (
+    Listener,
+    Poses,
+    check_stretch,
+    estimated_poses,
+    is_recorded,
+    recorded_poses,
+)
+from posture_cam.settings import Settings, load_settings
+from posture_cam.words import clock
+
+Say = Callable[[str, float, Frame | None], bool]
+"""Called with a sentence, how much is done (0 to 1) and the picture; False ends the calibration."""
+
+_SLOUCH_MIN_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What to calibrate from.
+
+    Attributes:
+        profile: The name to store it under.
+        camera: A camera's number or a stream's address; used where `recording` is None.
+        recording: A video, or recorded poses.
+        at_s: The stretch of the recording to take, start and end in seconds; None looks for one.
+        slouch: Ask for the person's own slouch as well (camera).
+        slouch_s: The stretch of the recording that shows it.
+        model: full, lite, heavy, or a path.
+    """
+
+    profile: str = "default"
+    camera: int | str = 0
+    recording: Path | None = None
+    at_s: tuple[float, float] | None = None
+    slouch: bool = False
+    slouch_s: tuple[float, float] | None = None
+    model: str = "full"
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """What came of it; `replaced` where a profile of that name was there before."""
+
+    profile: str
+    path: Path
+    neutral: Neutral
+    replaced: bool
+
+
+def calibrate(request: Calibration, say: Say | None = None, listener: Listener | None = None) -> Calibrated:
+    """Take a neutral posture and store it.
+
+    Args:
+        request: From what.
+        say: Guides the person in front of a camera.
+        listener: Follows the work on a recording.
+
+    Raises:
+        UsageError: Options that do not go together.
+        SourceError: The camera, stream or recording cannot be read.
+        NeutralError: The person moved, or could not be seen; the reason is named.
+        ModelError: A model is missing, wrong, or cannot be fetched.
+        OutputError: The profile cannot be written.
+    """
+    settings, listener = load_settings(), listener or Listener()
+    replaced = profile_path(request.profile).exists()  # refuses a name before any work is done
+    if request.recording is None and (request.at_s is not None or request.slouch_s is not None):
+        raise UsageError("--at and --slouch-at name times of a recording.", "Add --from VIDEO.")
+    if request.recording is not None and request.slouch:
+        raise UsageError("--slouch asks in front of a camera.", "For a recording: --slouch-at START-END.")
+    estimator = load_estimator()
+    with ExitStack() as stack:
+        if request.recording is not None:
+            neutral = _from_recording(request, request.recording, settings, estimator, listener, stack)
+        else:
+            neutral = _from_camera(request, settings, estimator, say or (lambda *_: True), listener, stack)
+    return Calibrated(request.profile, save_profile(request.profile, neutral), neutral, replaced)
+
+
+def _from_recording(
+    request: Calibration,
+    path: Path,
+    settings: Settings,
+    estimator: AngleEstimator,
+    listener: Listener,
+    stack: ExitStack,
+) -> Neutral:
+    stretches = [stretch for stretch in (request.at_s, request.slouch_s) if stretch is not None]
+    if is_recorded(path):
+        poses = recorded_poses(path)
+    else:
+        poses = estimated_poses(
+            path,
+            settings,
+            listener,
+            stack,
+            rate_hz=settings.sampling.rate_hz,
+            model=request.model,
+            until_s=max(end for _, end in stretches) if request.at_s is not None else None,
+        )
+    for stretch in stretches:
+        check_stretch(stretch, poses.end_s)
+    at_s = request.at_s or _steady_stretch(poses, settings)
+    taken = _steady(moments_of(poses, settings, at_s), Calibrator(settings))
+    if isinstance(taken, str):
+        raise NeutralError(
+            f"From {clock(at_s[0])} to {clock(at_s[1])} no neutral posture can be taken: {taken}.",
+            f"Choose at least {settings.calibration.min_s:g} s in which you sit upright and still, "
+            "with face and shoulders in the picture: --at 0:05-0:15",
+        )
+    neutral = _built(taken, poses.log.header, settings)
+    if request.slouch_s is None:
+        return neutral
+    moments = moments_of(poses, settings, request.slouch_s)
+    slouched = _steady(moments, Calibrator(settings, min_s=_SLOUCH_MIN_S, may_turn=True))
+    if isinstance(slouched, str):
+        raise NeutralError(
+            f"From {clock(request.slouch_s[0])} to {clock(request.slouch_s[1])} no slouch can be taken: "
+            f"{slouched}.",
+            f"Choose at least {_SLOUCH_MIN_S:g} s in which you hold it, or leave --slouch-at out.",
+        )
+    return _with_slouch(neutral, slouched, settings, estimator)
+
+
+def _steady_stretch(poses: Poses, settings: Settings) -> tuple[float, float]:
+    longer = settings.neutral.model_copy(
+        update={"min_s": settings.calibration.min_s, "min_samples": settings.calibration.min_samples}
+    )
+    stretch, _ = find_stretch(poses, settings.model_copy(update={"neutral": longer}))
+    if stretch is None or not stretch.is_plausible:
+        raise NeutralError(
+            f"No {settings.calibration.min_s:g} s of upright, steady sitting were found in the recording.",
+            "Name the time at which you sit the way you want to: --at 0:05-0:15",
+        )
+    return stretch.start_s, stretch.end_s
+
+
+def _steady(moments: Iterable[Features], calibrator: Calibrator) -> list[Features] | str:
+    """The longest steady run among some moments, or why there is none."""
+    best: list[Features] = []
+    for moment in moments:
+        calibrator.update(moment)
+        if calibrator.is_done and len(calibrator.kept) > len(best):
+            best = list(calibrator.kept)
+    return best or calibrator.refusal
+
+
+def _built(features: list[Features], header: PoseLogHeader, settings: Settings) -> Neutral:
+    neutral = neutral_from(features, header, settings, is_stored=True)
+    assert neutral is not None  # a calibrator keeps more than enough
+    return neutral
+
+
+def _with_slouch(
+    neutral: Neutral, features: list[Features], settings: Settings, estimator: AngleEstimator
+) -> Neutral:
+    """The neutral posture with the person's own slouch as measures against it."""
+    measured = [compare(moment, neutral, settings, estimator) for moment in features]
+    names = {name for moment in measured for name in moment.errors}
+    slouch = {
+        name.value: float(np.median([moment.values[name] for moment in measured if name in moment.values]))
+        for name in sorted(names)
+    }
+    if not slouch:
+        raise NeutralError(
+            "The slouch could not be compared with the neutral posture.", "Keep facing the camera as before."
+        )
+    return replace(neutral, slouch=slouch)
+
+
+def _from_camera(
+    request: Calibration,
+    settings: Settings,
+    estimator: AngleEstimator,
+    say: Say,
+    listener: Listener,
+    stack: ExitStack,
+) -> Neutral:
+    # Slow to import.
+    from posture_cam.pose.landmarker import RUNNING_MODE, PoseLandmarker
+    from posture_cam.pose.model_store import find_model
+    from posture_cam.source import Camera
+
+    model = find_model(request.model, listener.download)
+    camera = stack.enter_context(Camera(request.camera, settings.sampling.rate_hz))
+    landmarker = stack.enter_context(PoseLandmarker(model, settings.pose))
+    header = PoseLogHeader(camera.info, landmarker.model, RUNNING_MODE, settings.sampling.rate_hz)
+    extractor = FeatureExtractor(settings)
+
+    def moments() -> Iterator[tuple[Frame, Features]]:
+        for frame in camera.frames():
+            yield frame, extractor.extract(frame.timestamp_s, landmarker.estimate(frame))
+        raise SourceError(f"{camera.info.name} gives no more pictures.")  # pragma: no cover - frames() raises
+
+    stream = moments()
+    taken = _guided(
+        stream, Calibrator(settings), "Sit the way you want to sit, and look at the screen.", settings, say
+    )
+    neutral = _built(taken, header, settings)
+    if request.slouch:
+        calibrator = Calibrator(settings, min_s=_SLOUCH_MIN_S, may_turn=True)
+        slouched = _guided(stream, calibrator, "Now slouch the way you do when you are tired.", settings, say)
+        neutral = _with_slouch(neutral, slouched, settings, estimator)
+    say("Done.", 1.0, None)
+    return neutral
+
+
+def _guided(
+    stream: Iterator[tuple[Frame, Features]],
+    calibrator: Calibrator,
+    invitation: str,
+    settings: Settings,
+    say: Say,
+) -> list[Features]:
+    """A steady stretch in front of the camera, after a countdown; what is wrong is said as it happens."""
+    start_s: float | None = None
+    for frame, features in stream:
+        start_s = frame.timestamp_s if start_s is None else start_s
+        waited_s = frame.timestamp_s - start_s
+        left_s = settings.calibration.countdown_s - waited_s
+        if left_s > 0:
+            goes_on = say(f"{invitation} {left_s:.0f}", 0.0, frame)
+        else:
+            brightness = float(frame.image_bgr[::8, ::8].mean())
+            advice = calibrator.update(features, brightness)
+            goes_on = say(advice.hint.value, advice.share, frame)
+            if calibrator.is_done:
+                return list(calibrator.kept)
+        if not goes_on:
+            raise NeutralError("The calibration was stopped.", "Nothing was stored.")
+        if waited_s > settings.calibration.give_up_after_s:
+            raise NeutralError(
+                f"No steady posture could be taken in {waited_s:.0f} s: {calibrator.refusal}.",
+                "Start it again when you sit comfortably, with face and shoulders in the picture.",
+            )
+    raise SourceError("The camera gives no more pictures.")  # pragma: no cover - the stream raises

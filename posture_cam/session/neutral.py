@@ -1,0 +1,141 @@
+"""Which neutral posture a session compares with, and whether it fits."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+
+from posture_cam import __version__
+from posture_cam.assessment import NeutralFinder, Stretch, build_neutral, take_stretch
+from posture_cam.geometry import AngleEstimator, FeatureExtractor
+from posture_cam.pose.recorded import PoseLogHeader
+from posture_cam.records import Features, Neutral, View
+from posture_cam.session.poses import Poses
+from posture_cam.settings import Settings, bundled_model
+from posture_cam.words import VIEW_WORDS
+
+ESTIMATOR_FILE = "angle_estimator.npz"
+# Shoulders this much wider or narrower than at calibration mean another seat or another camera.
+_WIDTH_OFF_BY = 0.3
+_FIRST_S = 60.0
+
+
+def load_estimator() -> AngleEstimator:
+    """The learned angle estimator that ships with the program.
+
+    Raises:
+        ModelError: Its weights are missing or damaged.
+    """
+    return AngleEstimator.load(bundled_model(ESTIMATOR_FILE))
+
+
+def moments_of(
+    poses: Poses, settings: Settings, stretch_s: tuple[float, float] | None = None
+) -> list[Features]:
+    """The features of a recording, or of a stretch of it."""
+    extractor = FeatureExtractor(settings)
+    features = []
+    for sample in poses.log.samples():
+        if stretch_s is not None and sample.timestamp_s > stretch_s[1]:
+            break
+        moment = extractor.extract(sample.timestamp_s, sample.pose)
+        if stretch_s is None or sample.timestamp_s >= stretch_s[0]:
+            features.append(moment)
+    return features
+
+
+def find_stretch(poses: Poses, settings: Settings) -> tuple[Stretch | None, View | None]:
+    """The most upright steady stretch of a recording, or None; and the view that it mostly shows."""
+    finder = NeutralFinder(settings)
+    extractor = FeatureExtractor(settings)
+    for sample in poses.log.samples():
+        finder.add(extractor.extract(sample.timestamp_s, sample.pose))
+    return finder.find(), finder.main_view
+
+
+def find_neutral(poses: Poses, settings: Settings) -> tuple[Neutral | None, View | None]:
+    """The neutral posture found in a recording, or None; and the view that it mostly shows."""
+    stretch, view = find_stretch(poses, settings)
+    if stretch is None or not stretch.is_plausible:
+        return None, view
+    found = neutral_from(
+        moments_of(poses, settings, (stretch.start_s, stretch.end_s)),
+        poses.log.header,
+        settings,
+        stretch.view,
+    )
+    return found, view
+
+
+def neutral_from(
+    features: list[Features],
+    header: PoseLogHeader,
+    settings: Settings,
+    view: View | None = None,
+    *,
+    is_stored: bool = False,
+) -> Neutral | None:
+    """The neutral posture out of some moments, or None where too few of them are usable.
+
+    Args:
+        features: The moments.
+        header: Where they come from.
+        settings: How many are needed.
+        view: Only those seen from here; None takes the most frequent view.
+        is_stored: It becomes a profile, with the time of its making.
+    """
+    usable = take_stretch(features, view)
+    if len(usable) < settings.neutral.min_samples:
+        return None
+    return build_neutral(
+        usable,
+        created_at=datetime.now(UTC).isoformat(timespec="seconds") if is_stored else "",
+        source=header.source.name,
+        model=header.model,
+        running_mode=header.running_mode,
+        image_size_wh=(header.source.width_px, header.source.height_px),
+        version=__version__,
+    )
+
+
+def misfits(profile: Neutral, poses: Poses, settings: Settings) -> list[str]:
+    """Where a stored neutral posture does not fit a recording, each with what to do."""
+    header = poses.log.header
+    size_wh = (header.source.width_px, header.source.height_px)
+    pairs = {
+        "model": (profile.model, header.model),
+        "running mode of MediaPipe": (profile.running_mode, header.running_mode),
+        "size of picture": (_size_words(profile.image_size_wh), _size_words(size_wh)),
+    }
+    if header.source.is_live:
+        pairs["camera"] = (profile.source, header.source.name)
+    notes = [
+        f"The profile was made with another {what} ({then}, here {now}); results may be off. "
+        "Calibrate again for this setup."
+        for what, (then, now) in pairs.items()
+        if then != now
+    ]
+    first = [moment for moment in moments_of(poses, settings, (0.0, _FIRST_S)) if moment.reason is None]
+    seen = {view: sum(moment.view == view for moment in first) for view in View}
+    if first and seen[profile.view] < len(first) / 2:
+        main = max(seen, key=lambda view: seen[view])
+        notes.append(
+            f"The profile was made from {VIEW_WORDS[profile.view]}, but this camera sees {VIEW_WORDS[main]}; "
+            "what cannot be compared is not judged. Calibrate from where this camera stands."
+        )
+    widths = [moment.values["shoulder_width_ratio"] for moment in first if moment.view == profile.view]
+    then_width = profile.centre.get("shoulder_width_ratio")
+    if widths and then_width and not profile.view.is_side:
+        change = float(np.median(widths)) / then_width - 1.0
+        if abs(change) > _WIDTH_OFF_BY:
+            words = "larger" if change > 0 else "smaller"
+            notes.append(
+                f"You are {abs(change):.0%} {words} in the picture than at calibration".replace("%", " %")
+                + ": another seat or another camera? Calibrate again for this setup."
+            )
+    return notes
+
+
+def _size_words(size_wh: tuple[int, int]) -> str:
+    return f"{size_wh[0]} x {size_wh[1]}"

@@ -1,0 +1,163 @@
+"""The first half of the way: from a recording to its poses, kept for as often as they are needed."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from posture_cam.errors import NeutralError, SourceError
+from posture_cam.files import naming, written_whole
+from posture_cam.pose.recorded import PoseLog, PoseLogEnd, PoseLogHeader, PoseLogWriter
+from posture_cam.records import Sample, SourceInfo
+from posture_cam.settings import Settings
+
+POSES_SUFFIX = ".jsonl"
+# A recording that ends this much before its container says was cut off.
+_CUT_OFF_BELOW = 0.9
+_CUT_OFF_BY_S = 2.0
+
+
+@dataclass(slots=True)
+class Listener:
+    """How a caller follows the work; every part may be left out.
+
+    Attributes:
+        progress: Called with the name of the pass, the seconds done and the seconds in all.
+        download: Called while a model is fetched: its name, bytes done, bytes in all.
+        should_stop: Asked between samples; True ends the work and keeps what is done.
+    """
+
+    progress: Callable[[str, float, float | None], None] = lambda _pass, _done, _total: None
+    download: Callable[[str, int, int], None] | None = None
+    should_stop: Callable[[], bool] = lambda: False
+
+
+@dataclass(slots=True)
+class Poses:
+    """Poses of a whole recording, and what is known of it."""
+
+    log: PoseLog
+    end_s: float
+    partial: bool
+    notes: list[str] = field(default_factory=list)
+
+
+def is_recorded(path: Path) -> bool:
+    """Whether a path names recorded poses rather than a video."""
+    return path.suffix.lower() == POSES_SUFFIX
+
+
+def recorded_poses(path: Path) -> Poses:
+    """Poses recorded before.
+
+    Raises:
+        SourceError: They cannot be read, or there are none.
+    """
+    log = PoseLog(path)
+    count = 0
+    for _ in log.samples():
+        count += 1
+    if not count:
+        raise SourceError(f"{path} holds no samples.", "Make it again from the video with --poses.")
+    assert log.end is not None
+    return Poses(log, log.end.end_s, log.end.partial, list(log.end.notes))
+
+
+def estimated_poses(
+    path: Path,
+    settings: Settings,
+    listener: Listener,
+    stack: ExitStack,
+    *,
+    rate_hz: float | None,
+    model: str,
+    target: Path | None = None,
+    stretch_s: tuple[float, float] | None = None,
+    until_s: float | None = None,
+) -> Poses:
+    """Find the poses of a video and keep them.
+
+    Args:
+        path: The video.
+        settings: How to find a person.
+        listener: Follows the work.
+        stack: Owns what is open until the poses are no longer needed.
+        rate_hz: Samples a second; None looks at every frame.
+        model: full, lite, heavy, or a path.
+        target: Where to keep the poses; None for a temporary file.
+        stretch_s: A stretch that is asked for and must not lie beyond the end.
+        until_s: Nothing after this is looked at.
+
+    Raises:
+        SourceError: The video cannot be read.
+        NeutralError: The stretch lies beyond its end.
+        ModelError: The model is missing, wrong, or cannot be fetched.
+        OutputError: The poses cannot be written.
+    """
+    # Slow to import, and not needed for recorded poses.
+    from posture_cam.pose.model_store import find_model
+    from posture_cam.source import VideoFile
+
+    source = stack.enter_context(VideoFile(path, rate_hz))
+    check_stretch(stretch_s, source.info.duration_s)
+    model_file = find_model(model, listener.download)
+
+    from posture_cam.pose.landmarker import RUNNING_MODE, PoseLandmarker
+
+    estimator = stack.enter_context(PoseLandmarker(model_file, settings.pose))
+    if target is None:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="posture_cam-"))
+        target = Path(folder) / "poses.jsonl"
+    header = PoseLogHeader(source.info, estimator.model, RUNNING_MODE, rate_hz)
+    partial = False
+    with (
+        written_whole(target) as temporary,
+        naming(target),
+        temporary.open("w", encoding="utf-8") as file,
+    ):
+        writer = PoseLogWriter(file, header)
+        last_s = 0.0
+        for frame in source.frames():
+            last_s = frame.timestamp_s
+            writer.write(Sample(frame.index, last_s, estimator.estimate(frame)))
+            listener.progress("Looking", last_s, until_s or source.info.duration_s)
+            if listener.should_stop() or (until_s is not None and last_s > until_s):
+                partial = True
+                break
+        end_s = _end_s(source.position_s if not partial else last_s, source.info, rate_hz)
+        notes = _source_notes(source.info, end_s, source.clock_repairs, partial=partial)
+        writer.finish(PoseLogEnd(end_s, partial, tuple(notes)))
+    return Poses(PoseLog(target), end_s, partial, notes)
+
+
+def check_stretch(stretch_s: tuple[float, float] | None, duration_s: float | None) -> None:
+    """Refuse a stretch that lies beyond the end of a recording.
+
+    Raises:
+        NeutralError: It does.
+    """
+    if stretch_s is not None and duration_s is not None and stretch_s[0] >= duration_s:
+        raise NeutralError(
+            f"The recording lasts {duration_s:.0f} s; {stretch_s[0]:g} s is beyond its end.",
+            "Choose a stretch inside the recording.",
+        )
+
+
+def _end_s(last_s: float, info: SourceInfo, rate_hz: float | None) -> float:
+    """The last picture stands for as long as one of its kind does."""
+    return last_s + 1.0 / (info.frame_rate or rate_hz or 30.0)
+
+
+def _source_notes(info: SourceInfo, end_s: float, clock_repairs: int, *, partial: bool) -> list[str]:
+    notes = []
+    told_s = info.duration_s
+    if not partial and told_s and end_s < _CUT_OFF_BELOW * told_s and end_s < told_s - _CUT_OFF_BY_S:
+        notes.append(f"The recording should last {told_s:.0f} s, but only {end_s:.0f} s of it could be read.")
+    if clock_repairs:
+        notes.append(
+            "The recording's clock stands still or jumps; times are counted from its frame rate there."
+        )
+    return notes

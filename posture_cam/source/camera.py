@@ -1,0 +1,129 @@
+"""Cameras and network streams, read by OpenCV as they come."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit, urlunsplit
+
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
+
+import cv2
+import numpy as np
+
+from posture_cam.errors import SourceError
+from posture_cam.records import Frame, SourceInfo
+from posture_cam.source.timeline import sane_frame_rate
+
+# Pictures that fail in a row before a camera counts as gone.
+_FAILURES = 30
+_OPEN_TIMEOUT_MS = 10_000
+_READ_TIMEOUT_MS = 10_000
+
+
+class Camera:
+    """A camera by its number, or a stream by its address; a context manager that always releases it.
+
+    Time runs from the first picture on a clock that cannot be set.  Pictures between two looks are grabbed,
+    not decoded further, so that what is looked at is always new.
+
+    Args:
+        spec: A camera's number, or an http, https or rtsp address.
+        rate_hz: Looks a second.
+        clock: For the time of each picture in seconds.
+
+    Raises:
+        SourceError: It cannot be opened.
+    """
+
+    def __init__(self, spec: int | str, rate_hz: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._name = source_name(spec)
+        self._rate_hz = rate_hz
+        self._clock = clock
+        if isinstance(spec, int):
+            self._capture = cv2.VideoCapture(spec)
+        else:
+            timeouts = (
+                cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
+                _OPEN_TIMEOUT_MS,
+                cv2.CAP_PROP_READ_TIMEOUT_MSEC,
+                _READ_TIMEOUT_MS,
+            )
+            self._capture = cv2.VideoCapture(spec, cv2.CAP_FFMPEG, list(timeouts))
+        if not self._capture.isOpened():
+            self._capture.release()
+            raise SourceError(
+                f"{self._name} cannot be opened.",
+                "Is it plugged in, switched on, and not in use by another program?"
+                if isinstance(spec, int)
+                else "Check the address, and that the stream is running.",
+            )
+        self._info = SourceInfo(
+            name=self._name,
+            width_px=int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
+            height_px=int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
+            frame_rate=sane_frame_rate(self._capture.get(cv2.CAP_PROP_FPS)),
+            duration_s=None,
+            is_live=True,
+        )
+
+    @property
+    def info(self) -> SourceInfo:
+        """What the camera says of itself."""
+        return self._info
+
+    def frames(self) -> Iterator[Frame]:
+        """Pictures at the rate asked for, until the reader stops.
+
+        Raises:
+            SourceError: The camera or the stream has gone.
+        """
+        started_s: float | None = None
+        due_s, failures, index = 0.0, 0, 0
+        while failures < _FAILURES:
+            if not self._capture.grab():
+                failures += 1
+                time.sleep(0.02)
+                continue
+            now_s = self._clock()
+            started_s = now_s if started_s is None else started_s
+            time_s = now_s - started_s
+            index += 1
+            if time_s < due_s - 1e-6:
+                continue
+            got, image = self._capture.retrieve()
+            if not got or image is None or image.size == 0:
+                failures += 1
+                continue
+            failures = 0
+            due_s = max(due_s + 1.0 / self._rate_hz, time_s)
+            yield Frame(index - 1, time_s, image.astype(np.uint8, copy=False))
+        raise SourceError(
+            f"{self._name} gives no more pictures.", "Plug it in again, or start the stream again."
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._capture.release()
+
+
+def source_name(spec: int | str) -> str:
+    """How a source is called in messages and files: user names and passwords are left out."""
+    if isinstance(spec, int):
+        return f"camera {spec}"
+    parts = urlsplit(spec)
+    host = parts.hostname or ""
+    if parts.port:
+        host = f"{host}:{parts.port}"
+    return urlunsplit((parts.scheme, host, parts.path, "", ""))
