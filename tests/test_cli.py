@@ -228,3 +228,43 @@ def test_the_package_runs_as_a_module_from_anywhere(tmp_path: Path) -> None:
     )
     assert done.returncode == 0
     assert ROOT.is_dir()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("arguments", [["tips"], ["tips", "--json"], ["doctor"]])
+def test_an_output_that_cannot_be_written_is_said_in_a_sentence(arguments: list[str]) -> None:
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - no path of ours
+        done = subprocess.run(
+            [sys.executable, "-m", "posture_cam", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: The output cannot be written")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.mp4"
+    os.mkfifo(pipe)
+    done = run("analyze", pipe)
+    assert done.returncode == 1
+    assert "not an ordinary file" in done.stderr
+
+
+def test_the_model_is_never_overwritten(poses: Path, tmp_path: Path) -> None:
+    model = tmp_path / "own.task"
+    model.write_bytes(b"precious")
+    done = run("analyze", CLIP, "--model", model, "--json", model)
+    assert done.returncode == 1
+    assert model.read_bytes() == b"precious"
+
+
+def test_an_empty_profile_name_is_refused(poses: Path) -> None:
+    done = run("analyze", poses, "--profile", "")
+    assert done.returncode == 2
+    assert "cannot be the name of a profile" in done.stderr

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from posture_cam.outputs.tables import CsvResult
-from posture_cam.records import Measure, Reason
-from posture_cam.settings import GROUP_WEIGHTS, load_measures
+from posture_cam.records import Reason
+from posture_cam.settings import GROUP_WEIGHTS, MeasureInfo, load_measures
 from tests.conftest import ROOT
 
 DOCS = [
@@ -24,9 +24,8 @@ DOCS = [
 VIEW_WORDS = {"front": "front", "three_quarter": "three quarters", "side_left": "side"}
 
 
-def limits(name: Measure) -> str:
-    info = load_measures()[name]
-    if info.good is None or info.poor is None:
+def limits(info: MeasureInfo) -> str:
+    if info.group is None or info.good is None or info.poor is None:
         return ""
     sign = "±" if info.two_sided else ""
     words = f"{sign}{info.good:g} / {sign}{info.poor:g}"
@@ -38,16 +37,18 @@ def limits(name: Measure) -> str:
 def measures_table() -> str:
     """The table of docs/measures.md, from data/measures.toml."""
     lines = [
-        "| measure | unit | seen from | judged as | good / poor limit | source |",
-        "|---|---|---|---|---|---|",
+        "| measure | unit | seen from | judged as | estimated: good / poor limit | by formula | source |",
+        "|---|---|---|---|---|---|---|",
     ]
+    estimated = load_measures("estimated")
     for name, info in load_measures().items():
         views = ", ".join(VIEW_WORDS[view.value] for view in info.views if view.value in VIEW_WORDS)
         group = info.group or "shown only"
         if info.group_low_camera and info.group_low_camera != info.group:
             group += f" ({info.group_low_camera} below the eyes)"
         lines.append(
-            f"| `{name.value}` | {info.unit} | {views} | {group} | {limits(name)} | {info.reference} |"
+            f"| `{name.value}` | {info.unit} | {views} | {group} | {limits(estimated[name])} "
+            f"| {limits(info)} | {info.reference} |"
         )
     return "\n".join(lines)
 
@@ -69,14 +70,18 @@ def test_every_column_and_key_is_documented() -> None:
 
 def test_the_options_in_the_readme_are_those_there_are() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
+    there = {command: options_of(command) for command in ("analyze", "calibrate", "tips", "doctor")}
+    named = set(re.findall(r"`(?:[^`]*\s)?(--[a-z][a-z-]+)", readme))
+    assert there["analyze"] <= set(re.findall(r"--[a-z][a-z-]+", readme))
+    assert named <= set().union(*there.values())
+
+
+def options_of(command: str) -> set[str]:
     shown = subprocess.run(
-        [sys.executable, "-m", "posture_cam", "analyze", "--help"],
+        [sys.executable, "-m", "posture_cam", command, "--help"],
         capture_output=True, text=True, encoding="utf-8", check=True, env={"COLUMNS": "200", "PATH": ""},
     ).stdout  # fmt: skip
-    there = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", shown)) - {"--help"}
-    named = set(re.findall(r"`(?:[^`]*\s)?(--[a-z][a-z-]+)", readme))
-    assert there <= set(re.findall(r"--[a-z][a-z-]+", readme))
-    assert named <= there
+    return set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", shown)) - {"--help"}
 
 
 def test_the_quick_start_stands_as_promised() -> None:

@@ -17,9 +17,10 @@ from posture_cam.errors import NeutralError, OutputError, PostureCamError, Usage
 from posture_cam.files import check_writable, written_whole
 from posture_cam.profiles import load_profile, profile_names, profile_path, save_profile
 from posture_cam.records import Measure, Neutral, View
-from posture_cam.settings import GROUP_WEIGHTS, load_measures, load_settings, profiles_dir
+from posture_cam.settings import GROUP_WEIGHTS, load_measures, load_settings
 from posture_cam.tips import GENERAL, TipRotation, faults, load_tips, tips_for, tips_for_faults
 from posture_cam.words import clock, duration_words, parse_stretch, value_words
+from tests.builders import front_pose
 from tests.conftest import ROOT
 
 NEUTRAL = Neutral(
@@ -34,7 +35,8 @@ NEUTRAL = Neutral(
     running_mode="VIDEO",
     image_size_wh=(640, 480),
     version="0.1.0",
-    landmarks_xy=((0.1, 0.2),),
+    pose=front_pose(),
+    slouch={"neck_inclination_change_deg": 14.0},
 )
 
 
@@ -143,7 +145,7 @@ def test_a_damaged_profile_is_said(key: str, value: object) -> None:
 def test_an_unknown_profile_lists_those_there_are() -> None:
     with pytest.raises(NeutralError) as caught:
         load_profile("desk")
-    assert str(profiles_dir()) in caught.value.hint
+    assert "posture-cam calibrate" in caught.value.hint
     save_profile("laptop", NEUTRAL)
     with pytest.raises(NeutralError) as caught:
         load_profile("desk")

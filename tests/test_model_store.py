@@ -133,7 +133,7 @@ def test_a_server_that_is_not_there_is_said(server: Server, monkeypatch: pytest.
 def test_a_damaged_shipped_model_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = tmp_path / "pose_landmarker_full.task"
     wrong.write_bytes(find_model().path.read_bytes()[:-1] + b"x")
-    monkeypatch.setattr(model_store, "shipped_candidates", lambda: (wrong,))
+    monkeypatch.setattr(model_store, "shipped_path", lambda: wrong)
     with pytest.raises(ModelError, match="not the one"):
         find_model()
 

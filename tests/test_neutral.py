@@ -7,7 +7,7 @@ from posture_cam.assessment.neutral import Stretch
 from posture_cam.geometry import FeatureExtractor
 from posture_cam.records import Features, View
 from posture_cam.settings import load_settings
-from tests.builders import Film, front, side
+from tests.builders import Film, front, side, side_pose
 
 SETTINGS = load_settings()
 
@@ -120,13 +120,15 @@ def test_the_neutral_holds_the_median_and_spread_of_every_feature() -> None:
         running_mode="VIDEO",
         image_size_wh=(640, 480),
         version="0",
-        landmarks_xy=[sample.pose.landmarks[:, :2] for sample in film.samples if sample.pose is not None],
     )
     assert neutral.centre["neck_profile_deg"] == pytest.approx(18.0)
     assert neutral.spread["neck_profile_deg"] == pytest.approx(1.0)
     assert neutral.sample_count == 30
     assert (neutral.start_s, neutral.end_s) == (0.0, pytest.approx(5.8))
-    assert len(neutral.landmarks_xy) == 33
+    assert neutral.pose is not None
+    middle = side_pose(neck_deg=18.0)
+    assert neutral.pose.landmarks == pytest.approx(middle.landmarks)
+    assert neutral.pose.world_landmarks == pytest.approx(middle.world_landmarks)
 
 
 def test_moments_of_another_view_are_left_out() -> None:

@@ -33,8 +33,8 @@ from posture_cam.tips import load_tips
 from tests.builders import SIZE_WH, assessment, side_pose
 
 TIP = load_tips()[0]
-GHOST = tuple((float(x), float(y)) for x, y in side_pose(neck_deg=10.0).landmarks[:, :2])
-NEUTRAL = Neutral("", "a.mp4", View.SIDE_LEFT, {}, {}, 20, landmarks_xy=GHOST, start_s=1.0, end_s=5.0)
+GHOST = side_pose(neck_deg=10.0)
+NEUTRAL = Neutral("", "a.mp4", View.SIDE_LEFT, {}, {}, 20, pose=GHOST, start_s=1.0, end_s=5.0)
 VALUES = MappingProxyType({Measure.NECK_INCLINATION_CHANGE: 24.0, Measure.TRUNK_INCLINATION_CHANGE: 12.0})
 
 
@@ -77,7 +77,7 @@ def test_the_ghost_is_drawn_where_the_neutral_was() -> None:
     Overlay(NEUTRAL).draw(with_ghost, scene(State.GOOD))
     Overlay(None).draw(without, scene(State.GOOD))
     changed = np.argwhere((with_ghost != without).any(axis=2))
-    ears_y = np.mean([GHOST[7][1], GHOST[8][1]]) * SIZE_WH[1]
+    ears_y = GHOST.landmarks[7:9, 1].mean() * SIZE_WH[1]
     assert changed.size
     assert changed[:, 0].min() == pytest.approx(ears_y - 44, abs=8)
 

@@ -9,11 +9,13 @@ import csv
 from collections.abc import Callable, Iterable
 from functools import cache
 from itertools import groupby
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from posture_cam.records import SessionSummary, State, View
+from posture_cam.session import Analysis, analyze
 from tests.conftest import SAMPLES
 
 Result = Callable[[str], tuple[SessionSummary, list[dict[str, str]]]]
@@ -160,10 +162,52 @@ def test_the_change_of_the_neck_follows_the_truth_from_three_quarters(sample_res
     assert np.corrcoef(measured, true)[0, 1] > 0.95
 
 
-def test_from_the_front_angles_are_left_empty_not_guessed(sample_result: Result) -> None:
-    _, rows = sample_result("desk-monitor")
+@pytest.mark.parametrize(
+    ("name", "neck_deg", "trunk_deg"),
+    [
+        ("desk-side", 2.0, 2.0),
+        ("desk-laptop", 3.5, 2.5),
+        ("desk-monitor", 3.0, 2.5),
+        ("desk-oblique", 3.0, 4.0),
+        ("exercises-front", 3.0, 2.0),
+    ],
+)
+def test_changes_of_inclination_follow_the_truth_from_any_camera(
+    sample_result: Result, name: str, neck_deg: float, trunk_deg: float
+) -> None:
+    _, rows = sample_result(name)
+    for part, limit_deg in (("neck", neck_deg), ("trunk", trunk_deg)):
+        measured, true = changes(name, rows, f"{part}_inclination_change_deg", f"{part}_inclination")
+        assert np.abs(measured - true).mean() < limit_deg
+        if name != "exercises-front":  # hardly anything to correlate there
+            assert np.corrcoef(measured, true)[0, 1] > 0.9
+
+
+@pytest.mark.parametrize("name", ["desk-side", "desk-laptop", "desk-monitor", "desk-oblique"])
+def test_every_estimate_says_how_sure_it_is(sample_result: Result, name: str) -> None:
+    _, rows = sample_result(name)
+    for row in rows:
+        for part in (
+            "neck_inclination_change_deg",
+            "trunk_inclination_change_deg",
+            "sinking_cm",
+            "ear_drop_cm",
+        ):
+            assert bool(row[part]) == bool(row[f"{part}_error"])
+            assert not row[part] or float(row[f"{part}_error"]) > 0.0
+
+
+def test_without_the_estimator_angles_from_the_front_are_left_empty_not_guessed(tmp_path: Path) -> None:
+    poses, table = tmp_path / "a.poses.jsonl", tmp_path / "a.csv"
+    analyze(Analysis(SAMPLES / "desk-monitor.mp4", poses=poses, estimator=False, csv=table))
+    with table.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
     assert all(row["neck_inclination_change_deg"] == "" for row in rows)
     assert all(row["trunk_inclination_change_deg"] == "" for row in rows)
+    assert any(row["head_drop_percent"] for row in rows)
+    formulas = analyze(Analysis(poses, estimator=False))
+    assert formulas.estimator is None
+    assert all(not name.endswith("_error") for name in formulas.statistics)
 
 
 def test_shoulder_tilt_follows_the_truth_from_the_front(sample_result: Result) -> None:

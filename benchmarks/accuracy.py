@@ -1,0 +1,579 @@
+"""How right posture_cam is, beside the rules of other tools, on people whose true posture is known.
+
+    python benchmarks/accuracy.py                      the sessions of models/data and the clips of samples/
+    python benchmarks/accuracy.py --data FILE.npz ...  other sessions, or recordings of real people
+    python benchmarks/accuracy.py --write-docs         also renew the tables of docs/accuracy.md
+
+Needs no training.  Sessions that the estimator was trained on are judged only by the network that has not
+seen them.  docs/accuracy.md explains formats and figures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import itertools
+import json
+import re
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "models"), str(ROOT / "benchmarks")]
+
+from rules import RULES
+from sessions import Relative, Sessions
+
+from posture_cam.assessment.judge import Judge
+from posture_cam.geometry import AngleEstimator, FeatureExtractor, compare
+from posture_cam.geometry.estimator import OUTPUTS
+from posture_cam.geometry.points import Points
+from posture_cam.records import FloatArray, Measure, State
+from posture_cam.session.analysis import Analysis, analyze
+from posture_cam.session.neutral import load_estimator, moments_of, neutral_from
+from posture_cam.session.poses import recorded_poses
+from posture_cam.settings import load_measures, load_settings
+
+OURS = "posture_cam"
+DOCS = ROOT / "docs" / "accuracy.md"
+# What counts as bad in sessions: neck (deg), trunk (deg), drop of the shoulders (cm) beyond the neutral.
+BAD = np.array([12.0, 10.0, 5.0])
+# Limits of a single picture; over time, as in the clips, lower ones hold.
+_JUDGED = tuple(
+    (index, info.good)
+    for index, name in enumerate(OUTPUTS)
+    if (info := load_measures("single")[name]).group == "sagittal" and info.good is not None
+)
+_ERROR_SHARE = load_settings().state.error_share
+_CALIBRATED_ON = 60
+_VIEWS = ("front", "front, camera below the eyes", "oblique", "side")
+_CLIPS = ("desk-side", "desk-laptop", "desk-monitor", "desk-oblique")
+_BAD_LABELS, _GOOD_LABELS = ("slouch", "forward_head"), ("neutral", "look_down", "rest")
+_EDGE_S = 1.0
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """Errors of one output.
+
+    Attributes:
+        mean, p95: Mean absolute error and its 95th percentile.
+        correlation, slope, bias: Of estimate against truth.
+        inside: Share of truths inside the stated 90 % interval.
+    """
+
+    mean: float
+    p95: float
+    correlation: float
+    slope: float
+    bias: float
+    inside: float
+
+    @classmethod
+    def of(cls, value: FloatArray, error: FloatArray, truth: FloatArray) -> Errors:
+        """Errors of estimates with their half intervals."""
+        off = np.abs(value - truth)
+        slope, _ = np.polyfit(truth, value, 1)
+        return cls(
+            mean=float(off.mean()),
+            p95=float(np.percentile(off, 95)),
+            correlation=float(np.corrcoef(value, truth)[0, 1]),
+            slope=float(slope),
+            bias=float((value - truth).mean()),
+            inside=float((off <= error).mean()),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """How well a rule tells bad from good: AUC, good called bad, bad found at the rule's own limits."""
+
+    auc: float
+    false: float
+    found: float
+
+    @classmethod
+    def of(cls, score: FloatArray, called: Mask, bad: Mask) -> Telling:
+        """Of scores (higher is worse), what is called bad, and what is."""
+        known = np.isfinite(score)
+        return cls(
+            auc=auc(score[known], bad[known]),
+            false=float(called[~bad].mean()),
+            found=float(called[bad].mean()),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The figures of one group of frames."""
+
+    recipe: str
+    view: str
+    frames: int
+    errors: dict[str, Errors]
+    rules: dict[str, Telling]
+
+
+def auc(score: FloatArray, bad: Mask) -> float:
+    """Chance that a bad frame scores above a good one (ties count half); NaN where one kind is missing."""
+    count = int(bad.sum())
+    if not 0 < count < len(bad):
+        return float("nan")
+    _, place, ties = np.unique(score, return_inverse=True, return_counts=True)
+    rank = (np.cumsum(ties) - (ties - 1) / 2)[place]
+    return float((rank[bad].sum() - count * (count + 1) / 2) / (count * (len(bad) - count)))
+
+
+def sureness(values: FloatArray, errors: FloatArray) -> FloatArray:
+    """How surely a limit is passed: the largest distance beyond one in half intervals; above 0 is bad."""
+    beyond = [(values[..., index] - limit) / errors[..., index] for index, limit in _JUDGED]
+    return np.asarray(np.max(beyond, axis=0) + _ERROR_SHARE)
+
+
+def estimates(
+    estimator: AngleEstimator, sessions: Sessions, relative: Relative
+) -> tuple[FloatArray, FloatArray]:
+    """Values and half intervals; sessions seen in training only by the network that has not seen them."""
+    values = np.full((len(sessions), len(OUTPUTS)), np.nan)
+    errors = np.full_like(values, np.nan)
+    prints = sessions.fingerprints()
+    fold = np.array([estimator.fold_of.get(int(number), -1) for number in prints], dtype=np.intp)
+    for number in np.unique(fold):
+        rows = fold == number
+        values[rows], errors[rows] = estimator.run(
+            _taken(relative.now, rows), _taken(relative.neutral, rows), None if number < 0 else int(number)
+        )
+    return values, errors
+
+
+def _taken(points: Points, rows: NDArray[Any]) -> Points:
+    return Points(
+        points.xy[rows], points.depth[rows], points.world[rows], points.visibility[rows], points.has[rows]
+    )
+
+
+def session_groups(estimator: AngleEstimator, path: Path) -> list[Group]:
+    """Every recipe and view of rendered sessions."""
+    sessions = Sessions.load(path)
+    relative = Relative.of(sessions)
+    values, errors = estimates(estimator, sessions, relative)
+    truth = relative.change[:, : len(OUTPUTS)]
+    bad: Mask = np.asarray((truth[:, : len(BAD)] > BAD).any(axis=1))
+    ours = sureness(values, errors)
+    with np.errstate(divide="ignore", invalid="ignore"):  # rows in which nobody was found
+        scores = {name: rule(relative.now, relative.neutral) for name, rule in RULES.items()}
+    groups = []
+    for recipe in (*dict.fromkeys(sessions.recipe), "all"):
+        for view in _VIEWS:
+            rows = relative.usable & (sessions.view == view.split(",")[0])
+            if recipe != "all":
+                rows &= sessions.recipe == recipe
+            if "below" in view:
+                rows &= sessions.below_eyes
+            if not rows.any():
+                continue
+            telling = {OURS: Telling.of(ours[rows], ours[rows] > 0, bad[rows])}
+            for name, score in scores.items():
+                telling[name] = Telling.of(score[rows], score[rows] > 1, bad[rows])
+            groups.append(
+                Group(
+                    recipe=str(recipe),
+                    view=view,
+                    frames=int(rows.sum()),
+                    errors={
+                        name.value: Errors.of(values[rows, index], errors[rows, index], truth[rows, index])
+                        for index, name in enumerate(OUTPUTS)
+                    },
+                    rules=telling,
+                )
+            )
+    return groups
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """The figures of one recording of a real person."""
+
+    name: str
+    frames: int
+    calibrated_on: int
+    rules: dict[str, Telling]
+
+
+def real_recordings(estimator: AngleEstimator, path: Path) -> list[Recording]:
+    """Recordings of real people, each calibrated on its first good frames."""
+    with np.load(path, allow_pickle=False) as data:
+        xy, z = data["xy"].astype(np.float64), data["z"].astype(np.float64)
+        label, group, order, aspect = data["label"], data["group"], data["order"], data["aspect"]
+    found = []
+    shapes = np.broadcast_to(aspect, (len(xy),)).astype(np.float64)
+    for name in dict.fromkeys(group.tolist()):
+        rows = np.flatnonzero(group == name)
+        rows = rows[np.argsort(order[rows], kind="stable")]
+        nothing = np.full((len(rows), 33, 3), np.nan)
+        landmarks = np.concatenate([xy[rows], z[rows][..., None]], axis=-1)
+        size = np.stack([shapes[rows], np.ones(len(rows))], axis=-1)
+        points = Points.of(landmarks, nothing, nothing[..., 0], size)
+        usable = np.isfinite(points.xy[:, 0, 0])
+        bad = label[rows] != "good"
+        good = np.flatnonzero(usable & ~bad)
+        first = good[: _CALIBRATED_ON if len(good) >= 4 * _CALIBRATED_ON else len(good) // 4]
+        if len(first) < 2 or not bad.any():
+            continue
+        rest = usable.copy()
+        rest[first] = False
+        neutral = _median(points, first)
+        now = _taken(points, rest)
+        values, errors = estimator.run(now, neutral)
+        ours = sureness(values, errors)
+        telling = {OURS: Telling.of(ours, ours > 0, bad[rest])}
+        for rule, of in RULES.items():
+            score = of(now, neutral)
+            if np.isfinite(score).any():
+                telling[rule] = Telling.of(score, score > 1, bad[rest])
+        found.append(Recording(str(name) or "recording", int(rest.sum()), len(first), telling))
+    return found
+
+
+def _median(points: Points, rows: NDArray[Any]) -> Points:
+    some = _taken(points, rows)
+
+    def median(part: FloatArray) -> FloatArray:
+        return np.asarray(np.median(part, axis=0, keepdims=True))
+
+    return Points(
+        median(some.xy),
+        median(some.depth),
+        median(some.world),
+        median(some.visibility),
+        some.has.min(axis=0, keepdims=True),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """How a clip with known truth is judged over time.
+
+    Attributes:
+        onset_s, release_s: From the start of a bad stretch to fair or poor, and from its end to good, as a
+            live run would show them.
+        wrong_s_per_min: Seconds of labelled time judged wrongly, in hindsight, per minute of it.
+        found: Share of each bad label's samples that are fair or poor.
+        good: Share of the good labels' samples that are good.
+        false_alerts: Alerts outside bad stretches.
+        neck_error_deg, trunk_error_deg: Mean absolute errors of the smoothed measures.
+    """
+
+    name: str
+    onset_s: list[float]
+    release_s: list[float]
+    wrong_s_per_min: float
+    found: dict[str, float]
+    good: float
+    false_alerts: int
+    neck_error_deg: float
+    trunk_error_deg: float
+
+
+def clip(name: str, folder: Path, *, use_estimator: bool = True) -> Clip:
+    """Judge one of the samples: live for delays, in hindsight for the rest."""
+    rows = list(csv.DictReader((ROOT / "samples" / f"{name}.csv").open(encoding="utf-8")))
+    times = np.array([float(row["t"]) for row in rows])
+    labels = np.array([row["label"] for row in rows])
+    stretches = list(_stretches(times, labels))
+    neutral_s = next((start, end) for label, start, end in stretches if label == "neutral")
+    poses_path, table_path = folder / f"{name}.poses.jsonl", folder / f"{name}.csv"
+    if not poses_path.exists():
+        analyze(Analysis(ROOT / "samples" / f"{name}.mp4", poses=poses_path))
+    summary = analyze(Analysis(poses_path, neutral_s=neutral_s, csv=table_path, estimator=use_estimator))
+    samples = list(csv.DictReader(table_path.open(encoding="utf-8")))
+    at = np.array([float(row["timestamp_s"]) for row in samples])
+    state = np.array([row["state"] for row in samples])
+    label_at = labels[np.abs(times[:, None] - at[None]).argmin(axis=0)]
+    inner = np.array([_is_inner(moment, stretches) for moment in at])
+    is_off = np.isin(state, ("fair", "poor"))
+    bad, good = np.isin(label_at, _BAD_LABELS) & inner, np.isin(label_at, _GOOD_LABELS) & inner
+    wrong = (bad & (state == "good")) | (good & is_off)
+    live = list(_live_states(poses_path, neutral_s, use_estimator=use_estimator))
+    bad_stretches = [(start, end) for label, start, end in stretches if label in _BAD_LABELS]
+    return Clip(
+        name=name,
+        onset_s=[_delay(live, start, end, (State.FAIR, State.POOR)) for start, end in bad_stretches],
+        release_s=[_delay(live, end, end + 10.0, (State.GOOD,)) for _, end in bad_stretches],
+        wrong_s_per_min=float(60.0 * wrong.sum() / max((bad | good).sum(), 1)),
+        found={
+            label: float(is_off[(label_at == label) & inner].mean())
+            for label in _BAD_LABELS
+            if (label_at == label).any()
+        },
+        good=float((state[good] == "good").mean()),
+        false_alerts=sum(
+            not any(start <= alert.timestamp_s <= end + 3.0 for start, end in bad_stretches)
+            for alert in summary.alerts
+        ),
+        neck_error_deg=_clip_error(samples, at, times, rows, neutral_s, "neck"),
+        trunk_error_deg=_clip_error(samples, at, times, rows, neutral_s, "trunk"),
+    )
+
+
+def _clip_error(
+    samples: list[dict[str, str]],
+    at: FloatArray,
+    times: FloatArray,
+    rows: list[dict[str, str]],
+    neutral_s: tuple[float, float],
+    part: str,
+) -> float:
+    true = np.array([float(row[f"{part}_inclination"] or "nan") for row in rows])
+    inside = (times >= neutral_s[0]) & (times <= neutral_s[1])
+    change = np.interp(at, times, true - np.nanmedian(true[inside]))
+    told = np.array([float(row[f"{part}_inclination_change_deg"] or "nan") for row in samples])
+    return float(np.nanmean(np.abs(told - change)))
+
+
+def _stretches(times: FloatArray, labels: NDArray[np.str_]) -> Iterator[tuple[str, float, float]]:
+    edges = [0, *(np.flatnonzero(labels[1:] != labels[:-1]) + 1).tolist(), len(labels)]
+    for first, after in itertools.pairwise(edges):
+        yield str(labels[first]), float(times[first]), float(times[min(after, len(times) - 1)])
+
+
+def _is_inner(moment: float, stretches: Sequence[tuple[str, float, float]]) -> bool:
+    return any(start + _EDGE_S <= moment <= end - _EDGE_S for _, start, end in stretches)
+
+
+def _live_states(
+    poses_path: Path, neutral_s: tuple[float, float], *, use_estimator: bool
+) -> Iterator[tuple[float, State]]:
+    settings, poses = load_settings(), recorded_poses(poses_path)
+    neutral = neutral_from(moments_of(poses, settings, neutral_s), poses.log.header, settings)
+    assert neutral is not None
+    estimator = load_estimator() if use_estimator else None
+    extractor, judge = FeatureExtractor(settings), Judge(neutral, settings)
+    for sample in poses.log.samples():
+        features = extractor.extract(sample.timestamp_s, sample.pose)
+        _, assessment = judge.update(compare(features, neutral, settings, estimator))
+        yield sample.timestamp_s, assessment.state
+
+
+def _delay(live: list[tuple[float, State]], start: float, end: float, wanted: tuple[State, ...]) -> float:
+    """From a moment to the first wanted state; NaN where it does not come in time."""
+    return next(
+        (time - start for time, state in live if start <= time <= end and state in wanted), float("nan")
+    )
+
+
+# ---- words ----
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+_UNITS = {Measure.SINKING: "cm", Measure.EAR_DROP: "cm"}
+_SHORT = {
+    Measure.NECK_INCLINATION_CHANGE: "neck",
+    Measure.TRUNK_INCLINATION_CHANGE: "trunk",
+    Measure.SINKING: "shoulder drop",
+    Measure.EAR_DROP: "ear drop",
+    Measure.HEAD_PITCH_CHANGE: "head pitch",
+    Measure.HEAD_YAW_CHANGE: "head yaw",
+}
+
+
+def error_table(groups: list[Group]) -> str:
+    """Errors by recipe, view and output."""
+    head = (
+        "recipe",
+        "view",
+        "frames",
+        "",
+        "mean error",
+        "95th percentile",
+        "correlation",
+        "slope",
+        "bias",
+        "in 90 % interval",
+    )
+    rows = []
+    for group in groups:
+        for index, name in enumerate(OUTPUTS[:4]):
+            errors, unit = group.errors[name.value], _UNITS.get(name, "°")
+            gap = "" if unit == "°" else " "
+            first = (group.recipe, group.view, f"{group.frames:,}") if not index else ("", "", "")
+            rows.append(
+                (
+                    *first,
+                    _SHORT[name],
+                    f"{errors.mean:.2f}{gap}{unit}",
+                    f"{errors.p95:.1f}{gap}{unit}",
+                    f"{errors.correlation:.3f}",
+                    f"{errors.slope:.2f}",
+                    f"{errors.bias:+.2f}{gap}{unit}",
+                    f"{errors.inside:.0%}".replace("%", " %"),
+                )
+            )
+    return _table(head, rows)
+
+
+def rule_table(groups: list[Group]) -> str:
+    """AUC, false alarms and recall of each rule."""
+    head = ("recipe", "view", *(f"{name}" for name in (OURS, *RULES)))
+    rows = [
+        (group.recipe, group.view, *(_telling_words(group.rules.get(name)) for name in (OURS, *RULES)))
+        for group in groups
+    ]
+    return _table(head, rows)
+
+
+def recording_table(recordings: list[Recording]) -> str:
+    """The same for recordings of real people, with their mean."""
+    head = ("recording", "frames", *(f"{name}" for name in (OURS, *RULES)))
+    rows = [
+        (item.name, f"{item.frames}", *(_telling_words(item.rules.get(name)) for name in (OURS, *RULES)))
+        for item in recordings
+    ]
+    if len(recordings) > 1:
+        means = [
+            _mean([item.rules[name] for item in recordings if name in item.rules]) for name in (OURS, *RULES)
+        ]
+        rows.append(("mean", f"{sum(item.frames for item in recordings)}", *map(_telling_words, means)))
+    return _table(head, rows)
+
+
+def clip_table(clips: list[Clip]) -> str:
+    """Over time."""
+    head = (
+        "clip",
+        "onset",
+        "release",
+        "wrong per minute",
+        "slouch found",
+        "forward head found",
+        "good called good",
+        "false alerts",
+        "neck error",
+        "trunk error",
+    )
+    rows = [
+        (
+            item.name,
+            ", ".join(f"{delay:.1f} s" for delay in item.onset_s),
+            ", ".join(f"{delay:.1f} s" for delay in item.release_s),
+            f"{item.wrong_s_per_min:.1f} s",
+            *(
+                f"{item.found[label]:.0%}".replace("%", " %") if label in item.found else ""
+                for label in _BAD_LABELS
+            ),
+            f"{item.good:.0%}".replace("%", " %"),
+            f"{item.false_alerts}",
+            f"{item.neck_error_deg:.1f}°",
+            f"{item.trunk_error_deg:.1f}°",
+        )
+        for item in clips
+    ]
+    return _table(head, rows)
+
+
+def _telling_words(telling: Telling | None) -> str:
+    if telling is None or not np.isfinite(telling.auc):
+        return ""
+    return f"{telling.auc:.3f} ({100 * telling.false:.1f} / {100 * telling.found:.0f} %)"
+
+
+def _mean(tellings: list[Telling]) -> Telling | None:
+    if not tellings:
+        return None
+    return Telling(
+        *(float(np.mean([getattr(item, name) for item in tellings])) for name in Telling.__slots__)
+    )
+
+
+def write_docs(tables: dict[str, str], path: Path = DOCS) -> None:
+    """Put each table between its two marks in the page."""
+    text = path.read_text("utf-8")
+    for name, table in tables.items():
+        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        if not pattern.search(text):
+            raise ValueError(f"{path} has no place for {name}")
+        start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+        text = pattern.sub(lambda _: "\0", text).replace("\0", f"{start}\n\n{table}\n\n{end}")
+    path.write_text(text, "utf-8")
+
+
+@dataclass(slots=True)
+class Report:
+    """Everything measured in one run."""
+
+    groups: dict[str, list[Group]] = field(default_factory=dict)
+    recordings: dict[str, list[Recording]] = field(default_factory=dict)
+    clips: list[Clip] = field(default_factory=list)
+
+
+def measure(paths: Sequence[Path], estimator: AngleEstimator, *, with_clips: bool) -> Report:
+    """Measure on data sets of either format and, if asked for, on the clips."""
+    report = Report()
+    for path in paths:
+        with np.load(path, allow_pickle=False) as data:
+            is_real = "xy" in data.files
+        if is_real:
+            report.recordings[path.stem] = real_recordings(estimator, path)
+        else:
+            report.groups[path.stem] = session_groups(estimator, path)
+    if with_clips:
+        with tempfile.TemporaryDirectory() as folder:
+            report.clips = [clip(name, Path(folder)) for name in _CLIPS]
+    return report
+
+
+def retrained(path: Path, folds: int) -> AngleEstimator:
+    """An estimator trained anew by folds, for --cross-validate."""
+    from train_angle_estimator import Recipe, fitted, train_folds
+
+    networks = train_folds(path, Recipe(), folds)
+    factor, fold_of = fitted(networks, Sessions.load(path), folds)
+    return AngleEstimator(tuple(networks), factor, fold_of)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", type=Path, nargs="+", help="data sets instead of models/data/sessions.npz")
+    parser.add_argument("--json", type=Path, help="write every figure")
+    parser.add_argument("--cross-validate", action="store_true", help="retrain by session folds first (long)")
+    parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--no-clips", action="store_true", help="leave the clips out")
+    parser.add_argument("--write-docs", action="store_true", help="renew the tables of docs/accuracy.md")
+    options = parser.parse_args()
+    paths = options.data or [ROOT / "models" / "data" / "sessions.npz"]
+    for path in paths:
+        if not path.is_file():
+            sys.exit(f"{path} does not exist.")
+    estimator = retrained(paths[0], options.folds) if options.cross_validate else load_estimator()
+    report = measure(paths, estimator, with_clips=options.data is None and not options.no_clips)
+    tables = {}
+    for groups in report.groups.values():
+        tables["errors"], tables["rules"] = error_table(groups), rule_table(groups)
+        print(tables["errors"], "\n\nAUC (good called bad / bad found)\n\n", tables["rules"], "\n", sep="")
+    for recordings in report.recordings.values():
+        print(recording_table(recordings), "\n")
+    if report.clips:
+        tables["clips"] = clip_table(report.clips)
+        print(tables["clips"])
+    if options.json:
+        options.json.write_text(json.dumps(asdict(report), indent=1, default=float), "utf-8")
+    if options.write_docs:
+        write_docs(tables)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,239 @@
+"""The learned angle estimator: its inputs, its weights, and what it says about people with known truth."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sessions import Relative, Sessions
+
+from posture_cam.errors import ModelError
+from posture_cam.geometry import AngleEstimator, FeatureExtractor, compare
+from posture_cam.geometry.estimator import OUTPUTS, Network, save_weights
+from posture_cam.geometry.points import GROUPS, MIRRORED, Points, inputs
+from posture_cam.records import LANDMARK_COUNT, Landmark, Measure, Neutral, Pose, Reason, View
+from posture_cam.session.neutral import load_estimator
+from posture_cam.settings import bundled_model, load_settings
+from tests.builders import front_pose, side_pose
+from tests.conftest import ROOT
+
+NECK, TRUNK = OUTPUTS.index(Measure.NECK_INCLINATION_CHANGE), OUTPUTS.index(Measure.TRUNK_INCLINATION_CHANGE)
+
+
+@pytest.fixture(scope="module")
+def estimator() -> AngleEstimator:
+    return load_estimator()
+
+
+@pytest.fixture(scope="module")
+def some() -> Sessions:
+    """Every tenth of the rendered sessions."""
+    sessions = Sessions.load(ROOT / "models" / "data" / "sessions.npz")
+    _, number = sessions.numbers()
+    return sessions.take(number % 10 == 0)
+
+
+def points_of(pose: Pose) -> Points:
+    return Points.of_pose(pose)
+
+
+def test_left_and_right_change_places_in_a_mirror_and_back() -> None:
+    assert sorted(MIRRORED.tolist()) == list(range(LANDMARK_COUNT))
+    assert (MIRRORED[MIRRORED] == np.arange(LANDMARK_COUNT)).all()
+    assert MIRRORED[Landmark.LEFT_EAR] == Landmark.RIGHT_EAR
+    assert MIRRORED[Landmark.NOSE] == Landmark.NOSE
+
+
+def test_a_pose_against_itself_has_no_change_in_any_input() -> None:
+    points = points_of(front_pose())
+    values, known = inputs(points, points)
+    assert values.shape == known.shape
+    changed, context = values[:-7].reshape(-1, 2).T
+    assert np.abs(changed).max() == 0.0
+    assert np.abs(context).max() > 0.0
+
+
+def test_the_size_of_the_picture_does_not_matter_only_its_shape() -> None:
+    small = points_of(front_pose(width=200.0, size_wh=(640, 480)))
+    large = points_of(front_pose(width=400.0, size_wh=(1280, 960)))
+    assert inputs(small, small)[0] == pytest.approx(inputs(large, large)[0], abs=1e-9)
+
+
+def test_unknown_landmarks_are_marked_and_leave_the_rest_alone() -> None:
+    pose = front_pose()
+    landmarks = pose.landmarks.copy()
+    landmarks[[Landmark.MOUTH_LEFT, Landmark.MOUTH_RIGHT]] = np.nan
+    without = Points.of(landmarks, np.full((33, 3), np.nan), pose.visibility, pose.image_size_wh)
+    has = dict(zip(GROUPS, without.has.tolist(), strict=True))
+    assert (has["mouth"], has["world"], has["eyes"], has["visibility"]) == (0.0, 0.0, 1.0, 1.0)
+    values, known = inputs(without, without)
+    assert np.isfinite(values).all()
+    assert 0 < known.sum() < known.size
+
+
+def test_without_ears_nothing_is_said(estimator: AngleEstimator) -> None:
+    pose = front_pose()
+    landmarks = pose.landmarks.copy()
+    landmarks[Landmark.LEFT_EAR] = np.nan
+    values, errors = estimator.run(
+        Points.of(landmarks, pose.world_landmarks, pose.visibility, pose.image_size_wh), points_of(pose)
+    )
+    assert np.isnan(values).all()
+    assert np.isnan(errors).all()
+
+
+def test_the_neutral_posture_itself_has_hardly_changed(estimator: AngleEstimator) -> None:
+    for pose in (front_pose(), side_pose()):
+        estimate = estimator.estimate(pose, pose)
+        for name in (Measure.NECK_INCLINATION_CHANGE, Measure.TRUNK_INCLINATION_CHANGE):
+            assert abs(estimate.values[name]) < 1.5
+            assert estimate.errors[name] > 0.0
+
+
+def test_a_mirror_changes_nothing_but_the_side_that_the_head_turns_to(
+    estimator: AngleEstimator, some: Sessions
+) -> None:
+    relative = Relative.of(some)
+    values, errors = estimator.run(relative.now, relative.neutral)
+    other, other_errors = estimator.run(relative.now.mirrored(), relative.neutral.mirrored())
+    sign = np.array([-1.0 if name == Measure.HEAD_YAW_CHANGE else 1.0 for name in OUTPUTS])
+    rows = relative.usable
+    assert values[rows] == pytest.approx((other * sign)[rows], abs=1e-6)
+    assert errors[rows] == pytest.approx(other_errors[rows], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("view", "neck_deg", "trunk_deg", "formula_deg"),
+    [("front", 3.0, 2.2, None), ("oblique", 2.6, 2.0, None), ("side", 2.2, 1.8, 2.7)],
+)
+def test_unseen_people_are_measured_within_a_few_degrees(
+    estimator: AngleEstimator,
+    some: Sessions,
+    view: str,
+    neck_deg: float,
+    trunk_deg: float,
+    formula_deg: float | None,
+) -> None:
+    """Each session by the network that has not seen it."""
+    relative = Relative.of(some)
+    fold = np.array([estimator.fold_of[int(number)] for number in some.fingerprints()])
+    values = np.full((len(some), len(OUTPUTS)), np.nan)
+    errors = np.full_like(values, np.nan)
+    for number in range(len(estimator.networks)):
+        found, half = estimator.run(relative.now, relative.neutral, number)
+        values[fold == number], errors[fold == number] = found[fold == number], half[fold == number]
+    rows = relative.usable & (some.view == view)
+    off = np.abs(values - relative.change[:, : len(OUTPUTS)])[rows]
+    assert off[:, NECK].mean() < neck_deg
+    assert off[:, TRUNK].mean() < trunk_deg
+    if formula_deg is not None:
+        assert off[:, NECK].mean() < formula_deg
+    inside = (off <= errors[rows]).mean(axis=0)
+    assert inside[:4] == pytest.approx(0.9, abs=0.06)
+
+
+def test_it_works_less_surely_from_nose_ears_and_shoulders_alone(
+    estimator: AngleEstimator, some: Sessions
+) -> None:
+    relative = Relative.of(some)
+    rows = relative.usable & (some.view == "front")
+
+    def off(now: Points, neutral: Points) -> tuple[float, float]:
+        values, errors = estimator.run(now, neutral)
+        neck = np.abs(values - relative.change[:, : len(OUTPUTS)])[rows, NECK]
+        return float(neck.mean()), float(errors[rows, NECK].mean())
+
+    def bare(points: Points) -> Points:
+        return replace(points, has=np.zeros_like(points.has))
+
+    full_off, full_error = off(relative.now, relative.neutral)
+    bare_off, bare_error = off(bare(relative.now), bare(relative.neutral))
+    assert bare_off < 3.5
+    assert bare_off > full_off
+    assert bare_error > full_error
+
+
+def test_weights_come_back_as_they_were_written(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    network = Network(
+        centre=rng.normal(size=4),
+        spread=rng.uniform(1, 2, 4),
+        unit=np.ones(len(OUTPUTS)),
+        layers=((rng.normal(size=(4, 8)), np.zeros(8)), (rng.normal(size=(8, 12)), np.zeros(12))),
+    )
+    path = tmp_path / "weights.npz"
+    save_weights(path, [network], np.ones((6, 3)), {7: 0})
+    first = path.read_bytes()
+    back = AngleEstimator.load(path)
+    values = rng.normal(size=(20, 4))
+    told, again = (one.run(values, np.ones_like(values))[0] for one in (network, back.networks[0]))
+    assert again == pytest.approx(told, abs=0.02 * np.abs(told).max())
+    assert back.fold_of == {7: 0}
+    save_weights(path, [network], np.ones((6, 3)), {7: 0})
+    assert AngleEstimator.load(path).name == back.name
+    assert path.read_bytes() == first
+
+
+def test_the_weights_are_small_and_ship_with_the_program() -> None:
+    path = bundled_model("angle_estimator.npz")
+    assert path.stat().st_size < 2_000_000
+    data = sum(file.stat().st_size for file in (ROOT / "models" / "data").iterdir())
+    assert data < 12_000_000
+
+
+@pytest.mark.parametrize("content", [b"", b"no weights", None])
+def test_a_wrong_file_is_said_in_a_sentence(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "weights.npz"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ModelError, match="weights") as error:
+        AngleEstimator.load(path)
+    assert "--no-estimator" in error.value.hint
+
+
+def neutral_of(pose: Pose) -> Neutral:
+    features = FeatureExtractor(load_settings()).extract(0.0, pose)
+    return Neutral("", "a", features.view, features.values, {}, 20, pose=pose)
+
+
+def test_measures_by_the_estimator_carry_their_errors(estimator: AngleEstimator) -> None:
+    settings, pose = load_settings(), front_pose()
+    features = FeatureExtractor(settings).extract(1.0, front_pose(1.0))
+    told = compare(features, neutral_of(pose), settings, estimator)
+    assert {Measure.NECK_INCLINATION_CHANGE, Measure.TRUNK_INCLINATION_CHANGE} <= told.errors.keys()
+    assert told.errors.keys() <= told.values.keys()
+    assert told.reason is None
+    assert not compare(features, neutral_of(pose), settings).errors
+
+
+def test_shoulders_outside_the_picture_are_not_judged(estimator: AngleEstimator) -> None:
+    settings = load_settings()
+    pose = front_pose(centre_x=0.0, width=300.0)
+    told = compare(
+        FeatureExtractor(settings).extract(1.0, pose), neutral_of(front_pose()), settings, estimator
+    )
+    assert told.reason == Reason.SHOULDERS_OUT
+    assert Measure.NECK_INCLINATION_CHANGE not in told.values
+
+
+def test_a_head_turned_far_away_is_not_judged(estimator: AngleEstimator, some: Sessions) -> None:
+    """Rendered people whose heads are truly turned far away, and those who look ahead."""
+    settings = load_settings()
+    relative = Relative.of(some)
+    yaw = relative.change[:, OUTPUTS.index(Measure.HEAD_YAW_CHANGE)]
+    front_rows = relative.usable & (some.view == "front")
+    values, _ = estimator.run(relative.now, relative.neutral)
+    is_gated = np.abs(values[:, OUTPUTS.index(Measure.HEAD_YAW_CHANGE)]) > settings.gates.turned_away_deg
+    assert is_gated[front_rows & (np.abs(yaw) > 40.0)].mean() > 0.6
+    assert is_gated[front_rows & (np.abs(yaw) < 20.0)].mean() < 0.01
+
+
+def test_a_view_just_across_the_border_is_still_compared(estimator: AngleEstimator) -> None:
+    settings = load_settings()
+    neutral = replace(neutral_of(front_pose()), view=View.THREE_QUARTER)
+    features = FeatureExtractor(settings).extract(1.0, front_pose(1.0))
+    assert features.view == View.FRONT
+    assert compare(features, neutral, settings, estimator).reason is None
+    assert compare(features, neutral, settings).reason == Reason.OTHER_VIEW
