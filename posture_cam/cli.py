@@ -423,6 +423,7 @@ def _stoppable() -> Iterator[threading.Event]:
         if not stop.is_set():
             first_s = time.monotonic()
             stop.set()
+            _talk().print("Finishing what was begun; Ctrl-C again drops it.", style="yellow")
         elif time.monotonic() - first_s > ONE_KEY_PRESS_S:
             raise KeyboardInterrupt
 

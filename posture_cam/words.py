@@ -70,6 +70,12 @@ def sentence(words: str) -> str:
     return words[:1].upper() + words[1:]
 
 
+def error_words(measure: Measure, error: float) -> str:
+    """Half the width of an interval with its unit: `± 3°`."""
+    unit = _UNITS[measure.value.rsplit("_", 1)[1]]
+    return f"± {max(error, 1.0):.0f}{unit}"
+
+
 def value_words(measure: Measure, value: float) -> str:
     """A measure's value with its unit and, for changes, its sign: `+12°`, `-9 %`, `3 cm`."""
     unit = measure.value.rsplit("_", 1)[1]

@@ -23,7 +23,7 @@ from posture_cam.records import (
     Tip,
 )
 from posture_cam.settings import load_measures
-from posture_cam.words import sentence, value_words
+from posture_cam.words import error_words, sentence, value_words
 
 Colour = tuple[int, int, int]
 Point = tuple[int, int]
@@ -55,6 +55,10 @@ _BONES = (
 )
 _JOINTS = (Landmark.NOSE, *_EARS, *_SHOULDERS, Landmark.LEFT_ELBOW, Landmark.RIGHT_ELBOW, *_HIPS)
 _SEEN_FROM = 0.5
+_ALWAYS_TOLD = (
+    ("Neck", Measure.NECK_INCLINATION_CHANGE),
+    ("trunk", Measure.TRUNK_INCLINATION_CHANGE),
+)
 # Below this a picture has no room for words.
 _WORDS_FROM_PX = 160
 
@@ -96,7 +100,8 @@ class Overlay:
             xy = scene.landmarks * (width, height)
             _draw_skeleton(image_bgr, xy, scene.visibility, colour, line_px)
             if scene.measures.view.is_side:
-                _draw_arcs(image_bgr, xy, scene, colour, line_px)
+                ghost = self._ghost * (width, height) if self._ghost is not None else None
+                _draw_arcs(image_bgr, xy, ghost, scene, colour, line_px)
         if min(height, width) >= _WORDS_FROM_PX:
             _draw_card(image_bgr, scene, colour)
             if scene.alert is not None:
@@ -171,29 +176,41 @@ def _bone(image: NDArray[np.uint8], start: FloatArray, end: FloatArray, colour: 
     cv2.line(image, _fine(start), _fine(end), colour, 2 * line_px, cv2.LINE_AA, _FINE_BITS)
 
 
-def _draw_arcs(image: NDArray[np.uint8], xy: FloatArray, scene: Scene, colour: Colour, line_px: int) -> None:
-    """Neck and trunk inclination as arcs between the vertical and the line measured; the change in words."""
-    ears, shoulders, hips = (_middle(xy, pair) for pair in (_EARS, _SHOULDERS, _HIPS))
-    for measure, foot, head in (
-        (Measure.NECK_INCLINATION_CHANGE, shoulders, ears),
-        (Measure.TRUNK_INCLINATION_CHANGE, hips, shoulders),
+def _draw_arcs(
+    image: NDArray[np.uint8],
+    xy: FloatArray,
+    ghost: FloatArray | None,
+    scene: Scene,
+    colour: Colour,
+    line_px: int,
+) -> None:
+    """Neck and trunk as arcs from the neutral posture's lines, else the vertical; the change in words."""
+    for measure, feet, heads in (
+        (Measure.NECK_INCLINATION_CHANGE, _SHOULDERS, _EARS),
+        (Measure.TRUNK_INCLINATION_CHANGE, _HIPS, _SHOULDERS),
     ):
+        foot, head = _middle(xy, feet), _middle(xy, heads)
+        start = -90.0
+        if ghost is not None:
+            line = _middle(ghost, heads) - _middle(ghost, feet)
+            start = math.degrees(math.atan2(line[1], line[0]))
         if measure not in scene.measures.values:
             continue
         radius = 0.7 * math.dist(foot, head)
         angle = math.degrees(math.atan2(head[1] - foot[1], head[0] - foot[0]))
-        low, high = sorted((-90.0, angle))
+        low, high = sorted((start, angle))
         wedge = np.array(cv2.ellipse2Poly(_whole(foot), (round(radius),) * 2, 0, round(low), round(high), 2))
         layer = image.copy()
         cv2.fillPoly(layer, [np.vstack([wedge, [_whole(foot)]])], colour, cv2.LINE_AA)
         cv2.addWeighted(layer, 0.45, image, 0.55, 0, dst=image)
-        top = foot - np.array((0.0, 1.15 * math.dist(foot, head)))
+        reach = 1.15 * math.dist(foot, head)
+        top = foot + reach * np.array((math.cos(math.radians(start)), math.sin(math.radians(start))))
         cv2.line(image, _fine(foot), _fine(top), WHITE, line_px, cv2.LINE_AA, _FINE_BITS)
         cv2.polylines(image, [wedge], False, colour, line_px + 1, cv2.LINE_AA)
         if min(image.shape[:2]) >= _WORDS_FROM_PX:
             size_px = max(11, round(image.shape[0] / 32))
             text = value_words(measure, scene.measures.values[measure])
-            # Behind the vertical, where neither arms nor desk are.
+            # Behind the line, where neither arms nor desk are.
             behind = -1.0 if head[0] >= foot[0] else 1.0
             anchor = foot + np.array((behind * 0.8 * size_px, -0.6 * radius))
             if behind < 0:
@@ -228,13 +245,22 @@ def _explained(scene: Scene) -> list[str]:
     assessment = scene.assessment
     if assessment.reason is not None and assessment.score is None:
         return [sentence(assessment.reason.value)]
+    errors = scene.measures.errors
     if assessment.state not in (State.FAIR, State.POOR):
-        return []
+        told = [
+            f"{words} {value_words(name, scene.measures.values[name])} {error_words(name, errors[name])}"
+            for words, name in _ALWAYS_TOLD
+            if name in errors and name in scene.measures.values
+        ]
+        return [", ".join(told)] if told else []
     table = load_measures()
     lines = []
     for finding in assessment.findings[:2]:
         fault = sentence(table[finding.measure].fault_of(finding.value))
-        lines.append(f"{fault} {value_words(finding.measure, finding.value)}")
+        error = (
+            f" {error_words(finding.measure, errors[finding.measure])}" if finding.measure in errors else ""
+        )
+        lines.append(f"{fault} {value_words(finding.measure, finding.value)}{error}")
     return lines
 
 

@@ -127,6 +127,12 @@ def _check_request(request: Analysis) -> None:
         raise UsageError("--rate and --every-frame exclude each other.", "Choose one of them.")
     if request.neutral_s is not None and request.profile is not None:
         raise UsageError("--neutral and --profile exclude each other.", "Choose one of them.")
+    shortest_s = load_settings().neutral.min_s
+    if request.neutral_s is not None and request.neutral_s[1] - request.neutral_s[0] < shortest_s:
+        raise UsageError(
+            f"--neutral is too short; a neutral posture needs {shortest_s:g} s or more.",
+            "Name the whole time that you sat still: 0:05-0:12",
+        )
     if request.is_recorded:
         needs_video = {
             "--rate": request.rate_hz is not None,

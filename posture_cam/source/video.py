@@ -155,7 +155,7 @@ def _check_file(path: Path) -> None:
         ) from error
     if not head:
         raise SourceError(f"{path} is empty.", "Was the recording or the copy cut off?")
-    if _is_picture(head):
+    if _is_picture(head) and path.suffix.lower() not in (".mjpeg", ".mjpg"):
         raise SourceError(
             f"{path} is a still picture; a posture is judged over time.",
             "Record a video of at least ten seconds.",
