@@ -25,6 +25,9 @@ def test_the_wheel_carries_model_and_data(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as content:
         sizes = {info.filename: info.file_size for info in content.infolist()}
     assert sizes["posture_cam/_models/pose_landmarker_full.task"] == SHIPPED.size_bytes
+    assert sizes["posture_cam/_models/angle_estimator.npz"] == (
+        (ROOT / "models" / "angle_estimator.npz").stat().st_size
+    )
     for name in ("settings.toml", "measures.toml", "tips.toml"):
         assert f"posture_cam/data/{name}" in sizes
     assert "posture_cam/py.typed" in sizes
