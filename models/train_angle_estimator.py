@@ -41,6 +41,7 @@ from posture_cam.geometry.points import GROUPS, MIRRORED, Points, inputs
 from posture_cam.records import FloatArray
 
 NEUTRAL_FRAMES = 4
+HEAD = slice(0, 11)
 # Intervals are widened by this: other people, cameras and renderers differ from these by more than these do
 # among themselves.
 WIDENED = 1.08
@@ -62,6 +63,9 @@ class Recipe:
         nudge_front, nudge_oblique: Share of pictures whose camera was nudged since the neutral ones, by
             view: a laptop's lid moves more easily than a tripod at the side.
         nudge_deg: Spread of such a nudge's pan and tilt.
+        composed: Share of pictures to whose posture a movement of the head alone is added, taken from another
+            picture of the same session. Without it every turned head of the data sits on an upright neck, and
+            that is what would be learned.
         missing: Share of sessions in which groups of landmarks are missing, each of them by `group_missing`.
         others_weight: Of the truths that are learned beside the estimator's outputs.
         plain_weight: Of the plain error beside its likelihood, which alone cares little for unsure moments.
@@ -80,6 +84,7 @@ class Recipe:
     bias: float = 0.015
     noise: float = 0.003
     world_noise_m: float = 0.003
+    composed: float = 0.3
     missing: float = 0.5
     group_missing: float = 0.35
     others_weight: float = 0.6
@@ -152,6 +157,55 @@ def _mean(values: Any, weights: Any) -> Any:
     return (values * weights).sum(1, keepdims=True) / jnp.maximum(weights.sum(1, keepdims=True), 1e-9)
 
 
+def _body_scale(xy: Any) -> Any:
+    """Shoulder width and neck length joined, (..., 1), as the inputs measure lengths."""
+    across = xy[..., 11, :] - xy[..., 12, :]
+    neck = (xy[..., 7, :] + xy[..., 8, :] - xy[..., 11, :] - xy[..., 12, :]) / 2
+    return jnp.sqrt((across**2).sum(-1) + (neck**2).sum(-1))[..., None]
+
+
+def _composed(batch: Batch, key: Any, recipe: Recipe) -> Batch:
+    """Some pictures with the head moved as in another picture of the session in which only the head moved.
+
+    What the movement does to the head's landmarks, against the shoulders and in body scales, is added; so are
+    the true changes.
+    """
+    choose_key, use_key = jax.random.split(key)
+    first = jnp.zeros(batch.usable.shape).at[:, :NEUTRAL_FRAMES].set(batch.usable[:, :NEUTRAL_FRAMES] * 1.0)
+    change = batch.truth - _mean(batch.truth, first)
+    column = {truth.name: change[..., index] for index, truth in enumerate(TRUTHS)}
+    is_still = (jnp.abs(column["trunk_inclination"]) < 2.0) & (jnp.abs(column["neck_inclination"]) < 8.0)
+    moves = (jnp.abs(column["head_yaw"]) > 12.0) | (jnp.abs(column["head_pitch"]) > 12.0)
+    moves = moves | (jnp.abs(column["head_roll"]) > 8.0)
+    is_donor = is_still & moves & batch.usable
+    lot = jax.random.uniform(choose_key, is_donor.shape) * is_donor
+    donor = lot.argmax(1)[:, None]
+    takes = jax.random.uniform(use_key, is_donor.shape) < recipe.composed
+    takes = takes & ~moves & is_donor.any(1, keepdims=True)
+    takes = takes & (jnp.arange(is_donor.shape[1]) >= NEUTRAL_FRAMES)
+
+    def of_donor(values: Any) -> Any:
+        return jnp.take_along_axis(values, donor.reshape(donor.shape + (1,) * (values.ndim - 2)), axis=1)
+
+    def against_shoulders(values: Any) -> Any:
+        return values[:, :, HEAD] - (values[:, :, 11:12] + values[:, :, 12:13]) / 2
+
+    def move(values: Any, scale: Any) -> Any:
+        """The head of each picture moved as the donor's was since the neutral pictures."""
+        head = against_shoulders(values) / scale
+        moved = of_donor(head) - _mean(head, first)
+        mask = takes.reshape(takes.shape + (1,) * (values.ndim - 2))
+        return values.at[:, :, HEAD].add(jnp.where(mask, moved * scale, 0.0))
+
+    scale = jnp.maximum(_body_scale(batch.xy), 1e-3)  # rows without a person hold zeros
+    return batch._replace(
+        xy=move(batch.xy, scale[..., None]),
+        depth=move(batch.depth, scale),
+        world=move(batch.world, 1.0),
+        truth=batch.truth + jnp.where(takes[..., None], of_donor(change), 0.0),
+    )
+
+
 def _turned(xy: Any, focal: Any, key: Any, recipe: Recipe) -> Any:
     """The picture of a camera turned about its centre and zoomed: a homography, exact whatever the scene."""
     turn_key, zoom_key = jax.random.split(key)
@@ -175,7 +229,8 @@ def _turned(xy: Any, focal: Any, key: Any, recipe: Recipe) -> Any:
 def _varied(batch: Batch, key: Any, recipe: Recipe) -> tuple[Batch, Any, Any]:
     """The same sessions from slightly other cameras and people; weights of the reference; known groups."""
     count = len(batch.xy)
-    keys = jax.random.split(key, 10)
+    keys = jax.random.split(key, 11)
+    batch = _composed(batch, keys[10], recipe)
     xy, zoom = _turned(batch.xy, batch.focal, keys[0], recipe)
     nudged, _ = _turned(
         xy.reshape(-1, 1, *xy.shape[2:]),
@@ -186,9 +241,7 @@ def _varied(batch: Batch, key: Any, recipe: Recipe) -> tuple[Batch, Any, Any]:
     is_nudged = jax.random.uniform(keys[9], xy.shape[:2]) < batch.nudge[:, None]
     is_nudged = is_nudged & (jnp.arange(xy.shape[1]) >= NEUTRAL_FRAMES)
     xy = jnp.where(is_nudged[..., None, None], nudged.reshape(xy.shape), xy)
-    across = xy[:, :, 11] - xy[:, :, 12]
-    neck = (xy[:, :, 7] + xy[:, :, 8] - xy[:, :, 11] - xy[:, :, 12]) / 2
-    scale = jnp.median(jnp.sqrt((across**2).sum(-1) + (neck**2).sum(-1)), axis=1)[:, None, None]
+    scale = jnp.median(_body_scale(xy), axis=1, keepdims=True)
     bias = jax.random.normal(keys[1], (count, 1, *xy.shape[2:])) * recipe.bias
     xy = xy + (bias + jax.random.normal(keys[2], xy.shape) * recipe.noise) * scale[..., None]
     depth = batch.depth * zoom + jax.random.normal(keys[3], batch.depth.shape) * recipe.noise * scale
