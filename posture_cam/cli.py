@@ -7,29 +7,26 @@ from __future__ import annotations
 
 import errno
 import json
-import logging
 import os
-import signal
 import sys
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from posture_cam import __version__
 from posture_cam.errors import OutputError, PostureCamError, UsageError
+from posture_cam.terminal import Bars, quiet_native, stoppable
 
 INTERRUPTED = 130
-# Launchers such as uv pass Ctrl-C on to a program that the terminal has told already.
-ONE_KEY_PRESS_S = 1.0
 
-_OUTPUT_GONE = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+_OUTPUT_GONE = tuple(
+    getattr(errno, name)
+    for name in ("EPIPE", "ENOSPC", "EDQUOT", "EFBIG", "EIO")
+    if hasattr(errno, name)  # Windows lacks some
+)
 
 app = typer.Typer(
     name="posture-cam",
@@ -178,7 +175,7 @@ def analyze(
         video=video,
         poses=poses,
     )
-    with _quiet_native(verbose=verbose), _stoppable() as stop, _Bars() as bars:
+    with quiet_native(verbose=verbose), stoppable(_talk) as stop, Bars(_talk()) as bars:
         summary = run(
             request, Listener(progress=bars.show_seconds, download=bars.show_bytes, should_stop=stop.is_set)
         )
@@ -241,9 +238,9 @@ def calibrate(
         model=model,
     )
     with ExitStack() as stack:
-        stack.enter_context(_quiet_native(verbose=verbose))
+        stack.enter_context(quiet_native(verbose=verbose))
         if recording is not None:
-            bars = stack.enter_context(_Bars())
+            bars = stack.enter_context(Bars(_talk()))
             done = run(request, listener=Listener(progress=bars.show_seconds, download=bars.show_bytes))
         else:
             from posture_cam.outputs.guide import Guide, has_display
@@ -356,7 +353,7 @@ def doctor() -> None:
     """Tell what is installed here, and what is missing."""
     from posture_cam.doctor import examine
 
-    with _quiet_native(verbose=False):
+    with quiet_native(verbose=False):
         findings = examine()
     console = _data()
     for finding in findings:
@@ -374,94 +371,3 @@ def doctor() -> None:
             console.print(f"     {_plain(finding.hint)}", highlight=False, soft_wrap=True)
     if any(finding.is_needed and not finding.is_fine for finding in findings):
         raise typer.Exit(1)
-
-
-class _Bars:
-    """Progress on stderr, one bar after the other; silent where stderr is no terminal."""
-
-    def __init__(self) -> None:
-        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            TimeRemainingColumn(),
-            console=_talk(),
-            transient=True,
-            disable=not sys.stderr.isatty(),
-        )
-        self._tasks: dict[str, Any] = {}
-
-    def show_seconds(self, name: str, done_s: float, total_s: float | None) -> None:
-        self._show(name, done_s, total_s)
-
-    def show_bytes(self, name: str, done: int, total: int) -> None:
-        self._show(f"Fetching the {name} model", done, total)
-
-    def _show(self, name: str, done: float, total: float | None) -> None:
-        if name not in self._tasks:
-            self._tasks[name] = self._progress.add_task(name, total=total)
-        self._progress.update(self._tasks[name], completed=done)
-
-    def __enter__(self) -> _Bars:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-
-@contextmanager
-def _stoppable() -> Iterator[threading.Event]:
-    """The first Ctrl-C asks for an end that keeps what is done; the second one ends at once."""
-    stop = threading.Event()
-    first_s = 0.0
-
-    def ask(_signal: int, _frame: FrameType | None) -> None:
-        nonlocal first_s
-        if not stop.is_set():
-            first_s = time.monotonic()
-            stop.set()
-            _talk().print("Finishing what was begun; Ctrl-C again drops it.", style="yellow")
-        elif time.monotonic() - first_s > ONE_KEY_PRESS_S:
-            raise KeyboardInterrupt
-
-    with ExitStack() as stack:
-        if threading.current_thread() is threading.main_thread():
-            for name in (signal.SIGINT, signal.SIGTERM):
-                stack.callback(signal.signal, name, signal.signal(name, ask))
-        yield stop
-
-
-@contextmanager
-def _quiet_native(*, verbose: bool) -> Iterator[None]:
-    """Send what native libraries write to stderr nowhere; Python's own words still come through."""
-    os.environ.setdefault("GLOG_minloglevel", "3")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.getLogger("matplotlib").setLevel(logging.CRITICAL)  # mediapipe imports it; it talks of its cache
-    if verbose or not _is_real_stderr():
-        yield
-        return
-    sys.stderr.flush()
-    kept = os.dup(2)
-    before = sys.stderr
-    try:
-        with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - not a path of ours
-            os.dup2(nowhere.fileno(), 2)
-        sys.stderr = os.fdopen(os.dup(kept), "w", encoding=before.encoding, errors="replace", buffering=1)
-        yield
-    finally:
-        sys.stderr.flush()
-        if sys.stderr is not before:
-            sys.stderr.close()
-        sys.stderr = before
-        os.dup2(kept, 2)
-        os.close(kept)
-
-
-def _is_real_stderr() -> bool:
-    try:
-        return sys.stderr.fileno() == 2
-    except (AttributeError, OSError, ValueError):
-        return False

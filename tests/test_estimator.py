@@ -155,6 +155,54 @@ def test_it_works_less_surely_from_nose_ears_and_shoulders_alone(
     assert bare_error > full_error
 
 
+def test_a_turned_head_does_not_hide_a_slouch(estimator: AngleEstimator, some: Sessions) -> None:
+    """The turn of one picture's head set onto the slouch of another of the same session; truths add up."""
+    relative = Relative.of(some)
+    truth, now, neutral = relative.change, relative.now, relative.neutral
+    yaw = np.abs(truth[:, OUTPUTS.index(Measure.HEAD_YAW_CHANGE)])
+    _, number = some.numbers()
+    front = relative.usable & (some.view == "front")
+    slouches, turns = [], []
+    for session in range(number.max() + 1):
+        rows = front & (number == session)
+        turned = np.flatnonzero(rows & (yaw > 20.0) & (np.abs(truth[:, NECK]) < 6.0))
+        for index, slouch in enumerate(np.flatnonzero(rows & (truth[:, NECK] > 12.0) & (yaw < 8.0))):
+            if len(turned):
+                slouches.append(slouch)
+                turns.append(turned[index % len(turned)])
+    assert len(slouches) > 50
+
+    def head(values: np.ndarray, scale: np.ndarray | float) -> np.ndarray:
+        return np.asarray((values[:, :11] - (values[:, 11:12] + values[:, 12:13]) / 2) / scale)
+
+    def body(xy: np.ndarray) -> np.ndarray:
+        neck = (xy[:, 7] + xy[:, 8] - xy[:, 11] - xy[:, 12]) / 2
+        width = np.linalg.norm(xy[:, 11] - xy[:, 12], axis=1)
+        return np.asarray(np.hypot(width, np.linalg.norm(neck, axis=1)))
+
+    scales = [body(part)[:, None] for part in (now.xy[slouches], now.xy[turns], neutral.xy[slouches])]
+
+    def composed(values: np.ndarray, before: np.ndarray, by_scale: bool) -> np.ndarray:
+        own, other, first = (
+            (scale.reshape(-1, *(1,) * (values.ndim - 1)) if by_scale else 1.0) for scale in scales
+        )
+        made = values[slouches].copy()
+        made[:, :11] += (head(values[turns], other) - head(before[slouches], first)) * own
+        return made
+
+    made = Points(
+        composed(now.xy, neutral.xy, True),
+        composed(now.depth, neutral.depth, True),
+        composed(now.world, neutral.world, False),
+        now.visibility[slouches],
+        now.has[slouches],
+    )
+    values, _ = estimator.run(made, Points(*(getattr(neutral, name)[slouches] for name in Points.__slots__)))
+    true = truth[slouches, NECK] + truth[turns, NECK]
+    assert np.abs(values[:, NECK] - true).mean() < 5.4
+    assert values[:, NECK].mean() > 0.85 * true.mean()
+
+
 def test_weights_come_back_as_they_were_written(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     network = Network(

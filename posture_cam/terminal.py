@@ -1,0 +1,112 @@
+"""What a command needs of the terminal: progress, Ctrl-C, and silence from native libraries."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from types import FrameType
+from typing import Any
+
+from rich.console import Console
+
+# Launchers such as uv pass Ctrl-C on to a program that the terminal has told already.
+ONE_KEY_PRESS_S = 1.0
+
+
+class Bars:
+    """Progress on stderr, one bar after the other; silent where stderr is no terminal."""
+
+    def __init__(self, console: Console) -> None:
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not sys.stderr.isatty(),
+        )
+        self._tasks: dict[str, Any] = {}
+
+    def show_seconds(self, name: str, done_s: float, total_s: float | None) -> None:
+        """How far a pass over a recording is."""
+        self._show(name, done_s, total_s)
+
+    def show_bytes(self, name: str, done: int, total: int) -> None:
+        """How much of a model is fetched."""
+        self._show(f"Fetching the {name} model", done, total)
+
+    def _show(self, name: str, done: float, total: float | None) -> None:
+        if name not in self._tasks:
+            self._tasks[name] = self._progress.add_task(name, total=total)
+        self._progress.update(self._tasks[name], completed=done)
+
+    def __enter__(self) -> Bars:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+
+@contextmanager
+def stoppable(talk: Callable[[], Console]) -> Iterator[threading.Event]:
+    """The first Ctrl-C asks for an end that keeps what is done; the second one ends at once."""
+    stop = threading.Event()
+    first_s = 0.0
+
+    def ask(_signal: int, _frame: FrameType | None) -> None:
+        nonlocal first_s
+        if not stop.is_set():
+            first_s = time.monotonic()
+            stop.set()
+            talk().print("Finishing what was begun; Ctrl-C again drops it.", style="yellow")
+        elif time.monotonic() - first_s > ONE_KEY_PRESS_S:
+            raise KeyboardInterrupt
+
+    with ExitStack() as stack:
+        if threading.current_thread() is threading.main_thread():
+            for name in (signal.SIGINT, signal.SIGTERM):
+                stack.callback(signal.signal, name, signal.signal(name, ask))
+        yield stop
+
+
+@contextmanager
+def quiet_native(*, verbose: bool) -> Iterator[None]:
+    """Send what native libraries write to stderr nowhere; Python's own words still come through."""
+    os.environ.setdefault("GLOG_minloglevel", "3")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("matplotlib").setLevel(logging.CRITICAL)  # mediapipe imports it; it talks of its cache
+    if verbose or not _is_real_stderr():
+        yield
+        return
+    sys.stderr.flush()
+    kept = os.dup(2)
+    before = sys.stderr
+    try:
+        with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - not a path of ours
+            os.dup2(nowhere.fileno(), 2)
+        sys.stderr = os.fdopen(os.dup(kept), "w", encoding=before.encoding, errors="replace", buffering=1)
+        yield
+    finally:
+        sys.stderr.flush()
+        if sys.stderr is not before:
+            sys.stderr.close()
+        sys.stderr = before
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def _is_real_stderr() -> bool:
+    try:
+        return sys.stderr.fileno() == 2
+    except (AttributeError, OSError, ValueError):
+        return False
