@@ -17,6 +17,7 @@ import json
 import re
 import sys
 import tempfile
+import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -535,6 +536,15 @@ def measure(paths: Sequence[Path], estimator: AngleEstimator, *, with_clips: boo
     return report
 
 
+def _known(value: Any) -> Any:
+    """The same with null for what could not be told, as JSON knows no NaN."""
+    if isinstance(value, dict):
+        return {key: _known(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_known(item) for item in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
 def retrained(path: Path, folds: int) -> AngleEstimator:
     """An estimator trained anew by folds, for --cross-validate."""
     from train_angle_estimator import Recipe, fitted, train_folds
@@ -558,19 +568,28 @@ def main() -> None:
     for path in paths:
         if not path.is_file():
             sys.exit(f"{path} does not exist.")
-    estimator = retrained(paths[0], options.folds) if options.cross_validate else load_estimator()
-    report = measure(paths, estimator, with_clips=options.data is None and not options.no_clips)
+    if options.write_docs and (options.data or options.cross_validate):
+        sys.exit("--write-docs is for the data and weights of the repository; leave the other options out.")
+    if options.json and not options.json.absolute().parent.is_dir():
+        sys.exit(f"The folder of {options.json} does not exist.")
+    try:
+        estimator = retrained(paths[0], options.folds) if options.cross_validate else load_estimator()
+        report = measure(paths, estimator, with_clips=options.data is None and not options.no_clips)
+    except ImportError as error:
+        sys.exit(f"Training needs its own group: uv run --group train python {Path(__file__).name} ({error})")
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        sys.exit(f"A data set cannot be used: {error}. docs/accuracy.md describes the formats.")
     tables = {}
-    for groups in report.groups.values():
+    for name, groups in report.groups.items():
         tables["errors"], tables["rules"] = error_table(groups), rule_table(groups)
-        print(tables["errors"], "\n\nAUC (good called bad / bad found)\n\n", tables["rules"], "\n", sep="")
-    for recordings in report.recordings.values():
-        print(recording_table(recordings), "\n")
+        print(f"{name}\n\n{tables['errors']}\n\nAUC (good called bad / bad found)\n\n{tables['rules']}\n")
+    for name, recordings in report.recordings.items():
+        print(f"{name}: AUC (good called bad / bad found)\n\n{recording_table(recordings)}\n")
     if report.clips:
         tables["clips"] = clip_table(report.clips)
         print(tables["clips"])
     if options.json:
-        options.json.write_text(json.dumps(asdict(report), indent=1, default=float), "utf-8")
+        options.json.write_text(json.dumps(_known(asdict(report)), indent=1, default=float), "utf-8")
     if options.write_docs:
         write_docs(tables)
 

@@ -5,7 +5,7 @@
 One small network for each fold of the sessions in models/data, each trained on the other folds.  Together
 they are the estimator; each alone is judged on the sessions that it has not seen, which gives the stated
 intervals and lets benchmarks/accuracy.py print honest figures for these very sessions without training.
-Takes about 25 minutes on two cores and gives the same figures each time.
+Takes about twenty minutes on two cores and gives the same figures each time.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _MIRRORED_SIGN = np.array([truth.mirrored_sign for truth in TRUTHS], np.float32)
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How to train; every choice is explained in docs/accuracy.md.
+    """How to train; docs/accuracy.md tells what was tried.
 
     Attributes:
         turn_deg: Spread of the camera's pan and tilt against the recorded one, the same for a whole session.
@@ -60,8 +60,8 @@ class Recipe:
         bias: Spread of a landmark's constant displacement in a session, in body scales: clothes and hair.
         noise: Spread of a landmark's displacement from picture to picture, in body scales.
         world_noise_m: The same for world landmarks.
-        nudge_front, nudge_oblique: Share of pictures whose camera was nudged since the neutral ones, by
-            view: a laptop's lid moves more easily than a tripod at the side.
+        nudge_front, nudge_oblique: Share of pictures whose camera was nudged since the neutral
+            ones, by view: a laptop's lid moves more easily than a tripod at the side.
         nudge_deg: Spread of such a nudge's pan and tilt.
         composed: Share of pictures to whose posture a movement of the head alone is added, taken from another
             picture of the same session. Without it every turned head of the data sits on an upright neck, and
@@ -370,9 +370,7 @@ def _train_fold(job: tuple[Path, Recipe, int, int, int]) -> Network:
     return train(sessions.take(others), recipe, seed + 1000 * fold, name=f"fold {fold}")
 
 
-def train_folds(
-    path: Path, recipe: Recipe, folds: int, seed: int = 0, only: int | None = None
-) -> list[Network]:
+def train_folds(path: Path, recipe: Recipe, folds: int, seed: int = 0) -> list[Network]:
     """One network for each fold, trained without it; processes side by side."""
     jobs = [(path, recipe, fold, folds, seed) for fold in range(folds)]
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:

@@ -9,7 +9,8 @@ import errno
 import json
 import os
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +18,7 @@ import typer
 from rich.console import Console
 
 from posture_cam import __version__
-from posture_cam.errors import OutputError, PostureCamError, UsageError
+from posture_cam.errors import NeutralError, OutputError, PostureCamError, UsageError
 from posture_cam.terminal import Bars, quiet_native, stoppable
 
 INTERRUPTED = 130
@@ -194,7 +195,7 @@ def calibrate(
     profile: Annotated[
         str, typer.Option(metavar="NAME", help="What to call it; one for each desk and camera.")
     ] = "default",
-    camera: Annotated[int, typer.Option(metavar="NUMBER", help="Which camera.")] = 0,
+    camera: Annotated[int, typer.Option(metavar="NUMBER", min=0, help="Which camera.")] = 0,
     source: Annotated[
         str | None, typer.Option(metavar="URL", help="A stream instead: http, https or rtsp.")
     ] = None,
@@ -226,7 +227,7 @@ def calibrate(
 
     if recording is not None and source is not None:
         raise UsageError("--from and --source exclude each other.", "Choose one of them.")
-    if source is not None and not source.startswith(("http://", "https://", "rtsp://")):
+    if source is not None and not source.lower().startswith(("http://", "https://", "rtsp://")):
         raise UsageError(f"{source!r} is no address of a stream.", "Write http://, https:// or rtsp://.")
     request = Calibration(
         profile=profile,
@@ -239,6 +240,7 @@ def calibrate(
     )
     with ExitStack() as stack:
         stack.enter_context(quiet_native(verbose=verbose))
+        stack.enter_context(_nothing_stored())
         if recording is not None:
             bars = stack.enter_context(Bars(_talk()))
             done = run(request, listener=Listener(progress=bars.show_seconds, download=bars.show_bytes))
@@ -255,6 +257,16 @@ def calibrate(
     _talk().print(f"Wrote {_plain(str(done.path))}", highlight=False, soft_wrap=True)
 
 
+@contextmanager
+def _nothing_stored() -> Iterator[None]:
+    """Say on Ctrl-C that a calibration left nothing behind."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        _talk().print("Interrupted; nothing was stored.", style="yellow")
+        raise typer.Exit(INTERRUPTED) from None
+
+
 profiles_app = typer.Typer(help="Show, rename and delete stored neutral postures.", no_args_is_help=True)
 app.add_typer(profiles_app, name="profiles")
 
@@ -268,12 +280,20 @@ def profiles_list(
     from posture_cam.outputs.tables import profile_as_json
     from posture_cam.profiles import load_profile, profile_names
 
-    stored = {name: load_profile(name) for name in profile_names()}
+    stored, damaged = {}, False
+    for name in profile_names():
+        try:
+            stored[name] = load_profile(name)
+        except NeutralError as error:
+            damaged = True
+            _say(error)
     if as_json:
         content = [profile_as_json(name, neutral) for name, neutral in stored.items()]
         typer.echo(json.dumps(content, indent=2, ensure_ascii=False))
     else:
         print_profiles(stored, _data())
+    if damaged:
+        raise typer.Exit(1)
 
 
 @profiles_app.command("show")
@@ -311,10 +331,10 @@ def profiles_delete(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Delete one, after asking."""
-    from posture_cam.profiles import delete_profile, load_profile
+    from posture_cam.profiles import check_profile, delete_profile
 
+    check_profile(name)
     if not yes:
-        load_profile(name)  # says so where there is none
         typer.confirm(f"Delete the profile {name}?", abort=True, err=True)
     delete_profile(name)
     _talk().print(f"Deleted {name}.", highlight=False)

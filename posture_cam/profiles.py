@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from posture_cam.errors import NeutralError, UsageError
 from posture_cam.files import naming, written_whole
-from posture_cam.records import LANDMARK_COUNT, Neutral, Pose, View
+from posture_cam.records import LANDMARK_COUNT, Measure, Neutral, Pose, View
 from posture_cam.settings import profiles_dir
 
 SCHEMA_VERSION = 1
@@ -28,6 +28,13 @@ _Point = tuple[FiniteFloat, FiniteFloat, FiniteFloat]
 _Points = Annotated[tuple[_Point, ...], Field(min_length=LANDMARK_COUNT, max_length=LANDMARK_COUNT)]
 _Shares = Annotated[tuple[FiniteFloat, ...], Field(min_length=LANDMARK_COUNT, max_length=LANDMARK_COUNT)]
 _Size = Annotated[int, Field(ge=1)]
+
+
+def _sizes_are_sizes(centre: dict[str, float]) -> dict[str, float]:
+    for name in ("shoulder_width_ratio", "trunk_length_ratio", "face_height_ratio"):
+        if centre.get(name, 1.0) <= 0:
+            raise ValueError(f"{name} is no size")
+    return centre
 
 
 class _PoseFile(BaseModel):
@@ -52,16 +59,16 @@ class _Profile(BaseModel):
     created_at: str
     source: str
     view: View
-    centre: dict[str, FiniteFloat] = Field(min_length=1)
+    centre: Annotated[dict[str, FiniteFloat], Field(min_length=1), AfterValidator(_sizes_are_sizes)]
     spread: dict[str, FiniteFloat]
     sample_count: Annotated[int, Field(ge=1)]
     context: dict[str, FiniteFloat] = {}
     model: str
     running_mode: str
-    image_size_wh: tuple[int, int]
+    image_size_wh: tuple[_Size, _Size]
     version: str
     pose: _PoseFile
-    slouch: dict[str, FiniteFloat] = {}
+    slouch: dict[Measure, FiniteFloat] = {}
     start_s: FiniteFloat | None = None
     end_s: FiniteFloat | None = None
     is_personal: Literal[True] = True
@@ -83,7 +90,9 @@ def profile_path(name: str) -> Path:
 def profile_names() -> list[str]:
     """The names of the stored profiles, sorted."""
     folder = profiles_dir()
-    return sorted(path.stem for path in folder.glob("*.json")) if folder.is_dir() else []
+    if not folder.is_dir():
+        return []
+    return sorted(path.stem for path in folder.glob("*.json") if _NAME.fullmatch(path.stem))
 
 
 def save_profile(name: str, neutral: Neutral) -> Path:
@@ -116,11 +125,13 @@ def load_profile(name: str) -> Neutral:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
         raise NeutralError(
-            f"The profile {path} is damaged: {where}: {first['msg']}.", "Delete it and make it again."
+            f"The profile {path} is damaged: {where}: {first['msg'].removeprefix('Value error, ')}.",
+            "Delete it and make it again.",
         ) from error
     except OSError as error:
         raise NeutralError(f"The profile {path} cannot be read ({error.strerror}).") from error
     fields = {key: value for key, value in profile if key not in ("kind", "schema_version", "pose")}
+    fields["slouch"] = {name.value: value for name, value in profile.slouch.items()}
     return Neutral(**fields, pose=_as_pose(profile.pose))
 
 
@@ -145,6 +156,8 @@ def rename_profile(name: str, new_name: str) -> None:
         OutputError: The folder cannot be written to.
     """
     path, target = _existing(name), profile_path(new_name)
+    if name == new_name:
+        return
     if target.exists():
         raise UsageError(f"There is a profile {new_name!r} already.", "Delete it first, or choose another.")
     with naming(target):
@@ -162,6 +175,16 @@ def delete_profile(name: str) -> None:
     path = _existing(name)
     with naming(path):
         path.unlink()
+
+
+def check_profile(name: str) -> None:
+    """Refuse a name under which nothing is stored.
+
+    Raises:
+        UsageError: The name cannot be one.
+        NeutralError: There is no such profile.
+    """
+    _existing(name)
 
 
 def _as_json(neutral: Neutral) -> dict[str, Any]:

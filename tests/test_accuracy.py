@@ -14,6 +14,7 @@ from accuracy import (
     Errors,
     Telling,
     auc,
+    clip_table,
     error_table,
     measure,
     rule_table,
@@ -86,16 +87,23 @@ def figures(text: str) -> list[float]:
 
 
 def test_the_tables_in_the_docs_are_current() -> None:
-    """The clips take a minute more and are compared by --write-docs and by the tests of the samples."""
-    report = measure([DATA], load_estimator(), with_clips=False)
+    report = measure([DATA], load_estimator(), with_clips=True)
     (groups,) = report.groups.values()
     text = DOCS.read_text("utf-8")
-    for name, table in (("errors", error_table(groups)), ("rules", rule_table(groups))):
+    tables = {
+        "errors": error_table(groups),
+        "rules": rule_table(groups),
+        "clips": clip_table(report.clips),
+    }
+    for name, table in tables.items():
         match = re.search(rf"<!-- {name} -->\n(.*?)<!-- /{name} -->", text, re.DOTALL)
         assert match is not None
         written, now = figures(match[1]), figures(table)
         assert len(written) == len(now)
-        assert written == pytest.approx(now, rel=0.02, abs=0.06), "renew: benchmarks/accuracy.py --write-docs"
+        coarse = 0.21 if name == "clips" else 0.011  # a sample more or less, where decoders differ
+        assert written == pytest.approx(now, rel=0.02, abs=coarse), (
+            "renew: benchmarks/accuracy.py --write-docs"
+        )
     for group in groups:
         ours = group.rules[OURS]
         assert all(ours.auc > other.auc for name, other in group.rules.items() if name != OURS)
@@ -106,14 +114,25 @@ def test_what_the_issue_asks_for_holds_on_unseen_sessions() -> None:
     assert BAD.tolist() == [12.0, 10.0, 5.0]
     report = measure([DATA], load_estimator(), with_clips=False)
     by_name = {(group.recipe, group.view): group for group in report.groups["sessions"]}
+    asked = {
+        "front": (2.7, 1.75, 0.56, 0.98),
+        "oblique": (2.5, 1.85, 0.62, 0.966),
+        "side": (1.75, 1.4, 0.56, 0.99),
+    }
     for recipe in ("plain", "sinking"):
-        front, side = by_name[recipe, "front"], by_name[recipe, "side"]
-        assert front.errors["neck_inclination_change_deg"].mean < 2.4
-        assert side.errors["neck_inclination_change_deg"].mean < 1.75
-        assert front.rules[OURS].auc > 0.98
-        assert side.rules[OURS].auc > 0.99
-        assert front.rules[OURS].false < 0.03
-        assert front.rules[OURS].found > 0.85
+        for view, (neck_deg, trunk_deg, shoulders_cm, least_auc) in asked.items():
+            group = by_name[recipe, view]
+            assert group.errors["neck_inclination_change_deg"].mean < neck_deg
+            assert group.errors["trunk_inclination_change_deg"].mean < trunk_deg
+            assert group.errors["sinking_cm"].mean < shoulders_cm
+            assert group.rules[OURS].auc > least_auc
+        front = by_name[recipe, "front"].rules[OURS]
+        assert front.false < 0.03
+        assert front.found > 0.85
+    rolling = by_name["rolling", "front"]
+    assert rolling.errors["neck_inclination_change_deg"].mean < 3.1
+    assert rolling.errors["trunk_inclination_change_deg"].mean < 2.4
+    assert rolling.rules[OURS].auc > 0.972
 
 
 def test_recordings_of_real_people_are_read(tmp_path: Path) -> None:

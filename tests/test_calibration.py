@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -158,6 +158,28 @@ def test_the_own_slouch_scales_the_judgement() -> None:
     ).neutral
     assert with_slouch.slouch["neck_inclination_change_deg"] == pytest.approx(25.0, abs=3.0)
     assert load_profile("own").slouch == pytest.approx(with_slouch.slouch)
+    own = analyze(Analysis(clip, profile="own"))
+    general = analyze(Analysis(clip, neutral_s=(0.5, 8.5)))
+    # The person's slouch is beyond the general limits for poor; the person's own limits are wider.
+    assert own.score is not None
+    assert general.score is not None
+    assert own.score > general.score
+    assert "own slouch" in analyze(Analysis(clip, profile="own", estimator=False)).notes[0]
+
+
+def test_a_slouch_that_is_none_is_refused() -> None:
+    clip = SAMPLES / "desk-side.mp4"
+    with pytest.raises(NeutralError, match="hardly differs"):
+        calibrate(Calibration("own", recording=clip, at_s=(0.5, 8.5), slouch_s=(1.0, 7.0)))
+    assert profile_names() == []
+
+
+def test_a_camera_elsewhere_is_said(sample_poses: Callable[[str], Path]) -> None:
+    """Calibrated on top of a monitor, used on a laptop."""
+    calibrate(Calibration("monitor", recording=sample_poses("desk-monitor"), at_s=(0.5, 9.0)))
+    notes = analyze(Analysis(sample_poses("desk-laptop"), profile="monitor")).notes
+    assert any("camera seems to stand lower" in note for note in notes)
+    assert analyze(Analysis(sample_poses("desk-monitor"), profile="monitor")).notes == ()
 
 
 @pytest.mark.parametrize(
@@ -191,14 +213,19 @@ def test_a_profile_of_another_setup_is_said_in_one_line_each(poses: Path, tmp_pa
 
 def test_a_neutral_posture_that_no_longer_fits_is_noticed(tmp_path: Path) -> None:
     still = Film(noise_px=0.3).hold(20.0, front()).hold(400.0, front(centre_x=0.52))
-    moved = Film(noise_px=0.3).hold(20.0, front()).hold(400.0, front(centre_x=0.68))
-    summaries = [
-        analyze(Analysis(recorded(tmp_path / f"{name}.poses.jsonl", film), neutral_s=(1.0, 15.0)))
-        for name, film in (("still", still), ("moved", moved))
+    aside = Film(noise_px=0.3).hold(60.0, front()).hold(400.0, front(centre_x=0.68))
+    larger = Film(noise_px=0.3).hold(60.0, front()).hold(400.0, front(width=250.0))
+    restless = Film(noise_px=0.3).hold(60.0, front())
+    for number in range(80):
+        restless.hold(5.0, front(centre_x=0.62 if number % 2 else 0.4))
+    notes = [
+        analyze(Analysis(recorded(tmp_path / f"{name}.poses.jsonl", film), neutral_s=(1.0, 15.0))).notes
+        for name, film in (("still", still), ("aside", aside), ("larger", larger), ("restless", restless))
     ]
-    assert summaries[0].notes == ()
-    assert len(summaries[1].notes) == 1
-    assert "Calibrate again" in summaries[1].notes[0]
+    assert [len(said) for said in notes] == [0, 1, 1, 0]
+    for said in notes[1:3]:
+        assert "calibrate again" in said[0]
+        assert "Since about 1:0" in said[0]
 
 
 # ---- a stream, as a webcam gives it ----
@@ -280,6 +307,35 @@ def test_a_camera_that_is_not_there_is_said() -> None:
         Camera("http://me:pass@127.0.0.1:9/x?token=1", 5.0)
 
 
+def test_a_damaged_profile_does_not_hide_the_others(poses: Path) -> None:
+    calibrate(Calibration("good", recording=poses, at_s=(5.0, 15.0)))
+    profile_path("bad").write_text("{", "utf-8")
+    content = json.loads(profile_path("good").read_text("utf-8"))
+    content["centre"]["shoulder_width_ratio"] = 0.0
+    profile_path("flat").write_text(json.dumps(content), "utf-8")
+    profile_path("good").with_name("no profile.json").write_text("{}", "utf-8")
+    listed = run("profiles", "list")
+    assert listed.returncode == 1
+    assert "good" in listed.stdout
+    assert listed.stderr.count("is damaged") == 2
+    assert run("profiles", "delete", "bad", "--yes").returncode == 0
+    assert profile_names() == ["flat", "good"]
+    with pytest.raises(NeutralError, match="no size"):
+        load_profile("flat")
+
+
+def test_a_display_that_does_not_answer_is_none() -> None:
+    code = "from posture_cam.outputs.guide import has_display; print(has_display())"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "DISPLAY": ":4242", "WAYLAND_DISPLAY": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "False"
+
+
 def test_names_of_sources_hold_no_secrets() -> None:
     assert source_name(0) == "camera 0"
     assert source_name("rtsp://me:pass@cam.local:554/a?key=1") == "rtsp://cam.local:554/a"
@@ -307,6 +363,8 @@ def test_the_command_line_calibrates_and_keeps_order(poses: Path) -> None:
         (["--from", "nothing.mp4"], 1),
         (["--source", "ftp://a"], 2),
         (["--camera", "63", "--headless"], 1),
+        (["--source", "http://127.0.0.1:99999/x", "--headless"], 2),
+        (["--source", "http://[::1/x", "--headless"], 2),
         (["--source", "http://u:secret@127.0.0.1:9/x", "--headless"], 1),
         (["--from", "a.mp4", "--source", "http://a"], 2),
     ],

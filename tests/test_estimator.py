@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from sessions import Relative, Sessions
 
+from posture_cam.assessment import Judge
 from posture_cam.errors import ModelError
 from posture_cam.geometry import AngleEstimator, FeatureExtractor, compare
-from posture_cam.geometry.estimator import OUTPUTS, Network, save_weights
+from posture_cam.geometry.estimator import OUTPUTS, Estimate, Network, save_weights
 from posture_cam.geometry.points import GROUPS, MIRRORED, Points, inputs
-from posture_cam.records import LANDMARK_COUNT, Landmark, Measure, Neutral, Pose, Reason, View
+from posture_cam.records import LANDMARK_COUNT, Landmark, Measure, Measures, Neutral, Pose, Reason, View
 from posture_cam.session.neutral import load_estimator
 from posture_cam.settings import bundled_model, load_settings
 from tests.builders import front_pose, side_pose
@@ -285,3 +286,66 @@ def test_a_view_just_across_the_border_is_still_compared(estimator: AngleEstimat
     assert features.view == View.FRONT
     assert compare(features, neutral, settings, estimator).reason is None
     assert compare(features, neutral, settings).reason == Reason.OTHER_VIEW
+
+
+def estimate(neck: tuple[float, float], trunk: tuple[float, float], ears: tuple[float, float]) -> Estimate:
+    """An estimate with these values and half intervals; the rest is 0, and sure."""
+    told = dict.fromkeys(OUTPUTS, (0.0, 1.0)) | {
+        Measure.NECK_INCLINATION_CHANGE: neck,
+        Measure.TRUNK_INCLINATION_CHANGE: trunk,
+        Measure.EAR_DROP: ears,
+    }
+    return Estimate(
+        {k: value for k, (value, _) in told.items()}, {k: error for k, (_, error) in told.items()}
+    )
+
+
+def told_by(one: Estimate) -> Measures:
+    """Measures of a person facing the camera, by an estimator that says exactly this."""
+
+    class Says(AngleEstimator):
+        def estimate(self, pose: Pose, neutral: Pose) -> Estimate:
+            return one
+
+    settings = load_settings()
+    features = FeatureExtractor(settings).extract(1.0, front_pose(1.0))
+    return compare(features, neutral_of(front_pose()), settings, Says((), np.ones((6, 3)), {}))
+
+
+def test_an_interval_from_no_change_to_poor_is_said_to_be_unsure_and_nothing_is_called_good() -> None:
+    unsure = told_by(estimate(neck=(8.0, 12.0), trunk=(1.0, 2.0), ears=(1.0, 1.0)))
+    assert unsure.reason == Reason.UNSURE
+    assert not {Measure.NECK_INCLINATION_CHANGE, Measure.EAR_DROP, Measure.SINKING} & unsure.values.keys()
+    _, assessment = Judge(neutral_of(front_pose()), load_settings()).update(unsure)
+    assert (assessment.score, assessment.reason) == (None, Reason.UNSURE)
+
+
+def test_what_is_surely_bad_speaks_even_where_the_neck_is_unsure() -> None:
+    told = told_by(estimate(neck=(8.0, 12.0), trunk=(20.0, 4.0), ears=(1.0, 1.0)))
+    assert told.reason is None
+    assert Measure.NECK_INCLINATION_CHANGE not in told.values
+    assert told.values[Measure.TRUNK_INCLINATION_CHANGE] == 20.0
+
+
+def test_after_a_gap_the_limits_of_a_single_picture_hold_for_a_second() -> None:
+    neck = Measure.NECK_INCLINATION_CHANGE
+    judge = Judge(neutral_of(front_pose()), load_settings())
+
+    def score(now_s: float, *, is_turned: bool) -> int | None:
+        gates = {Measure.HEAD_YAW_CHANGE: 50.0 if is_turned else 0.0}
+        values = gates if is_turned else {**gates, neck: 10.0}
+        reason = Reason.LOOKING_AWAY if is_turned else None
+        errors = dict.fromkeys(values, 2.0)
+        _, assessment = judge.update(Measures(now_s, View.FRONT, values, 0.9, reason, errors))
+        return assessment.score
+
+    first = score(0.0, is_turned=False)
+    for tenth in range(1, 16):
+        later = score(tenth / 5, is_turned=False)
+    for tenth in range(16, 32):
+        assert score(tenth / 5, is_turned=True) is None
+    again = score(6.5, is_turned=False)
+    assert first is not None
+    assert later is not None
+    assert first > 80 > later
+    assert again == first

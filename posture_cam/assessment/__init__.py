@@ -5,6 +5,7 @@ from posture_cam.assessment.drift import DriftWatch
 from posture_cam.assessment.judge import Judge
 from posture_cam.assessment.neutral import NeutralFinder, Stretch, build_neutral, take_stretch
 from posture_cam.assessment.record import Record, Settler
+from posture_cam.assessment.scoring import slouch_share
 
 __all__ = [
     "Advice",
@@ -17,5 +18,6 @@ __all__ = [
     "Settler",
     "Stretch",
     "build_neutral",
+    "slouch_share",
     "take_stretch",
 ]

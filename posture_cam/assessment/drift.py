@@ -6,19 +6,23 @@ from collections import deque
 
 import numpy as np
 
-from posture_cam.records import Assessment, Features, Neutral, State
+from posture_cam.records import Features, Neutral
 from posture_cam.settings import DriftSettings
 
 # Moments kept at most; older ones are thinned out by time, not by number.
 _EVERY_S = 1.0
-# Share of the window that has to be sat well for its median to mean anything.
-_GOOD_FOR = 0.5
+# Share of the window in which the person has to be seen, and what of a shift may vary within it.
+_SEEN_FOR, _STEADY_WITHIN = 0.5, 0.5
 
 
 class DriftWatch:
-    """Compares where a person sits well with where they sat at calibration.
+    """Compares where a person has been sitting for minutes with where they sat at calibration.
 
-    Only moments judged good count: somebody who slouches is elsewhere too, but that is not drift.
+    A shift that stays steady for the whole window is either a moved chair or camera, or a posture kept for
+    very long; landmarks alone cannot tell, so the words that go with it ask.
+
+    Attributes:
+        since_s: Since when, once it was noticed.
     """
 
     def __init__(self, neutral: Neutral, settings: DriftSettings) -> None:
@@ -29,16 +33,13 @@ class DriftWatch:
         self._moments: deque[tuple[float, float, float, float]] = deque()
         self.since_s: float | None = None
 
-    def update(self, features: Features, assessment: Assessment) -> bool:
-        """Take one moment; True at the moment the drift is noticed, once.
-
-        `since_s` then tells when the window that showed it began.
-        """
+    def update(self, features: Features) -> bool:
+        """Take one moment; True at the moment the drift is noticed, once."""
         if self.since_s is not None or not self._is_personal or features.view != self._view:
             return False
         now, now_s = features.values, features.timestamp_s
         wanted = ("shoulder_width_ratio", "shoulder_y_ratio", "shoulder_x_ratio")
-        if assessment.state != State.GOOD or not all(name in now and name in self._then for name in wanted):
+        if not all(name in now and name in self._then for name in wanted):
             return False
         if self._moments and now_s - self._moments[-1][0] < _EVERY_S:
             return False
@@ -47,18 +48,23 @@ class DriftWatch:
         while now_s - self._moments[0][0] > self._settings.window_s:
             self._moments.popleft()
         spans_s = now_s - self._moments[0][0]
-        if spans_s < 0.9 * self._settings.window_s or len(self._moments) * _EVERY_S < _GOOD_FOR * spans_s:
+        if spans_s < 0.9 * self._settings.window_s or len(self._moments) * _EVERY_S < _SEEN_FOR * spans_s:
             return False
-        _, sizes, xs, ys = np.array(self._moments).T
-        scale = self._scale()
-        growth = 100.0 * (np.median(sizes) / self._then["shoulder_width_ratio"] - 1.0)
-        shift_x = np.median(xs) - self._then["shoulder_x_ratio"]
-        shift_y = np.median(ys) - self._then["shoulder_y_ratio"]
-        shift = 100.0 * float(np.hypot(shift_x, shift_y)) / scale
-        is_size = not self._view.is_side and abs(growth) > self._settings.size_percent
-        if is_size or shift > self._settings.shift_percent:
-            self.since_s = self._moments[0][0]
-            return True
+        times, sizes, xs, ys = np.array(self._moments).T
+        growth = 100.0 * (sizes / self._then["shoulder_width_ratio"] - 1.0)
+        aside = 100.0 * (xs - self._then["shoulder_x_ratio"]) / self._scale()
+        down = 100.0 * (ys - self._then["shoulder_y_ratio"]) / self._scale()
+        for changes, limit in (
+            ((growth,), self._settings.size_percent),
+            ((aside, down), self._settings.shift_percent),
+        ):
+            if self._view.is_side and changes[0] is growth:
+                continue
+            away = float(np.hypot.reduce([np.median(change) for change in changes]))
+            ranges = [np.subtract(*np.percentile(change, (90, 10))) for change in changes]
+            if away > limit and max(ranges) < _STEADY_WITHIN * away:
+                self.since_s = float(times[np.argmax(np.hypot.reduce(changes) > limit)])
+                return True
         return False
 
     def _scale(self) -> float:

@@ -64,8 +64,9 @@ class Judge:
     def _score(self, measures: Measures, scale: float) -> Scored:
         table = self._by_formulas
         if measures.errors:
-            smoothed_s = max(
-                self._smoother.smoothed_s(name, measures.timestamp_s) for name in measures.errors
+            judged = [name for name in measures.errors if self._over_time[name].group is not None]
+            smoothed_s = min(
+                (self._smoother.smoothed_s(name, measures.timestamp_s) for name in judged), default=0.0
             )
             table = self._over_time if smoothed_s >= self._settings.settled_s else self._single
         return score(

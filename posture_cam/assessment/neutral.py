@@ -227,6 +227,8 @@ def build_neutral(
         centre[name] = float(np.median(values))
         spread[name] = float(np.median(np.abs(values - centre[name])))
     context = {name: centre.pop(name) for name in _CONTEXT if name in centre}
+    for name in context:
+        del spread[name]
     return Neutral(
         created_at=created_at,
         source=source,

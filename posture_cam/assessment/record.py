@@ -80,7 +80,12 @@ class Settler:
 class _Series:
     values: array[float] = field(default_factory=lambda: array("d"))
     weights_s: array[float] = field(default_factory=lambda: array("d"))
-    errors: array[float] = field(default_factory=lambda: array("d"))
+    error_sum: float = 0.0
+    error_weight_s: float = 0.0
+
+    def add_error(self, error: float, held_s: float) -> None:
+        self.error_sum += error * held_s
+        self.error_weight_s += held_s
 
     def statistic(self) -> Statistic:
         values, weights = np.array(self.values), np.array(self.weights_s)
@@ -90,7 +95,7 @@ class _Series:
         shares = np.cumsum(weights[order]) / weights.sum()
         p5, p95 = (float(values[order][np.searchsorted(shares, share - 1e-9)]) for share in (0.05, 0.95))
         mean = float(np.average(values, weights=weights))
-        error = float(np.mean(self.errors)) if self.errors else None
+        error = self.error_sum / self.error_weight_s if self.error_weight_s > 0 else None
         return Statistic(mean, float(values.min()), p5, p95, float(values.max()), error)
 
 
@@ -137,7 +142,7 @@ class Record:
             series.values.append(value)
             series.weights_s.append(held_s)
             if name in observation.measures.errors:
-                series.errors.append(observation.measures.errors[name])
+                series.add_error(observation.measures.errors[name], held_s)
         self._note_hold(observation)
         if assessment.state in JUDGED_STATES:
             self.judged_count += 1

@@ -43,15 +43,19 @@ def own_scale(slouch: Mapping[str, float]) -> float:
     Returns:
         1 where no slouch is known.
     """
+    share = slouch_share(slouch)
+    return 1.0 if share is None else min(max(share / OWN_SLOUCH_BY_POOR, LEAST_SCALE), MOST_SCALE)
+
+
+def slouch_share(slouch: Mapping[str, float]) -> float | None:
+    """The largest of a slouch's measures by their poor limits; None where none is known."""
     table = load_measures("estimated")
     shares = [
         slouch[name] / info.poor
         for name, info in table.items()
         if info.group == "sagittal" and info.poor and name in slouch
     ]
-    if not shares:
-        return 1.0
-    return min(max(max(shares) / OWN_SLOUCH_BY_POOR, LEAST_SCALE), MOST_SCALE)
+    return max(shares, default=None)
 
 
 def stretched(

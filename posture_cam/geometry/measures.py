@@ -108,10 +108,10 @@ def _by_estimator(
     elif features.pose is not None and _shoulders_are_out(features.pose, gates):
         reason = Reason.SHOULDERS_OUT
     else:
-        sure = {name for name in estimate.values if name not in _GATES and _is_sure(name, estimate)}
-        values |= {name: estimate.values[name] for name in sure}
-        errors |= {name: estimate.errors[name] for name in sure}
-        if not sure & {Measure.NECK_INCLINATION_CHANGE, Measure.TRUNK_INCLINATION_CHANGE}:
+        told = _told(estimate)
+        values |= {name: estimate.values[name] for name in told}
+        errors |= {name: estimate.errors[name] for name in told}
+        if not told:
             reason = Reason.UNSURE
         elif _glances_down(estimate, gates):
             reason = Reason.LOOKING_DOWN
@@ -148,13 +148,29 @@ def _glances_down(estimate: Estimate, gates: Gates) -> bool:
     )
 
 
+def _told(estimate: Estimate) -> set[Measure]:
+    """The estimates that are sure enough to be told: all that are, unless neck or trunk is unsure.
+
+    Then only what is surely beyond its limit speaks; nothing is called good on what is left.
+    """
+    names = {name for name in estimate.values if name not in _GATES}
+    sure = {name for name in names if _is_sure(name, estimate)}
+    if {Measure.NECK_INCLINATION_CHANGE, Measure.TRUNK_INCLINATION_CHANGE} <= sure:
+        return sure
+    table = load_measures("estimated")
+    surely_bad = {
+        name
+        for name in sure
+        if (good := table[name].good) is not None and estimate.values[name] - estimate.errors[name] > good
+    }
+    return sure if surely_bad else set()
+
+
 def _is_sure(name: Measure, estimate: Estimate) -> bool:
-    """Whether the interval tells good from poor: it does not reach from well inside the one to the other."""
-    info = load_measures("estimated")[name]
+    """Whether the interval tells no change at all from poor: it does not hold both."""
+    poor = load_measures("estimated")[name].poor
     value, error = estimate.values[name], estimate.errors[name]
-    return (
-        info.good is None or info.poor is None or value - error > info.good / 2 or value + error < info.poor
-    )
+    return poor is None or value - error > 0 or value + error < poor
 
 
 def _shoulders_are_out(pose: Pose, gates: Gates) -> bool:

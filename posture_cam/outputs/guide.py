@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from types import TracebackType
 from typing import Self
@@ -17,14 +18,29 @@ from rich.text import Text
 from posture_cam.outputs.overlay import draw_banner
 
 _BAR_CELLS = 20
+_PROBE_S = 15.0
 _QUIT_KEYS = (ord("q"), 27)
 
 
 def has_display() -> bool:
-    """Whether a window can be opened here."""
+    """Whether a window can be opened here.
+
+    Tried out in a process of its own: where a display is named but does not answer, Qt ends the process.
+    """
     if sys.platform in ("darwin", "win32"):
         return True
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        return False
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", "import cv2; cv2.namedWindow('posture_cam'); cv2.waitKey(1)"],
+            capture_output=True,
+            timeout=_PROBE_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
 
 
 class Guide:

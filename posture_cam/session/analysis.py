@@ -168,6 +168,8 @@ def _neutral(request: Analysis, profile: Neutral | None, poses: Poses, settings:
     """The posture to compare with: asked for, stored, or found; None where there is none."""
     if profile is not None:
         poses.notes += misfits(profile, poses, settings)
+        if profile.slouch and not request.estimator:
+            poses.notes.append("Your own slouch is used only with the angle estimator; here it was not.")
         return profile
     if request.neutral_s is not None:
         check_stretch(request.neutral_s, poses.end_s)
@@ -216,7 +218,7 @@ def _judge(
                 break
             features = extractor.extract(sample.timestamp_s, sample.pose)
             measures, assessment = judge.update(compare(features, compared_with, settings, estimator))
-            if drift.update(features, assessment):
+            if drift.update(features):
                 poses.notes.append(_drift_words(drift.since_s))
             alert = policy.update(assessment)
             if alert is not None:
@@ -253,8 +255,8 @@ def _judge(
 
 def _drift_words(since_s: float | None) -> str:
     return (
-        f"Since about {clock(since_s or 0.0)} you sit well, but elsewhere than in your neutral posture: "
-        "the chair or the camera has moved. Calibrate again, so that it fits."
+        f"Since about {clock(since_s or 0.0)} you sit elsewhere than in your neutral posture, without a "
+        "change. If chair or camera have moved, calibrate again, so that it fits."
     )
 
 

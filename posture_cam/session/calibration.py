@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from posture_cam.assessment import Calibrator
+from posture_cam.assessment import Calibrator, slouch_share
 from posture_cam.errors import NeutralError, SourceError, UsageError
 from posture_cam.geometry import AngleEstimator, FeatureExtractor, compare
 from posture_cam.pose.recorded import PoseLogHeader
@@ -31,6 +31,8 @@ Say = Callable[[str, float, Frame | None], bool]
 """Called with a sentence, how much is done (0 to 1) and the picture; False ends the calibration."""
 
 _SLOUCH_MIN_S = 3.0
+# A slouch of less than this share of any poor limit is none.
+_SLOUCH_LEAST_SHARE = 0.35
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,7 @@ def _from_recording(
             stack,
             rate_hz=settings.sampling.rate_hz,
             model=request.model,
+            stretch_s=request.at_s,
             until_s=max(end for _, end in stretches) if request.at_s is not None else None,
         )
     for stretch in stretches:
@@ -180,9 +183,13 @@ def _with_slouch(
         name.value: float(np.median([moment.values[name] for moment in measured if name in moment.values]))
         for name in sorted(names)
     }
-    if not slouch:
+    share = slouch_share(slouch)
+    if share is None or share < _SLOUCH_LEAST_SHARE:
         raise NeutralError(
-            "The slouch could not be compared with the neutral posture.", "Keep facing the camera as before."
+            "The slouch hardly differs from the neutral posture."
+            if share is not None
+            else "The slouch could not be compared with the neutral posture.",
+            "Slouch the way you do when you are tired, facing the camera as before; or leave it out.",
         )
     return replace(neutral, slouch=slouch)
 

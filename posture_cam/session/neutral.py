@@ -19,6 +19,8 @@ ESTIMATOR_FILE = "angle_estimator.npz"
 # Shoulders this much wider or narrower than at calibration mean another seat or another camera.
 _WIDTH_OFF_BY = 0.3
 _FIRST_S = 60.0
+# The elevation read off a level head is right within 8 to 10 deg (geometry/features.py).
+_ELEVATION_OFF_BY_DEG = 15.0
 
 
 def load_estimator() -> AngleEstimator:
@@ -116,7 +118,8 @@ def misfits(profile: Neutral, poses: Poses, settings: Settings) -> list[str]:
         for what, (then, now) in pairs.items()
         if then != now
     ]
-    first = [moment for moment in moments_of(poses, settings, (0.0, _FIRST_S)) if moment.reason is None]
+    usable = [moment for moment in moments_of(poses, settings) if moment.reason is None]
+    first = [moment for moment in usable if moment.timestamp_s - usable[0].timestamp_s <= _FIRST_S]
     seen = {view: sum(moment.view == view for moment in first) for view in View}
     if first and seen[profile.view] < len(first) / 2:
         main = max(seen, key=lambda view: seen[view])
@@ -124,6 +127,7 @@ def misfits(profile: Neutral, poses: Poses, settings: Settings) -> list[str]:
             f"The profile was made from {VIEW_WORDS[profile.view]}, but this camera sees {VIEW_WORDS[main]}; "
             "what cannot be compared is not judged. Calibrate from where this camera stands."
         )
+    notes += _camera_misfits(profile, [moment for moment in first if moment.view == profile.view])
     widths = [moment.values["shoulder_width_ratio"] for moment in first if moment.view == profile.view]
     then_width = profile.centre.get("shoulder_width_ratio")
     if widths and then_width and not profile.view.is_side:
@@ -134,6 +138,29 @@ def misfits(profile: Neutral, poses: Poses, settings: Settings) -> list[str]:
                 f"You are {abs(change):.0%} {words} in the picture than at calibration".replace("%", " %")
                 + ": another seat or another camera? Calibrate again for this setup."
             )
+    return notes
+
+
+def _camera_misfits(profile: Neutral, moments: list[Features]) -> list[str]:
+    """Whether the camera stands elsewhere about the person than at calibration."""
+    notes = []
+    name = "camera_elevation_deg"
+    then_deg = profile.context.get(name)
+    seen_deg = [moment.values[name] for moment in moments if name in moment.values]
+    if profile.view == View.FRONT and then_deg is not None and seen_deg:
+        higher_deg = float(np.median(seen_deg)) - then_deg
+        if abs(higher_deg) > _ELEVATION_OFF_BY_DEG:
+            words = "higher" if higher_deg > 0 else "lower"
+            notes.append(
+                f"The camera seems to stand {words} than at calibration, by about {abs(higher_deg):.0f}°; "
+                "results may be off. Calibrate for this setup."
+            )
+    turns = [moment.values["shoulder_yaw_deg"] for moment in moments]
+    then_turn = profile.centre.get("shoulder_yaw_deg", 0.0)
+    if profile.view == View.THREE_QUARTER and turns and float(np.median(turns)) * then_turn < 0:
+        notes.append(
+            "The profile was made from the other side of you; results may be off. Calibrate for this setup."
+        )
     return notes
 
 

@@ -15,7 +15,7 @@ os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
 import cv2
 import numpy as np
 
-from posture_cam.errors import SourceError
+from posture_cam.errors import SourceError, UsageError
 from posture_cam.records import Frame, SourceInfo
 from posture_cam.source.timeline import sane_frame_rate
 
@@ -119,11 +119,20 @@ class Camera:
 
 
 def source_name(spec: int | str) -> str:
-    """How a source is called in messages and files: user names and passwords are left out."""
+    """How a source is called in messages and files: user names, passwords and queries are left out.
+
+    Raises:
+        UsageError: The address is none.
+    """
     if isinstance(spec, int):
         return f"camera {spec}"
-    parts = urlsplit(spec)
-    host = parts.hostname or ""
-    if parts.port:
-        host = f"{host}:{parts.port}"
+    try:
+        parts = urlsplit(spec)
+        host, port = parts.hostname or "", parts.port
+    except ValueError as error:
+        raise UsageError("That is no address of a stream.", "Write it as http://host:port/path.") from error
+    if ":" in host:
+        host = f"[{host}]"
+    if port:
+        host = f"{host}:{port}"
     return urlunsplit((parts.scheme, host, parts.path, "", ""))
