@@ -287,7 +287,7 @@ class Clip:
 
 def clip(name: str, folder: Path, *, use_estimator: bool = True) -> Clip:
     """Judge one of the samples: live for delays, in hindsight for the rest."""
-    rows = list(csv.DictReader((ROOT / "samples" / f"{name}.csv").open(encoding="utf-8")))
+    rows = _rows(ROOT / "samples" / f"{name}.csv")
     times = np.array([float(row["t"]) for row in rows])
     labels = np.array([row["label"] for row in rows])
     stretches = list(_stretches(times, labels))
@@ -296,7 +296,7 @@ def clip(name: str, folder: Path, *, use_estimator: bool = True) -> Clip:
     if not poses_path.exists():
         analyze(Analysis(ROOT / "samples" / f"{name}.mp4", poses=poses_path))
     summary = analyze(Analysis(poses_path, neutral_s=neutral_s, csv=table_path, estimator=use_estimator))
-    samples = list(csv.DictReader(table_path.open(encoding="utf-8")))
+    samples = _rows(table_path)
     at = np.array([float(row["timestamp_s"]) for row in samples])
     state = np.array([row["state"] for row in samples])
     label_at = labels[np.abs(times[:, None] - at[None]).argmin(axis=0)]
@@ -324,6 +324,11 @@ def clip(name: str, folder: Path, *, use_estimator: bool = True) -> Clip:
         neck_error_deg=_clip_error(samples, at, times, rows, neutral_s, "neck"),
         trunk_error_deg=_clip_error(samples, at, times, rows, neutral_s, "trunk"),
     )
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def _clip_error(
