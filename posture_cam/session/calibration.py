@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -89,6 +90,10 @@ def calibrate(request: Calibration, say: Say | None = None, listener: Listener |
         raise UsageError("--at and --slouch-at name times of a recording.", "Add --from VIDEO.")
     if request.recording is not None and request.slouch:
         raise UsageError("--slouch asks in front of a camera.", "For a recording: --slouch-at START-END.")
+    if request.recording is not None and is_recorded(request.recording) and request.model != "full":
+        raise UsageError(
+            f"--model needs the video; {request.recording.name} holds poses only.", "Name the video instead."
+        )
     estimator = load_estimator()
     with ExitStack() as stack:
         if request.recording is not None:
@@ -245,7 +250,7 @@ def _guided(
         waited_s = frame.timestamp_s - start_s
         left_s = settings.calibration.countdown_s - waited_s
         if left_s > 0:
-            goes_on = say(f"{invitation} {left_s:.0f}", 0.0, frame)
+            goes_on = say(f"{invitation} {math.ceil(left_s)}", 0.0, frame)
         else:
             brightness = float(frame.image_bgr[::8, ::8].mean())
             advice = calibrator.update(features, brightness)
