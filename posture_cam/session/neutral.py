@@ -118,8 +118,7 @@ def misfits(profile: Neutral, poses: Poses, settings: Settings) -> list[str]:
         for what, (then, now) in pairs.items()
         if then != now
     ]
-    usable = [moment for moment in moments_of(poses, settings) if moment.reason is None]
-    first = [moment for moment in usable if moment.timestamp_s - usable[0].timestamp_s <= _FIRST_S]
+    first = _first_minute(poses, settings)
     seen = {view: sum(moment.view == view for moment in first) for view in View}
     if first and seen[profile.view] < len(first) / 2:
         main = max(seen, key=lambda view: seen[view])
@@ -139,6 +138,20 @@ def misfits(profile: Neutral, poses: Poses, settings: Settings) -> list[str]:
                 + ": another seat or another camera? Calibrate again for this setup."
             )
     return notes
+
+
+def _first_minute(poses: Poses, settings: Settings) -> list[Features]:
+    """The usable moments of the first minute in which the person is seen; nothing beyond it is read."""
+    extractor = FeatureExtractor(settings)
+    first: list[Features] = []
+    for sample in poses.log.samples():
+        moment = extractor.extract(sample.timestamp_s, sample.pose)
+        if moment.reason is not None:
+            continue
+        if first and moment.timestamp_s - first[0].timestamp_s > _FIRST_S:
+            break
+        first.append(moment)
+    return first
 
 
 def _camera_misfits(profile: Neutral, moments: list[Features]) -> list[str]:
