@@ -7,11 +7,12 @@ run would have spoken.
 from __future__ import annotations
 
 from collections import defaultdict, deque
+from datetime import datetime, timedelta
 
-from posture_cam.records import JUDGED_STATES, Alert, Assessment, Measure, State
+from posture_cam.records import JUDGED_STATES, Alert, AlertKind, Assessment, Measure, State
 from posture_cam.settings import AlertSettings, load_measures
-from posture_cam.tips import TipRotation
-from posture_cam.words import duration_words, sentence
+from posture_cam.tips import GENERAL, TipRotation
+from posture_cam.words import duration_words, parse_hours, sentence
 
 _HOUR_S = 3600.0
 
@@ -22,10 +23,32 @@ class AlertPolicy:
     Speaks after a fault was held for its dwell, then keeps quiet for a cool-down that grows while alerts
     are ignored and is short again after a correction; never more than so often an hour.  Suggests a break
     after a long time in the chair.
+
+    A neutral posture taken earlier is not trusted blindly: after a start, and after each time away from the
+    chair, the first fault is put as a question, as chair or camera may have moved.  Once the camera is known
+    to have moved, there are only questions until the neutral posture has proved to fit.
+
+    Args:
+        settings: When to speak.
+        is_fresh: The neutral posture was taken in this very run.
+        started_at: The time of day at timestamp 0, with its zone, for quiet hours; None knows none.
+
+    Attributes:
+        corrected: The alert that the last moment answered, or None.
+        camera_has_moved: Whether it counts as moved.
     """
 
-    def __init__(self, settings: AlertSettings) -> None:
+    def __init__(
+        self, settings: AlertSettings, *, is_fresh: bool = True, started_at: datetime | None = None
+    ) -> None:
         self._settings = settings
+        self._started_at = started_at
+        self._quiet = tuple(parse_hours(hours) for hours in settings.quiet_hours)
+        self._must_ask = not is_fresh
+        self._snoozed_until_s: float | None = None
+        self._open: Alert | None = None
+        self.corrected: Alert | None = None
+        self.camera_has_moved = False
         self._tips = TipRotation()
         self._last_s: float | None = None
         self._bad_since_s: float | None = None
@@ -39,23 +62,62 @@ class AlertPolicy:
         self._given_s: deque[float] = deque()
         self._seated_since_s: float | None = None
         self._hinted_s = 0.0
+        self._moved_asked_s: float | None = None
         self._absent_since_s: float | None = None
 
     def update(self, assessment: Assessment) -> Alert | None:
         """Take the judgement of one moment; an alert where it is time for one."""
         now_s = assessment.timestamp_s
         step_s = 0.0 if self._last_s is None else now_s - self._last_s
+        self.corrected = None
         self._follow_chair(assessment, step_s)
         self._follow_fault(assessment, step_s)
         self._last_s = now_s
         while self._given_s and now_s - self._given_s[0] >= _HOUR_S:
             self._given_s.popleft()
-        if len(self._given_s) >= self._settings.max_per_hour:
+        if len(self._given_s) >= self._settings.max_per_hour or self.is_silent(now_s):
             return None
-        alert = self._fault_alert(now_s) or self._break_hint(assessment)
+        alert = self._moved_question(assessment) or self._fault_alert(now_s) or self._break_hint(assessment)
         if alert is not None:
             self._given_s.append(now_s)
+            if alert.kind != AlertKind.BREAK:
+                self._open = alert
         return alert
+
+    def is_silent(self, now_s: float) -> bool:
+        """Whether alerts are snoozed, or the hours are quiet."""
+        if self._snoozed_until_s is not None and now_s < self._snoozed_until_s:
+            return True
+        if self._started_at is None or not self._quiet:
+            return False
+        # In the zone of the place, so that the hours hold across a change of summer time.
+        clock = (self._started_at + timedelta(seconds=now_s)).astimezone()
+        minute = 60 * clock.hour + clock.minute
+        return any(
+            start <= minute < end if start < end else minute >= start or minute < end
+            for start, end in self._quiet
+        )
+
+    def snooze(self, now_s: float) -> float | None:
+        """Be silent for a while, or speak again; until when, or None."""
+        is_snoozed = self._snoozed_until_s is not None and now_s < self._snoozed_until_s
+        self._snoozed_until_s = None if is_snoozed else now_s + self._settings.snooze_s
+        return self._snoozed_until_s
+
+    def trust(self) -> None:
+        """The neutral posture fits: taken anew, or the user says so."""
+        self._must_ask = False
+        self.camera_has_moved = False
+        self._end_fault()
+        self._forgive()
+
+    def camera_moved(self, *, is_back: bool = False) -> None:
+        """The camera was moved, or moved back to where it was."""
+        self.camera_has_moved = not is_back
+        self._moved_asked_s = None
+        self._good_since_s = None
+        if not is_back:
+            self._end_fault()
 
     def _follow_chair(self, assessment: Assessment, step_s: float) -> None:
         now_s = assessment.timestamp_s
@@ -90,13 +152,18 @@ class AlertPolicy:
             if self._good_since_s is None:
                 self._good_since_s = assessment.since_s
             if now_s - self._good_since_s >= self._settings.corrected_after_s:
+                self.corrected, self._open = self._open, None
+                self._must_ask = self._must_ask and self.corrected is None
                 self._end_fault()
                 self._forgive()
+            if self.camera_has_moved and now_s - self._good_since_s >= self._settings.fits_after_s:
+                self.camera_has_moved = False
             return
         self._good_since_s = None
         self._end_fault()
         if state == State.AWAY:
             self._forgive()
+            self._must_ask = True
 
     def _end_fault(self) -> None:
         self._bad_since_s = None
@@ -108,7 +175,7 @@ class AlertPolicy:
         self._cooldown_s = self._settings.cooldown_s
 
     def _fault_alert(self, now_s: float) -> Alert | None:
-        if self._bad_since_s is None or not self._blame:
+        if self._bad_since_s is None or not self._blame or self.camera_has_moved:
             return None
         held_s = now_s - self._bad_since_s
         is_poor_long = (
@@ -127,7 +194,25 @@ class AlertPolicy:
         measure = max(self._blame, key=self._blame.__getitem__)
         fault = load_measures()[measure].fault_of(self._value[measure])
         message = f"{sentence(fault)} for {duration_words(held_s)}."
-        return Alert(now_s, measure, held_s, message, self._tips.next(measure))
+        kind = AlertKind.FAULT
+        if self._must_ask:
+            self._must_ask, kind = False, AlertKind.QUESTION
+            message = (
+                f"{message} Is this still your neutral posture, or have chair or camera moved? "
+                "If so, calibrate again."
+            )
+        return Alert(now_s, measure, held_s, message, self._tips.next(measure), kind)
+
+    def _moved_question(self, assessment: Assessment) -> Alert | None:
+        """Once the camera was moved, and now and then until that is settled."""
+        now_s = assessment.timestamp_s
+        if not self.camera_has_moved or assessment.state == State.AWAY:
+            return None
+        if self._moved_asked_s is not None and now_s - self._moved_asked_s < self._settings.cooldown_max_s:
+            return None
+        self._moved_asked_s = now_s
+        message = "The camera has moved. Calibrate again, or say that your neutral posture still fits."
+        return Alert(now_s, None, 0.0, message, self._tips.next(GENERAL), AlertKind.QUESTION)
 
     def _break_hint(self, assessment: Assessment) -> Alert | None:
         now_s = assessment.timestamp_s
@@ -138,4 +223,4 @@ class AlertPolicy:
         self._hinted_s = now_s
         seated_s = now_s - self._seated_since_s
         message = f"In the chair for {duration_words(seated_s)}."
-        return Alert(now_s, None, seated_s, message, self._tips.next(Measure.STILLNESS))
+        return Alert(now_s, None, seated_s, message, self._tips.next(Measure.STILLNESS), AlertKind.BREAK)

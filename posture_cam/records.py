@@ -115,7 +115,15 @@ class Reason(StrEnum):
     OTHER_VIEW = "seen from another side than the neutral posture"
     NOT_MEASURABLE = "neck and trunk not measurable from this camera"
     SETTLING = "not seen for long enough yet"
-    GAP = "no pictures in the recording"
+    GAP = "no pictures"
+    CAMERA_GONE = "camera unplugged or stream cut"
+    CAMERA_BUSY = "camera used by another program"
+    BLACK = "camera covered or black"
+    FROZEN = "camera frozen"
+    ASLEEP = "computer asleep"
+    PAUSED = "paused by you"
+    CALIBRATING = "taking your neutral posture"
+    CAMERA_MOVED = "camera moved since your neutral posture was taken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,26 +285,84 @@ class Tip:
     kind: str
 
 
+class AlertKind(StrEnum):
+    """What an alert is about."""
+
+    FAULT = "fault"
+    QUESTION = "question"
+    BREAK = "break"
+
+
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """The moment, and the reason, to speak to the user; `measure` None is the hint to take a break."""
+    """The moment, and the reason, to speak to the user.
+
+    A question asks whether the neutral posture still fits, before faults are held against anybody; `measure`
+    is None for a break and where the camera has moved.
+    """
 
     timestamp_s: float
     measure: Measure | None
     held_s: float
     message: str
     tip: Tip
+    kind: AlertKind = AlertKind.FAULT
+
+
+@dataclass(frozen=True, slots=True)
+class SourceEvent:
+    """Something that happened to a live source; it has no pictures worth judging while `trouble` lasts.
+
+    Attributes:
+        timestamp_s: When it was noticed.
+        trouble: What is wrong from now on, or None: pictures are back.
+        message: One sentence for the user.
+        since_s: When it began.
+        until_s: When it ended, where it is over already.
+        is_end: The source has ended for good.
+    """
+
+    timestamp_s: float
+    trouble: Reason | None
+    message: str
+    since_s: float
+    until_s: float | None = None
+    is_end: bool = False
+
+
+class Command(StrEnum):
+    """What a user asks of a running monitor."""
+
+    QUIT = "quit"
+    PAUSE = "pause"
+    CALIBRATE = "calibrate"
+    SNOOZE = "snooze"
+    STILL_FITS = "still fits"
+    HELP = "help"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Observation:
-    """What an output receives for each sample."""
+    """What an output receives for each sample.
+
+    Attributes:
+        held_s: How long this moment stands for; 0 while it happens.
+        alert: What is said to the user now.
+        corrected: The alert that the user has answered by now sitting well.
+        frame: The picture, for outputs of a live run; never kept.
+        latency_s: From the picture to this judgement, live.
+        pose_is_reused: Nothing moved since the last look, so that its pose stands.
+    """
 
     sample: Sample
     measures: Measures
     assessment: Assessment
     held_s: float
     alert: Alert | None = None
+    corrected: Alert | None = None
+    frame: Frame | None = field(default=None, repr=False)
+    latency_s: float | None = None
+    pose_is_reused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,6 +422,7 @@ class SessionSummary:
     notes: tuple[str, ...] = ()
     partial: bool = False
     estimator: str | None = None
+    breaks: tuple[tuple[float, float], ...] = ()
 
     @property
     def judged_s(self) -> float:
@@ -403,6 +470,31 @@ class Sink(_Closing, Protocol):
 
     def write(self, observation: Observation) -> None:
         """Take one observation; they come in order of time."""
+
+    def finish(self, summary: SessionSummary) -> None:
+        """Take the summary, after the last observation."""
+
+
+class LiveSink(_Closing, Protocol):
+    """What carries a live run to the user, as it happens.
+
+    None of these may stop the run: what cannot be delivered is said once and then left.
+    """
+
+    def write(self, observation: Observation) -> None:
+        """Take what was judged just now."""
+
+    def tell(self, event: SourceEvent) -> None:
+        """Take something that happened to the source."""
+
+    def say(self, words: str, share: float | None = None, frame: Frame | None = None) -> None:
+        """Take a sentence about the run itself; `share` is how much of a calibration is done."""
+
+    def adopt(self, neutral: Neutral) -> None:
+        """Another neutral posture is compared with from now on."""
+
+    def commands(self) -> tuple[Command, ...]:
+        """What the user asked for since the last call."""
 
     def finish(self, summary: SessionSummary) -> None:
         """Take the summary, after the last observation."""

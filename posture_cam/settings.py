@@ -132,6 +132,51 @@ class StillnessSettings(_Frozen):
     change_cm: float
 
 
+class LiveSettings(_Frozen):
+    """When a live source is in trouble, and how often it is tried again."""
+
+    stalled_after_s: float
+    asleep_after_s: float
+    black_below: float
+    black_after_s: float
+    frozen_after_s: float
+    retry_s: float
+    retry_max_s: float
+    users_every_s: float
+
+
+class MotionSettings(_Frozen):
+    """When nothing moves."""
+
+    level: float
+    noise_factor: float
+    cells: int
+    look_every_s: float
+
+
+class BackgroundSettings(_Frozen):
+    """When the camera has moved."""
+
+    every_s: float
+    looks: int
+    shift_percent: float
+    scale_percent: float
+    roll_deg: float
+    least_points: int
+    least_share: float
+
+
+class PaceSettings(_Frozen):
+    """Looks a second of a monitor."""
+
+    usual_hz: float
+    building_hz: float
+    away_hz: float
+    eco_usual_hz: float
+    eco_building_hz: float
+    eco_away_hz: float
+
+
 class AlertSettings(_Frozen):
     """When to speak."""
 
@@ -144,6 +189,9 @@ class AlertSettings(_Frozen):
     max_per_hour: int
     break_after_s: float
     break_away_s: float
+    fits_after_s: float
+    snooze_s: float
+    quiet_hours: tuple[str, ...]
 
 
 class Settings(_Frozen):
@@ -160,6 +208,10 @@ class Settings(_Frozen):
     calibration: CalibrationSettings
     drift: DriftSettings
     stillness: StillnessSettings
+    live: LiveSettings
+    motion: MotionSettings
+    background: BackgroundSettings
+    pace: PaceSettings
     alerts: AlertSettings
 
 

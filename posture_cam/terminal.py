@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
 from typing import Any
 
@@ -58,8 +58,19 @@ class Bars:
 
 
 @contextmanager
-def stoppable(talk: Callable[[], Console]) -> Iterator[threading.Event]:
-    """The first Ctrl-C asks for an end that keeps what is done; the second one ends at once."""
+def stoppable(
+    talk: Callable[[], Console],
+    words: str = "Finishing what was begun; Ctrl-C again drops it.",
+    *,
+    also_hangup: bool = False,
+) -> Iterator[threading.Event]:
+    """The first Ctrl-C asks for an end that keeps what is done; the second one ends at once.
+
+    Args:
+        talk: Where words go.
+        words: Said at the first.
+        also_hangup: A terminal that closes asks for the same.
+    """
     stop = threading.Event()
     first_s = 0.0
 
@@ -68,13 +79,15 @@ def stoppable(talk: Callable[[], Console]) -> Iterator[threading.Event]:
         if not stop.is_set():
             first_s = time.monotonic()
             stop.set()
-            talk().print("Finishing what was begun; Ctrl-C again drops it.", style="yellow")
+            with suppress(OSError):  # the terminal may be the one that has gone
+                talk().print(words, style="yellow")
         elif time.monotonic() - first_s > ONE_KEY_PRESS_S:
             raise KeyboardInterrupt
 
     with ExitStack() as stack:
         if threading.current_thread() is threading.main_thread():
-            for name in (signal.SIGINT, signal.SIGTERM):
+            hangup = [signal.SIGHUP] if also_hangup and hasattr(signal, "SIGHUP") else []
+            for name in (signal.SIGINT, signal.SIGTERM, *hangup):
                 stack.callback(signal.signal, name, signal.signal(name, ask))
         yield stop
 
@@ -110,3 +123,72 @@ def _is_real_stderr() -> bool:
         return sys.stderr.fileno() == 2
     except (AttributeError, OSError, ValueError):
         return False
+
+
+class Keys:
+    """Keys pressed on the terminal, one by one and without an echo; none where stdin is no terminal."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._is_open = False
+
+    def pressed(self) -> str:
+        """What was pressed since the last call; never waits."""
+        if not self._is_open:
+            return ""
+        if sys.platform == "win32":
+            import msvcrt
+
+            given = ""
+            while msvcrt.kbhit():
+                given += msvcrt.getwch()
+            return given
+        import select
+
+        given = ""
+        while select.select([sys.stdin], [], [], 0)[0]:
+            more = os.read(sys.stdin.fileno(), 64).decode("utf-8", "ignore")
+            if not more:
+                self._is_open = False
+                break
+            given += more
+        return "" if given.startswith("\x1b[") or given.startswith("\x1bO") else given  # arrows and such
+
+    def __enter__(self) -> Keys:
+        try:
+            self._is_open = sys.stdin.isatty() and sys.stderr.isatty()
+        except (AttributeError, ValueError):
+            self._is_open = False
+        if self._is_open and sys.platform != "win32":
+            import termios
+            import tty
+
+            if os.getpgrp() != os.tcgetpgrp(sys.stdin.fileno()):
+                self._is_open = False  # in the background, reading would stop the program
+                return self
+            kept = termios.tcgetattr(sys.stdin)
+            tty.setcbreak(sys.stdin)
+            self._stack.callback(termios.tcsetattr, sys.stdin, termios.TCSADRAIN, kept)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+
+_BATTERY_LOOKED_EVERY_S = 30.0
+_battery: tuple[float, bool] | None = None
+
+
+def on_battery() -> bool:
+    """Whether the computer runs on battery; looked at now and then only."""
+    global _battery
+    now_s = time.monotonic()
+    if _battery is None or now_s - _battery[0] > _BATTERY_LOOKED_EVERY_S:
+        import psutil
+
+        try:
+            state = psutil.sensors_battery()
+        except (AttributeError, OSError, RuntimeError, ValueError):
+            state = None  # a machine without sensors
+        _battery = (now_s, state is not None and state.power_plugged is False)
+    return _battery[1]

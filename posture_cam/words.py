@@ -8,6 +8,7 @@ from posture_cam.errors import UsageError
 from posture_cam.records import Measure, View
 
 _CLOCK = re.compile(r"(?:(\d+):)?(?:(\d+):)?(\d+(?:\.\d+)?)")
+_HOURS = re.compile(r"(\d{1,2})(?::(\d\d))?\s*-\s*(\d{1,2})(?::(\d\d))?")
 VIEW_WORDS = {
     View.FRONT: "the front",
     View.THREE_QUARTER: "three quarters",
@@ -42,6 +43,24 @@ def parse_stretch(text: str) -> tuple[float, float]:
     if end_s <= start_s:
         raise UsageError(f"{text!r} ends before it starts.", "Write the earlier time first: 0:05-0:12")
     return start_s, end_s
+
+
+def parse_hours(text: str) -> tuple[int, int]:
+    """Start and end, in minutes of the day, of hours such as `12:00-13:00` or `18-8` (over midnight).
+
+    Raises:
+        UsageError: They are none.
+    """
+    match = _HOURS.fullmatch(text.strip().replace("–", "-"))
+    if match:
+        hours = int(match[1]), int(match[3])
+        minutes = int(match[2] or 0), int(match[4] or 0)
+        start, end = (60 * hour + minute for hour, minute in zip(hours, minutes, strict=True))
+        if max(hours) <= 24 and max(minutes) < 60 and max(start, end) <= 1440 and start % 1440 != end % 1440:
+            return start % 1440, end
+    raise UsageError(
+        f"{text!r} are no hours of the day.", "Write start and end: 12:00-13:00, or 18:00-8:00 for the night."
+    )
 
 
 def _seconds(text: str) -> float:

@@ -209,7 +209,7 @@ def test_the_summary_says_what_could_not_be_judged_and_why() -> None:
             unjudged_s_by_reason={Reason.LOOKING_AWAY: 20.0, Reason.GAP: 10.0},
         )
     )
-    assert "Not judged: head turned away (20 s); no pictures in the recording (10 s)." in words
+    assert "Not judged: head turned away (20 s); no pictures (10 s)." in words
     assert "unjudged" in words
 
 

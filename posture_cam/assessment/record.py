@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from array import array
 from collections import defaultdict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -27,6 +26,8 @@ from posture_cam.settings import Settings
 # Stretches of a fault that are closer than this are one.
 _JOINED_WITHIN_S = 2.0
 _STRETCHES_KEPT = 3
+# A single moment stands for no time, and still has a value.
+_LEAST_WEIGHT_S = 1e-9
 
 
 class Settler:
@@ -47,7 +48,7 @@ class Settler:
         if self._pending:
             last = self._pending[-1]
             held_s = min(now_s - last.assessment.timestamp_s, self._max_gap_s)
-            self._pending[-1] = replace(last, held_s=held_s)
+            self._pending[-1] = replace(last, held_s=held_s, frame=None)
             self._rewrite(observation)
         self._pending.append(observation)
         while self._pending[0].assessment.timestamp_s < now_s - self._horizon_s:
@@ -76,27 +77,45 @@ class Settler:
                 self._pending[index] = replace(self._pending[index], assessment=settled)
 
 
+# Values are kept as counts of time in steps this fine, so that a day takes no more room than an hour.
+_STEPS_PER_UNIT = 100
+
+
 @dataclass(slots=True)
 class _Series:
-    values: array[float] = field(default_factory=lambda: array("d"))
-    weights_s: array[float] = field(default_factory=lambda: array("d"))
+    seconds_by_step: defaultdict[int, float] = field(default_factory=lambda: defaultdict(float))
+    least: float = math.inf
+    most: float = -math.inf
+    weighted_sum: float = 0.0
+    weight_s: float = 0.0
     error_sum: float = 0.0
     error_weight_s: float = 0.0
+
+    def add(self, value: float, held_s: float) -> None:
+        self.least, self.most = min(self.least, value), max(self.most, value)
+        held_s = max(held_s, _LEAST_WEIGHT_S)
+        self.seconds_by_step[round(value * _STEPS_PER_UNIT)] += held_s
+        self.weighted_sum += value * held_s
+        self.weight_s += held_s
 
     def add_error(self, error: float, held_s: float) -> None:
         self.error_sum += error * held_s
         self.error_weight_s += held_s
 
     def statistic(self) -> Statistic:
-        values, weights = np.array(self.values), np.array(self.weights_s)
-        if not weights.any():
-            weights = np.ones_like(values)
-        order = np.argsort(values)
-        shares = np.cumsum(weights[order]) / weights.sum()
-        p5, p95 = (float(values[order][np.searchsorted(shares, share - 1e-9)]) for share in (0.05, 0.95))
-        mean = float(np.average(values, weights=weights))
+        steps = sorted(self.seconds_by_step)
+        shares = np.cumsum([self.seconds_by_step[step] for step in steps]) / self.weight_s
+        p5, p95 = (
+            float(
+                np.clip(
+                    steps[int(np.searchsorted(shares, share - 1e-9))] / _STEPS_PER_UNIT, self.least, self.most
+                )
+            )
+            for share in (0.05, 0.95)
+        )
+        mean = min(max(self.weighted_sum / self.weight_s, self.least), self.most)
         error = self.error_sum / self.error_weight_s if self.error_weight_s > 0 else None
-        return Statistic(mean, float(values.min()), p5, p95, float(values.max()), error)
+        return Statistic(mean, self.least, p5, p95, self.most, error)
 
 
 class Record:
@@ -124,7 +143,12 @@ class Record:
         self._stretches: dict[Measure, list[tuple[float, float]]] = {}
         self._fault_s: defaultdict[Measure, float] = defaultdict(float)
         self._worst: dict[Measure, Finding] = {}
+        self._known_gaps: list[tuple[float, float, Reason]] = []
         self._end_s = 0.0
+
+    def explain(self, start_s: float, end_s: float, reason: Reason) -> None:
+        """Why there are no observations in a stretch of time; said before the next one is added."""
+        self._known_gaps.append((start_s, end_s, reason))
 
     def add(self, observation: Observation) -> None:
         """Take one settled observation, in order of time."""
@@ -139,8 +163,7 @@ class Record:
             self.seconds_by_view[observation.measures.view] += held_s
         for name, value in observation.measures.values.items():
             series = self._series.setdefault(name, _Series())
-            series.values.append(value)
-            series.weights_s.append(held_s)
+            series.add(value, held_s)
             if name in observation.measures.errors:
                 series.add_error(observation.measures.errors[name], held_s)
         self._note_hold(observation)
@@ -205,7 +228,15 @@ class Record:
         gap_s = until_s - self._end_s
         if gap_s > 1e-6:
             self.seconds_by_state[State.UNJUDGED] += gap_s
-            self.unjudged_s_by_reason[Reason.GAP] += gap_s
+            for start_s, end_s, reason in self._known_gaps:
+                known_s = max(min(end_s, until_s) - max(start_s, self._end_s), 0.0)
+                known_s = min(known_s, gap_s)
+                if known_s > 0:
+                    self.unjudged_s_by_reason[reason] += known_s
+                    gap_s -= known_s
+            self._known_gaps = [gap for gap in self._known_gaps if gap[1] > until_s]
+            if gap_s > 1e-6:
+                self.unjudged_s_by_reason[Reason.GAP] += gap_s
             self._extend_episode(State.UNJUDGED, self._end_s, until_s)
             self._end_s = until_s
 
@@ -239,3 +270,5 @@ class Record:
             stretches[-1] = (stretches[-1][0], end_s)
         else:
             stretches.append((start_s, end_s))
+            if len(stretches) > _STRETCHES_KEPT + 1:  # the shortest of all but the last, which may still grow
+                stretches.remove(min(stretches[:-1], key=lambda stretch: stretch[1] - stretch[0]))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -11,6 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from posture_cam.outputs.styles import STATE_STYLES
 from posture_cam.records import (
     JUDGED_STATES,
     FaultTime,
@@ -23,13 +26,6 @@ from posture_cam.records import (
 from posture_cam.settings import load_measures
 from posture_cam.words import VIEW_WORDS, clock, duration_words, sentence, value_words
 
-_STYLES = {
-    State.GOOD: "green",
-    State.FAIR: "yellow",
-    State.POOR: "red",
-    State.AWAY: "bright_black",
-    State.UNJUDGED: "bright_black",
-}
 _BAR_CELLS = 24
 _ALERTS_SHOWN = 5
 _FAULTS_SHOWN = 5
@@ -57,6 +53,12 @@ def print_summary(summary: SessionSummary, console: Console) -> None:
         )
     if summary.faults:
         _print_faults(summary.faults[:_FAULTS_SHOWN], console)
+    if summary.breaks:
+        shown = ", ".join(f"{clock(start)} to {clock(end)}" for start, end in summary.breaks[:_ALERTS_SHOWN])
+        more = (
+            f" and {len(summary.breaks) - _ALERTS_SHOWN} more" if len(summary.breaks) > _ALERTS_SHOWN else ""
+        )
+        console.print(f"\nAway from the chair: {shown}{more}", highlight=False)
     if summary.alerts:
         _print_alerts(summary, console)
     if summary.judged_s > 0:
@@ -168,8 +170,8 @@ def _print_states(summary: SessionSummary, console: Console) -> None:
         share = seconds / summary.duration_s if summary.duration_s > 0 else 0.0
         bar = "█" * round(share * _BAR_CELLS) or ("▏" if seconds > 0 else "")
         table.add_row(
-            Text(f"  {state.value}", style=_STYLES[state]),
-            Text(bar, style=_STYLES[state]),
+            Text(f"  {state.value}", style=STATE_STYLES[state]),
+            Text(bar, style=STATE_STYLES[state]),
             clock(seconds),
             f"{share:.0%}".replace("%", " %"),
         )
@@ -203,7 +205,8 @@ def _print_faults(faults: tuple[FaultTime, ...], console: Console) -> None:
 
 
 def _print_alerts(summary: SessionSummary, console: Console) -> None:
-    console.print("\n[bold]A live monitor would have spoken up[/bold]")
+    words = "Spoken up" if summary.source.is_live else "A live monitor would have spoken up"
+    console.print(f"\n[bold]{words}[/bold]")
     for alert in summary.alerts[:_ALERTS_SHOWN]:
         console.print(f"  {clock(alert.timestamp_s)}  {alert.message}", highlight=False)
     if len(summary.alerts) > _ALERTS_SHOWN:
@@ -215,3 +218,23 @@ def _print_unjudged(summary: SessionSummary, console: Console) -> None:
     shown = [f"{reason.value} ({duration_words(seconds)})" for reason, seconds in reasons if seconds >= 0.5]
     if shown:
         console.print(f"\nNot judged: {'; '.join(shown)}.", highlight=False)
+
+
+def print_cameras(cameras: Sequence[tuple[int, str, tuple[int, int] | None, str]], console: Console) -> None:
+    """A line for each camera: number, name, and size or what is wrong with it."""
+    if not cameras:
+        console.print("No camera was found. Is one plugged in? On Linux you need to be in the group video.")
+        return
+    table = Table.grid(padding=(0, 2))
+    for number, name, size_wh, trouble in cameras:
+        table.add_row(str(number), Text(name), Text(f"{size_wh[0]} x {size_wh[1]}" if size_wh else trouble))
+    console.print(table, highlight=False)
+
+
+def as_toml(tables: Mapping[str, Mapping[str, Any]]) -> str:
+    """Settings of two levels as TOML."""
+    parts = []
+    for section, table in tables.items():
+        lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in table.items()]
+        parts.append("\n".join([f"[{section}]", *lines]))
+    return "\n\n".join(parts)

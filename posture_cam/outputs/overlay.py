@@ -59,6 +59,7 @@ _ALWAYS_TOLD = (
     ("Neck", Measure.NECK_INCLINATION_CHANGE),
     ("trunk", Measure.TRUNK_INCLINATION_CHANGE),
 )
+_GROUP_WORDS = {"sagittal": "neck and trunk", "lateral": "sideways", "distance": "distance"}
 # Below this a picture has no room for words.
 _WORDS_FROM_PX = 160
 
@@ -72,6 +73,7 @@ class Scene:
         visibility: (33,), or None.
         tip: What helps against the worst fault now, or None.
         alert: What a live run would be saying now, or None.
+        shows_coverage: Say which groups of measures were judged.
     """
 
     measures: Measures
@@ -80,14 +82,17 @@ class Scene:
     visibility: FloatArray | None
     tip: Tip | None = None
     alert: Alert | None = None
+    shows_coverage: bool = False
 
 
 class Overlay:
     """Draws skeleton, angle arcs, the neutral posture as a ghost, state, score and tip."""
 
-    def __init__(self, neutral: Neutral | None) -> None:
+    def __init__(self, neutral: Neutral | None, *, is_mirrored: bool = False) -> None:
         pose = neutral.pose if neutral is not None and neutral.is_personal else None
         self._ghost = pose.landmarks[:, :2] if pose is not None else None
+        if is_mirrored and self._ghost is not None:
+            self._ghost = mirrored(self._ghost)
 
     def draw(self, image_bgr: NDArray[np.uint8], scene: Scene) -> None:
         """Draw onto the picture, in place."""
@@ -108,6 +113,15 @@ class Overlay:
                 _draw_tip(image_bgr, scene.alert.tip, scene.alert.message)
             elif scene.tip is not None:
                 _draw_tip(image_bgr, scene.tip)
+
+
+def mirrored(landmarks: FloatArray) -> FloatArray:
+    """Landmarks as a mirror shows them.
+
+    Args:
+        landmarks: (33, 2), fractions of the picture.
+    """
+    return np.column_stack([1.0 - landmarks[:, 0], landmarks[:, 1]])
 
 
 def draw_banner(image_bgr: NDArray[np.uint8], words: str, share: float) -> None:
@@ -228,6 +242,10 @@ def _draw_card(image: NDArray[np.uint8], scene: Scene, colour: Colour) -> None:
     if assessment.score is not None and assessment.state in (State.GOOD, State.FAIR, State.POOR):
         head += f" · {assessment.score} / 100"
     lines = _explained(scene)
+    if scene.shows_coverage and assessment.coverage:
+        unseen = [words for group, words in _GROUP_WORDS.items() if group not in assessment.coverage]
+        seen = [words for group, words in _GROUP_WORDS.items() if group in assessment.coverage]
+        lines.append(f"Seen: {', '.join(seen)}" + (f". Unseen: {', '.join(unseen)}" if unseen else ""))
     small_px = round(0.75 * size_px)
     widths = [_text_width(head, size_px, 700), *(_text_width(line, small_px) for line in lines)]
     right = min(width, pad + round(max(widths)) + 4 * pad)

@@ -12,7 +12,7 @@ from typing import Any, Self, TextIO
 
 from posture_cam import __version__
 from posture_cam.files import naming, written_whole
-from posture_cam.records import Measure, Neutral, Observation, SessionSummary, State, Tip
+from posture_cam.records import Alert, Measure, Neutral, Observation, SessionSummary, State, Tip
 from posture_cam.settings import load_measures
 
 SCHEMA_VERSION = 1
@@ -188,17 +188,8 @@ def as_json(summary: SessionSummary) -> dict[str, Any]:
             }
             for fault in summary.faults
         ],
-        "alerts": [
-            {
-                "timestamp_s": _rounded(alert.timestamp_s),
-                "measure": alert.measure.value if alert.measure else None,
-                "held_s": _rounded(alert.held_s),
-                "message": alert.message,
-                "tip": alert.tip.text,
-                "tip_id": alert.tip.id,
-            }
-            for alert in summary.alerts
-        ],
+        "alerts": [alert_as_json(alert) for alert in summary.alerts],
+        "breaks": [{"start_s": _rounded(start), "end_s": _rounded(end)} for start, end in summary.breaks],
         "measures": {
             name.value: {
                 "unit": table[name].unit,
@@ -212,6 +203,19 @@ def as_json(summary: SessionSummary) -> dict[str, Any]:
         },
         "tips": [tip_as_json(tip) for tip in summary.tips],
         "notes": list(summary.notes),
+    }
+
+
+def alert_as_json(alert: Alert) -> dict[str, Any]:
+    """An alert with its tip."""
+    return {
+        "timestamp_s": _rounded(alert.timestamp_s),
+        "kind": alert.kind.value,
+        "measure": alert.measure.value if alert.measure else None,
+        "held_s": _rounded(alert.held_s),
+        "message": alert.message,
+        "tip": alert.tip.text,
+        "tip_id": alert.tip.id,
     }
 
 

@@ -14,14 +14,12 @@ from pathlib import Path
 from typing import TextIO
 
 from posture_cam.alerts import AlertPolicy
-from posture_cam.assessment import DriftWatch, Judge, Record, Settler
 from posture_cam.errors import NeutralError, NothingJudged, UsageError
 from posture_cam.files import check_writable
-from posture_cam.geometry import FeatureExtractor, average_neutral, compare
+from posture_cam.geometry import average_neutral
 from posture_cam.outputs.tables import CsvResult, JsonResult
 from posture_cam.profiles import load_profile
 from posture_cam.records import (
-    Alert,
     Frame,
     Neutral,
     Observation,
@@ -32,7 +30,15 @@ from posture_cam.records import (
     State,
     View,
 )
-from posture_cam.session.neutral import find_neutral, load_estimator, misfits, moments_of, neutral_from
+from posture_cam.session.judging import Judging
+from posture_cam.session.neutral import (
+    find_neutral,
+    first_minute,
+    load_estimator,
+    misfits,
+    moments_of,
+    neutral_from,
+)
 from posture_cam.session.poses import (
     POSES_SUFFIX,
     Listener,
@@ -43,8 +49,6 @@ from posture_cam.session.poses import (
     recorded_poses,
 )
 from posture_cam.settings import Settings, load_settings
-from posture_cam.tips import tips_for_faults
-from posture_cam.words import clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +171,7 @@ def _check_request(request: Analysis) -> None:
 def _neutral(request: Analysis, profile: Neutral | None, poses: Poses, settings: Settings) -> Neutral | None:
     """The posture to compare with: asked for, stored, or found; None where there is none."""
     if profile is not None:
-        poses.notes += misfits(profile, poses, settings)
+        poses.notes += misfits(profile, poses.log.header, first_minute(poses, settings))
         if profile.slouch and not request.estimator:
             poses.notes.append("Your own slouch is used only with the angle estimator; here it was not.")
         return profile
@@ -193,71 +197,33 @@ def _judge(
 ) -> SessionSummary:
     """The second pass: judge the poses and hand the results to the outputs."""
     header = poses.log.header
-    compared_with = neutral or average_neutral(View.FRONT)
-    extractor, judge = FeatureExtractor(settings), Judge(compared_with, settings)
     estimator = load_estimator() if request.estimator else None
-    policy, settler, record = AlertPolicy(settings.alerts), Settler(settings), Record()
-    drift = DriftWatch(compared_with, settings.drift)
-    alerts: list[Alert] = []
-    count = 0
-    end_s, partial = poses.end_s, poses.partial
+    policy = AlertPolicy(settings.alerts, is_fresh=request.profile is None)
+    judging = Judging(neutral, settings, estimator, policy)
+    judging.notes += poses.notes
+    end_s, partial, is_first = poses.end_s, poses.partial, True
     was_stopped = listener.should_stop()  # in the first pass; what it found is still judged
     with ExitStack() as stack:
         sinks = _sinks(request, header.source, neutral, stack)
 
         def settle(observations: Iterator[Observation]) -> None:
             for observation in observations:
-                record.add(observation)
                 for sink in sinks:
                     sink.write(observation)
                 listener.progress("Writing", observation.assessment.timestamp_s, poses.end_s)
 
         for sample in poses.log.samples():
-            if count and not was_stopped and listener.should_stop():
+            if not is_first and not was_stopped and listener.should_stop():
                 end_s, partial = sample.timestamp_s, True
                 break
-            features = extractor.extract(sample.timestamp_s, sample.pose)
-            measures, assessment = judge.update(compare(features, compared_with, settings, estimator))
-            if drift.update(features):
-                poses.notes.append(_drift_words(drift.since_s))
-            alert = policy.update(assessment)
-            if alert is not None:
-                alerts.append(alert)
-            count += 1
-            settle(settler.push(Observation(sample, measures, assessment, 0.0, alert)))
-        settle(settler.finish(end_s))
-        record.finish(end_s)
-        faults = record.faults
-        summary = SessionSummary(
-            source=header.source,
-            neutral=neutral,
-            duration_s=record.duration_s,
-            seconds_by_state=dict(record.seconds_by_state),
-            score=record.score,
-            episodes=record.episodes,
-            alerts=tuple(alerts),
-            statistics=record.statistics,
-            faults=faults,
-            unjudged_s_by_reason=dict(record.unjudged_s_by_reason),
-            longest_hold=record.longest_hold,
-            tips=tips_for_faults({fault.measure: fault.total_s for fault in faults}),
-            views=dict(record.seconds_by_view),
-            model=header.model,
-            sample_count=count,
-            notes=tuple(poses.notes),
-            partial=partial,
-            estimator=estimator.name if estimator is not None else None,
-        )
+            is_first = False
+            judging.see(sample)
+            settle(judging.settled())
+        settle(judging.finish(end_s))
+        summary = judging.summary(header.source, header.model, partial=partial)
         for sink in sinks:
             sink.finish(summary)
     return summary
-
-
-def _drift_words(since_s: float | None) -> str:
-    return (
-        f"Since about {clock(since_s or 0.0)} you sit elsewhere than in your neutral posture, without a "
-        "change. If chair or camera have moved, calibrate again, so that it fits."
-    )
 
 
 def _sinks(request: Analysis, source: SourceInfo, neutral: Neutral | None, stack: ExitStack) -> list[Sink]:

@@ -31,6 +31,7 @@ from posture_cam.words import clock
 Say = Callable[[str, float, Frame | None], bool]
 """Called with a sentence, how much is done (0 to 1) and the picture; False ends the calibration."""
 
+SIT_WELL = "Sit the way you want to sit, and look at the screen."
 _SLOUCH_MIN_S = 3.0
 # A slouch of less than this share of any poor limit is none.
 _SLOUCH_LEAST_SHARE = 0.35
@@ -135,7 +136,7 @@ def _from_recording(
             f"Choose at least {settings.calibration.min_s:g} s in which you sit upright and still, "
             "with face and shoulders in the picture: --at 0:05-0:15",
         )
-    neutral = _built(taken, poses.log.header, settings)
+    neutral = built(taken, poses.log.header, settings)
     if request.slouch_s is None:
         return neutral
     moments = moments_of(poses, settings, request.slouch_s)
@@ -172,7 +173,8 @@ def _steady(moments: Iterable[Features], calibrator: Calibrator) -> list[Feature
     return best or calibrator.refusal
 
 
-def _built(features: list[Features], header: PoseLogHeader, settings: Settings) -> Neutral:
+def built(features: list[Features], header: PoseLogHeader, settings: Settings) -> Neutral:
+    """The neutral posture, to be stored, out of what a calibrator kept."""
     neutral = neutral_from(features, header, settings, is_stored=True)
     assert neutral is not None  # a calibrator keeps more than enough
     return neutral
@@ -224,19 +226,17 @@ def _from_camera(
         raise SourceError(f"{camera.info.name} gives no more pictures.")  # pragma: no cover - frames() raises
 
     stream = moments()
-    taken = _guided(
-        stream, Calibrator(settings), "Sit the way you want to sit, and look at the screen.", settings, say
-    )
-    neutral = _built(taken, header, settings)
+    taken = guided(stream, Calibrator(settings), SIT_WELL, settings, say)
+    neutral = built(taken, header, settings)
     if request.slouch:
         calibrator = Calibrator(settings, min_s=_SLOUCH_MIN_S, may_turn=True)
-        slouched = _guided(stream, calibrator, "Now slouch the way you do when you are tired.", settings, say)
+        slouched = guided(stream, calibrator, "Now slouch the way you do when you are tired.", settings, say)
         neutral = _with_slouch(neutral, slouched, settings, estimator)
     say("Done.", 1.0, None)
     return neutral
 
 
-def _guided(
+def guided(
     stream: Iterator[tuple[Frame, Features]],
     calibrator: Calibrator,
     invitation: str,

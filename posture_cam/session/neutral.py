@@ -18,7 +18,7 @@ from posture_cam.words import VIEW_WORDS
 ESTIMATOR_FILE = "angle_estimator.npz"
 # Shoulders this much wider or narrower than at calibration mean another seat or another camera.
 _WIDTH_OFF_BY = 0.3
-_FIRST_S = 60.0
+FIRST_S = 60.0
 # The elevation read off a level head is right within 8 to 10 deg (geometry/features.py).
 _ELEVATION_OFF_BY_DEG = 15.0
 
@@ -101,9 +101,14 @@ def neutral_from(
     )
 
 
-def misfits(profile: Neutral, poses: Poses, settings: Settings) -> list[str]:
-    """Where a stored neutral posture does not fit a recording, each with what to do."""
-    header = poses.log.header
+def misfits(profile: Neutral, header: PoseLogHeader, first: list[Features]) -> list[str]:
+    """Where a stored neutral posture does not fit a run, each with what to do.
+
+    Args:
+        profile: The neutral posture.
+        header: What is known of the run.
+        first: Usable moments of its first minute (`first_minute`).
+    """
     size_wh = (header.source.width_px, header.source.height_px)
     pairs = {
         "model": (profile.model, header.model),
@@ -118,7 +123,6 @@ def misfits(profile: Neutral, poses: Poses, settings: Settings) -> list[str]:
         for what, (then, now) in pairs.items()
         if then != now
     ]
-    first = _first_minute(poses, settings)
     seen = {view: sum(moment.view == view for moment in first) for view in View}
     if first and seen[profile.view] < len(first) / 2:
         main = max(seen, key=lambda view: seen[view])
@@ -140,7 +144,7 @@ def misfits(profile: Neutral, poses: Poses, settings: Settings) -> list[str]:
     return notes
 
 
-def _first_minute(poses: Poses, settings: Settings) -> list[Features]:
+def first_minute(poses: Poses, settings: Settings) -> list[Features]:
     """The usable moments of the first minute in which the person is seen; nothing beyond it is read."""
     extractor = FeatureExtractor(settings)
     first: list[Features] = []
@@ -148,7 +152,7 @@ def _first_minute(poses: Poses, settings: Settings) -> list[Features]:
         moment = extractor.extract(sample.timestamp_s, sample.pose)
         if moment.reason is not None:
             continue
-        if first and moment.timestamp_s - first[0].timestamp_s > _FIRST_S:
+        if first and moment.timestamp_s - first[0].timestamp_s > FIRST_S:
             break
         first.append(moment)
     return first

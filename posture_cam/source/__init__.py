@@ -1,6 +1,22 @@
 """Where frames come from."""
 
-from posture_cam.source.camera import Camera
+from posture_cam.source.camera import Camera, CameraGone, source_name
+from posture_cam.source.cameras import camera_number, camera_users, list_cameras
+from posture_cam.source.live import Device, LiveSource, PlayedFile, open_device
+from posture_cam.source.motion import MotionWatch
 from posture_cam.source.video import VideoFile
 
-__all__ = ["Camera", "VideoFile"]
+__all__ = [
+    "Camera",
+    "CameraGone",
+    "Device",
+    "LiveSource",
+    "MotionWatch",
+    "PlayedFile",
+    "VideoFile",
+    "camera_number",
+    "camera_users",
+    "list_cameras",
+    "open_device",
+    "source_name",
+]

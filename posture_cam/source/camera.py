@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit, urlunsplit
@@ -14,15 +16,24 @@ os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from posture_cam.errors import SourceError, UsageError
-from posture_cam.records import Frame, SourceInfo
+from posture_cam.records import Frame, Reason, SourceInfo
 from posture_cam.source.timeline import sane_frame_rate
 
 # Pictures that fail in a row before a camera counts as gone.
 _FAILURES = 30
 _OPEN_TIMEOUT_MS = 10_000
 _READ_TIMEOUT_MS = 10_000
+
+
+class CameraGone(SourceError):  # noqa: N818
+    """A camera or stream that cannot be opened, or gives no more pictures; `reason` for the record."""
+
+    def __init__(self, message: str, hint: str, reason: Reason = Reason.CAMERA_GONE) -> None:
+        super().__init__(message, hint)
+        self.reason = reason
 
 
 class Camera:
@@ -33,19 +44,24 @@ class Camera:
 
     Args:
         spec: A camera's number, or an http, https or rtsp address.
-        rate_hz: Looks a second.
+        rate_hz: Looks a second, for `frames`.
         clock: For the time of each picture in seconds.
 
     Raises:
-        SourceError: It cannot be opened.
+        CameraGone: It cannot be opened.
     """
 
-    def __init__(self, spec: int | str, rate_hz: float, clock: Callable[[], float] = time.monotonic) -> None:
+    can_freeze = True
+
+    def __init__(
+        self, spec: int | str, rate_hz: float = 5.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._name = source_name(spec)
         self._rate_hz = rate_hz
         self._clock = clock
         if isinstance(spec, int):
             self._capture = cv2.VideoCapture(spec)
+            self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # where it can, old pictures do not queue
         else:
             timeouts = (
                 cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
@@ -56,12 +72,7 @@ class Camera:
             self._capture = cv2.VideoCapture(spec, cv2.CAP_FFMPEG, list(timeouts))
         if not self._capture.isOpened():
             self._capture.release()
-            raise SourceError(
-                f"{self._name} cannot be opened.",
-                "Is it plugged in, switched on, and not in use by another program?"
-                if isinstance(spec, int)
-                else "Check the address, and that the stream is running.",
-            )
+            raise _cannot_open(spec, self._name)
         self._info = SourceInfo(
             name=self._name,
             width_px=int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
@@ -76,35 +87,51 @@ class Camera:
         """What the camera says of itself."""
         return self._info
 
+    def grab(self) -> bool:
+        """Wait for the next picture; False once there are no more.
+
+        A picture or two that fail are waited over.
+        """
+        for _ in range(_FAILURES):
+            if self._capture.grab():
+                return True
+            time.sleep(0.02)
+        return False
+
+    def retrieve(self) -> NDArray[np.uint8] | None:
+        """The picture grabbed last, blue-green-red; None where it is damaged."""
+        got, image = self._capture.retrieve()
+        if not got or image is None or image.size == 0:
+            return None
+        return image.astype(np.uint8, copy=False)
+
     def frames(self) -> Iterator[Frame]:
         """Pictures at the rate asked for, until the reader stops.
 
         Raises:
-            SourceError: The camera or the stream has gone.
+            CameraGone: The camera or the stream has gone.
         """
         started_s: float | None = None
         due_s, failures, index = 0.0, 0, 0
-        while failures < _FAILURES:
-            if not self._capture.grab():
-                failures += 1
-                time.sleep(0.02)
-                continue
+        while failures < _FAILURES and self.grab():
             now_s = self._clock()
             started_s = now_s if started_s is None else started_s
             time_s = now_s - started_s
             index += 1
             if time_s < due_s - 1e-6:
                 continue
-            got, image = self._capture.retrieve()
-            if not got or image is None or image.size == 0:
+            image = self.retrieve()
+            if image is None:
                 failures += 1
                 continue
             failures = 0
             due_s = max(due_s + 1.0 / self._rate_hz, time_s)
-            yield Frame(index - 1, time_s, image.astype(np.uint8, copy=False))
-        raise SourceError(
-            f"{self._name} gives no more pictures.", "Plug it in again, or start the stream again."
-        )
+            yield Frame(index - 1, time_s, image)
+        raise gone(self._name)
+
+    def close(self) -> None:
+        """Release the camera."""
+        self._capture.release()
 
     def __enter__(self) -> Self:
         return self
@@ -115,7 +142,33 @@ class Camera:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._capture.release()
+        self.close()
+
+
+def gone(name: str) -> CameraGone:
+    """What is said of a source that gives no more pictures."""
+    return CameraGone(f"{name} gives no more pictures.", "Plug it in again, or start the stream again.")
+
+
+def _cannot_open(spec: int | str, name: str) -> CameraGone:
+    if isinstance(spec, str):
+        return CameraGone(f"{name} cannot be opened.", "Check the address, and that the stream is running.")
+    device = Path(f"/dev/video{spec}")
+    if sys.platform == "linux" and device.exists():
+        if not os.access(device, os.R_OK | os.W_OK):
+            return CameraGone(
+                f"{name} cannot be opened: you may not use {device}.",
+                "Add yourself to the group video, and log in again.",
+            )
+        return CameraGone(
+            f"{name} cannot be opened: it seems to be in use by another program.",
+            "Close the other program.",
+            Reason.CAMERA_BUSY,
+        )
+    return CameraGone(
+        f"{name} cannot be opened.",
+        "Is it plugged in, switched on, and not in use by another program? posture-cam cameras lists them.",
+    )
 
 
 def source_name(spec: int | str) -> str:

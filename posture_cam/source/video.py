@@ -15,6 +15,7 @@ os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from posture_cam.errors import SourceError
 from posture_cam.records import Frame, SourceInfo
@@ -31,16 +32,18 @@ class VideoFile:
         path: The file.
         rate_hz: Frames to yield per second of video; None yields every frame.  The frames between are
             grabbed, not converted.
+        threads: That decode; None leaves it to FFmpeg.  One takes the least work in all.
 
     Raises:
         SourceError: The file is missing, not readable, or holds no video that OpenCV can decode.
     """
 
-    def __init__(self, path: Path, rate_hz: float | None = None) -> None:
+    def __init__(self, path: Path, rate_hz: float | None = None, threads: int | None = None) -> None:
         _check_file(path)
         self._path = path
         self._rate_hz = rate_hz
-        self._capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
+        parameters = [] if threads is None else [cv2.CAP_PROP_N_THREADS, threads]
+        self._capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG, parameters)
         if not self._capture.isOpened():
             self._capture.release()
             raise SourceError(
@@ -86,6 +89,26 @@ class VideoFile:
             return True
         return self._capture.grab()
 
+    def grab_next(self) -> float | None:
+        """Go to the next frame with a time of its own; that time in seconds, or None at the end."""
+        while self._grab():
+            self.frames_grabbed += 1
+            time_s = self._timeline.place(self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0)
+            if time_s is not None:
+                return time_s
+        return None
+
+    def retrieve(self) -> NDArray[np.uint8] | None:
+        """The frame grabbed last, blue-green-red; None where it is damaged."""
+        got, image = self._capture.retrieve()
+        if not got or image is None or image.size == 0:
+            return None
+        return _as_bgr(image)
+
+    def close(self) -> None:
+        """Release the file."""
+        self._capture.release()
+
     def frames(self) -> Iterator[Frame]:
         """The frames due at the rate asked for, in order, upright as the container's rotation says.
 
@@ -94,14 +117,12 @@ class VideoFile:
         """
         due_s = 0.0
         decoded = failed = 0
-        while self._grab():
-            index = self.frames_grabbed
-            self.frames_grabbed += 1
-            time_s = self._timeline.place(self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0)
-            if time_s is None or (self._rate_hz is not None and time_s < due_s - 1e-6):
+        while (time_s := self.grab_next()) is not None:
+            index = self.frames_grabbed - 1
+            if self._rate_hz is not None and time_s < due_s - 1e-6:
                 continue
-            got, image = self._capture.retrieve()
-            if not got or image is None or image.size == 0:
+            image = self.retrieve()
+            if image is None:
                 failed += 1
                 if not decoded and failed > MAX_FRAMES_WITHOUT_PICTURE:
                     break
@@ -110,7 +131,7 @@ class VideoFile:
             if self._rate_hz is not None:
                 # On a fixed grid, so that a late frame does not delay all that follow.
                 due_s = (math.floor((time_s + 1e-6) * self._rate_hz) + 1) / self._rate_hz
-            yield Frame(index, time_s, _as_bgr(image))
+            yield Frame(index, time_s, image)
         if not decoded:
             raise SourceError(
                 f"{self._path} opens, but no picture in it can be decoded.",
@@ -126,11 +147,12 @@ class VideoFile:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._capture.release()
+        self.close()
 
 
-def _as_bgr(image: np.ndarray) -> np.ndarray:
-    return cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image
+def _as_bgr(image: np.ndarray) -> NDArray[np.uint8]:
+    image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image
+    return image.astype(np.uint8, copy=False)
 
 
 def _check_file(path: Path) -> None:

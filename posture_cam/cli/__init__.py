@@ -1,0 +1,70 @@
+"""Words and exit codes; the only package that knows typer.
+
+Exit codes: 0 done, 1 expected failure, 2 wrong usage, 130 interrupted with what was done kept.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from posture_cam import __version__
+from posture_cam.cli import about, calibrating, live, recordings
+from posture_cam.cli.common import INTERRUPTED, app, say, talk
+from posture_cam.errors import OutputError, PostureCamError
+
+__all__ = ["about", "app", "calibrating", "live", "main", "recordings"]
+
+_OUTPUT_GONE = tuple(
+    getattr(errno, name)
+    for name in ("EPIPE", "ENOSPC", "EDQUOT", "EFBIG", "EIO")
+    if hasattr(errno, name)  # Windows lacks some
+)
+
+
+def main() -> None:
+    """Run the command line; every failure that is expected becomes a sentence and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a character shows a question mark
+    try:
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
+    except PostureCamError as error:
+        sys.exit(say(error))
+    except KeyboardInterrupt:
+        talk().print("Interrupted.", style="yellow")
+        sys.exit(INTERRUPTED)
+    except OSError as error:
+        if error.errno not in _OUTPUT_GONE:
+            raise
+        _leave_stdout()
+        if error.errno != errno.EPIPE:  # else its reader went away, as in `| head`
+            say(OutputError(f"The output cannot be written ({error.strerror}).", "Is the disk full?"))
+        sys.exit(1)
+
+
+def _leave_stdout() -> None:
+    """Leave nothing for Python to flush at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"posture_cam {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and leave.")
+    ] = False,
+) -> None:
+    """Watches how you sit, and helps you sit better. Everything stays on this machine."""

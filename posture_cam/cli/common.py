@@ -1,0 +1,48 @@
+"""What every command needs: the app, where words and data go, and what failures look like."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from rich.console import Console
+
+from posture_cam.errors import PostureCamError
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="posture-cam",
+    help="Watches how you sit, and helps you sit better. Everything stays on this machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def say(error: PostureCamError) -> int:
+    """Print a failure; the exit code it ends with."""
+    console = talk()
+    console.print(f"[bold red]Error:[/bold red] {plain(error.message)}", highlight=False, soft_wrap=True)
+    if error.hint:
+        console.print(f"[bold]Hint:[/bold] {plain(error.hint)}", highlight=False, soft_wrap=True)
+    return error.exit_code
+
+
+def plain(text: str) -> str:
+    """File names may hold anything; none of it is markup, and none of it steers the terminal."""
+    return "".join(char if char.isprintable() else "?" for char in text).replace("[", "\\[")
+
+
+def talk() -> Console:
+    """What is said to people."""
+    return Console(file=sys.stderr)
+
+
+def data() -> Console:
+    """What was asked for."""
+    console = Console(file=sys.stdout)
+    if not console.is_terminal:
+        console = Console(file=sys.stdout, width=120)
+    return console

@@ -1,0 +1,272 @@
+"""posture-cam monitor, cameras and config."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from posture_cam.cli.common import app, data, plain, talk
+from posture_cam.errors import UsageError
+from posture_cam.terminal import Bars, Keys, quiet_native, stoppable
+
+if TYPE_CHECKING:
+    from posture_cam.config import Config
+    from posture_cam.records import LiveSink, Neutral
+
+_STREAMS = ("http://", "https://", "rtsp://")
+
+
+@app.command()
+def monitor(
+    camera: Annotated[
+        str | None, typer.Option(metavar="NUMBER|NAME", help="Which camera.", show_default="0")
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(metavar="URL|FILE", help="A stream (http, https, rtsp) or a recording instead."),
+    ] = None,
+    realtime: Annotated[
+        bool, typer.Option("--realtime", help="Play a recording at its own pace, as if it were a camera.")
+    ] = False,
+    profile: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Your neutral posture. Else the one that belongs to the camera."),
+    ] = None,
+    model: Annotated[str | None, typer.Option(metavar="NAME|PATH", help="As for analyze.")] = None,
+    headless: Annotated[
+        bool | None, typer.Option("--headless/--window", help="One line on the terminal instead of a window.")
+    ] = None,
+    quiet: Annotated[
+        bool | None, typer.Option("--quiet/--no-quiet", help="Nothing but alerts; no window either.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="JSON Lines on stdout: samples, alerts, source, summary.")
+    ] = False,
+    rate_hz: Annotated[
+        float | None, typer.Option(metavar="HZ", help="Looks a second.", show_default="4")
+    ] = None,
+    eco: Annotated[
+        bool | None,
+        typer.Option(
+            "--eco/--no-eco", help="Look less often. Else by itself on battery.", show_default=False
+        ),
+    ] = None,
+    poor_after_s: Annotated[
+        float | None,
+        typer.Option(metavar="S", help="Speak after poor posture for so long.", show_default="30"),
+    ] = None,
+    fair_after_s: Annotated[
+        float | None, typer.Option(metavar="S", help="... and after fair posture.", show_default="120")
+    ] = None,
+    cooldown_min: Annotated[
+        float | None, typer.Option(metavar="MIN", help="Silence after an alert.", show_default="5")
+    ] = None,
+    max_per_hour: Annotated[
+        int | None, typer.Option(metavar="N", help="At most so many alerts an hour.", show_default="6")
+    ] = None,
+    break_after_min: Annotated[
+        float | None,
+        typer.Option(metavar="MIN", help="In the chair, before a break is suggested.", show_default="30"),
+    ] = None,
+    snooze_min: Annotated[
+        float | None, typer.Option(metavar="MIN", help="How long s silences alerts.", show_default="15")
+    ] = None,
+    quiet_hours: Annotated[
+        list[str] | None,
+        typer.Option(metavar="START-END", help="No alerts then, such as 18:00-8:00. May be repeated."),
+    ] = None,
+    notify: Annotated[
+        bool | None,
+        typer.Option(
+            "--notify/--no-notify", help="Desktop notifications. Else where they work.", show_default=False
+        ),
+    ] = None,
+    sound: Annotated[
+        bool | None, typer.Option("--sound/--no-sound", help="A soft tone with each alert.")
+    ] = None,
+    on_alert: Annotated[
+        str | None,
+        typer.Option(metavar="COMMAND", help="Run for each alert, which it gets as JSON on standard input."),
+    ] = None,
+    save_alert_frames: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="Keep a picture of each alert there. Else none is ever kept."),
+    ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Let MediaPipe and OpenCV talk.")] = False,
+) -> None:
+    """Watch how you sit, live: a quiet nudge when it is worth it, and a summary at the end."""
+    from posture_cam.config import load_config, option_sections
+
+    given: dict[str, Any] = {name: value for name, value in locals().items() if name in option_sections()}
+    given["quiet_hours"] = tuple(quiet_hours) if quiet_hours else None
+    if source is not None and camera is not None:
+        raise UsageError("--camera and --source exclude each other.", "Choose one of them.")
+    if camera is not None:
+        given["source"] = ""
+    config = load_config(given)
+    with quiet_native(verbose=verbose):
+        _watch(config, realtime=realtime, as_json=as_json)
+
+
+def _watch(config: Config, *, realtime: bool, as_json: bool) -> None:
+    from posture_cam.outputs.console import print_summary
+    from posture_cam.session import Monitoring, choose_profile
+    from posture_cam.session import monitor as run
+    from posture_cam.source import camera_number, source_name
+
+    spec = _spec(config)
+    if realtime and not isinstance(spec, Path):
+        raise UsageError("--realtime plays a recording.", "Add --source FILE, or leave --realtime out.")
+    number_or_name: int | str | Path = (
+        camera_number(spec) if isinstance(spec, str) and not _is_stream(spec) else spec
+    )
+    request = Monitoring(
+        source=number_or_name,
+        started_at=datetime.now().astimezone(),
+        realtime=realtime,
+        profile=config.source.profile or None,
+        model=config.source.model,
+        eco=_eco(config),
+    )
+    _, neutral = choose_profile(request)
+    name = number_or_name.name if isinstance(number_or_name, Path) else source_name(number_or_name)
+    with ExitStack() as stack:
+        stop = stack.enter_context(stoppable(talk, "Ending; the summary follows.", also_hangup=True))
+        bars = Bars(talk())
+        sinks = _sinks(config, request.started_at, name, neutral, stack, as_json=as_json)
+        if config.outputs.save_alert_frames:
+            talk().print(
+                f"A picture of each alert is kept in {plain(config.outputs.save_alert_frames)}.",
+                highlight=False,
+                soft_wrap=True,
+            )
+        summary = run(request, config.settings(), sinks, should_stop=stop.is_set, download=bars.show_bytes)
+    if not as_json and not config.display.quiet:
+        print_summary(summary, data())
+
+
+def _spec(config: Config) -> int | str | Path:
+    """A camera's number or name, a stream's address, or a recording."""
+    if source := config.source.source:
+        if _is_stream(source):
+            return source
+        if "://" in source:
+            raise UsageError(
+                f"{source.partition('://')[0]}:// is no address of a stream.",
+                "Write http://, https:// or rtsp://.",
+            )
+        return Path(source)
+    camera = config.source.camera
+    return int(camera) if isinstance(camera, int) or camera.strip().isdigit() else camera
+
+
+def _is_stream(spec: str) -> bool:
+    return spec.lower().startswith(_STREAMS)
+
+
+def _eco(config: Config) -> Any:
+    from posture_cam.terminal import on_battery
+
+    eco = config.pace.eco
+    return on_battery if eco == "auto" else lambda: bool(eco)
+
+
+def _sinks(
+    config: Config,
+    started_at: datetime,
+    source_name: str,
+    neutral: Neutral | None,
+    stack: ExitStack,
+    *,
+    as_json: bool,
+) -> list[LiveSink]:
+    from posture_cam.outputs.alert_frames import AlertFrames
+    from posture_cam.outputs.command import AlertCommand
+    from posture_cam.outputs.guide import has_display
+    from posture_cam.outputs.lines import JsonLines
+    from posture_cam.outputs.notification import DesktopNotification
+    from posture_cam.outputs.sound import Sound
+    from posture_cam.outputs.status import StatusLine
+
+    display, outputs = config.display, config.outputs
+    console = talk()
+
+    def say(words: str) -> None:
+        console.print(words, style="yellow", highlight=False, markup=False, soft_wrap=True)
+
+    sinks: list[LiveSink] = []
+    if as_json:
+        sinks.append(JsonLines(sys.stdout, started_at, source_name))
+    if outputs.on_alert:
+        sinks.append(stack.enter_context(AlertCommand(outputs.on_alert, started_at, say)))
+    if outputs.save_alert_frames:
+        sinks.append(AlertFrames(Path(outputs.save_alert_frames), started_at, say))
+    if outputs.notify is not False:
+        quietly = (lambda _: None) if outputs.notify == "auto" else say
+        sinks.append(stack.enter_context(DesktopNotification(quietly)))
+    if outputs.sound:
+        sinks.append(Sound(say, console.bell))
+    keys = stack.enter_context(Keys())
+    if not (display.headless or display.quiet) and has_display():
+        import time
+
+        from posture_cam.outputs.window import Window
+
+        sinks.append(stack.enter_context(Window(neutral, time.monotonic)))
+    quiet = display.quiet or (as_json and not console.is_terminal)
+    sinks.append(stack.enter_context(StatusLine(console, started_at, quiet=quiet, keys=keys.pressed)))
+    return sinks
+
+
+@app.command()
+def cameras(
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """List the cameras of this machine; each is switched on for a moment."""
+    from posture_cam.outputs.console import print_cameras
+    from posture_cam.source import list_cameras
+
+    with quiet_native(verbose=False):
+        found = list_cameras(look=True)
+    if as_json:
+        content = [
+            {
+                "number": one.number,
+                "name": one.name,
+                "width_px": one.size_wh[0] if one.size_wh else None,
+                "height_px": one.size_wh[1] if one.size_wh else None,
+                "trouble": one.trouble or None,
+            }
+            for one in found
+        ]
+        typer.echo(json.dumps(content, indent=2, ensure_ascii=False))
+        return
+    print_cameras([(one.number, one.name, one.size_wh, one.trouble) for one in found], data())
+
+
+@app.command()
+def config(
+    init: Annotated[
+        bool, typer.Option("--init", help="Write the file, with every setting explained.")
+    ] = False,
+    show: Annotated[bool, typer.Option("--show", help="The settings in force, as TOML.")] = False,
+    path: Annotated[bool, typer.Option("--path", help="Where the file lies.")] = False,
+) -> None:
+    """Your own settings for the monitor."""
+    from posture_cam.config import config_path, load_config, write_template
+    from posture_cam.outputs.console import as_toml
+
+    if init + show + path != 1:
+        raise UsageError("posture-cam config needs one of --init, --show and --path.", "")
+    if path:
+        typer.echo(config_path())
+    elif init:
+        talk().print(f"Wrote {plain(str(write_template()))}", highlight=False, soft_wrap=True)
+    else:
+        typer.echo(as_toml(load_config().model_dump()))

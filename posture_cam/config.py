@@ -1,0 +1,243 @@
+"""The user's own settings: config.toml, overridden by options of the command line."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import platformdirs
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from posture_cam.errors import OutputError, SettingsError, UsageError
+from posture_cam.files import naming, written_whole
+from posture_cam.settings import Settings, load_settings, read_data
+from posture_cam.words import parse_hours
+
+_DEFAULTS = "config.toml"
+
+
+def _are_hours(hours: tuple[str, ...]) -> tuple[str, ...]:
+    for one in hours:
+        try:
+            parse_hours(one)
+        except UsageError as error:
+            raise ValueError(f"{error.message} {error.hint}") from error
+    return hours
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+_Seconds = Annotated[float, Field(ge=1, le=86_400)]
+_Minutes = Annotated[float, Field(ge=0.1, le=1440)]
+_Switch = bool | Literal["auto"]
+
+
+class SourceConfig(_Section):
+    """What to watch."""
+
+    camera: Annotated[int, Field(ge=0)] | str
+    source: str
+    profile: str
+    model: str
+
+
+class DisplayConfig(_Section):
+    """What to show."""
+
+    headless: bool
+    quiet: bool
+
+
+class PaceConfig(_Section):
+    """How often to look."""
+
+    rate_hz: Annotated[float, Field(ge=1, le=30)]
+    eco: _Switch
+
+
+class AlertConfig(_Section):
+    """When to speak."""
+
+    poor_after_s: _Seconds
+    fair_after_s: _Seconds
+    cooldown_min: _Minutes
+    max_per_hour: Annotated[int, Field(ge=0, le=60)]
+    break_after_min: _Minutes
+    snooze_min: _Minutes
+    quiet_hours: Annotated[tuple[str, ...], AfterValidator(_are_hours)]
+
+
+class OutputConfig(_Section):
+    """How to speak."""
+
+    notify: _Switch
+    sound: bool
+    on_alert: str
+    save_alert_frames: str
+
+
+class Config(_Section):
+    """Every setting of the user; data/config.toml explains them and holds the defaults."""
+
+    source: SourceConfig
+    display: DisplayConfig
+    pace: PaceConfig
+    alerts: AlertConfig
+    outputs: OutputConfig
+
+    def settings(self) -> Settings:
+        """The program's settings with those of the user in them."""
+        base = load_settings()
+        alerts, pace = self.alerts, base.pace
+        faster = self.pace.rate_hz / pace.usual_hz
+        return base.model_copy(
+            update={
+                "alerts": base.alerts.model_copy(
+                    update={
+                        "poor_after_s": alerts.poor_after_s,
+                        "fair_after_s": alerts.fair_after_s,
+                        "cooldown_s": 60.0 * alerts.cooldown_min,
+                        "cooldown_max_s": max(base.alerts.cooldown_max_s, 60.0 * alerts.cooldown_min),
+                        "max_per_hour": alerts.max_per_hour,
+                        "break_after_s": 60.0 * alerts.break_after_min,
+                        "snooze_s": 60.0 * alerts.snooze_min,
+                        "quiet_hours": alerts.quiet_hours,
+                    }
+                ),
+                "pace": pace.model_copy(
+                    update={
+                        "usual_hz": self.pace.rate_hz,
+                        "building_hz": max(pace.building_hz, self.pace.rate_hz),
+                        "eco_usual_hz": max(1.0, pace.eco_usual_hz * faster),
+                        "eco_building_hz": max(1.0, pace.eco_building_hz * faster),
+                    }
+                ),
+            }
+        )
+
+
+def config_path() -> Path:
+    """Where the user's settings lie."""
+    return platformdirs.user_config_path("posture_cam", appauthor=False) / "config.toml"
+
+
+def config_template() -> str:
+    """Every setting with its default and what it means, as a file to start from."""
+    return resources.files("posture_cam").joinpath("data", _DEFAULTS).read_text("utf-8")
+
+
+@cache
+def option_sections() -> dict[str, str]:
+    """The section that each setting stands in, by its name; names are the options with _ for -."""
+    return {key: section for section, table in read_data(_DEFAULTS).items() for key in table}
+
+
+def load_config(options: Mapping[str, Any] | None = None) -> Config:
+    """The settings in force: defaults, then the user's file, then options given.
+
+    Args:
+        options: By name; None stands for not given.
+
+    Raises:
+        SettingsError: The file cannot be read or holds a wrong value; the line is named.
+        UsageError: An option has a wrong value.
+    """
+    tables: dict[str, dict[str, Any]] = read_data(_DEFAULTS)
+    own, text, path = _read(config_path())
+    for section, table in own.items():
+        if not isinstance(table, dict) or section not in tables:
+            raise SettingsError(
+                f"{path}, line {_line_of(text, None, section)}: there is no section {section!r}.",
+                f"Sections: {', '.join(tables)}. posture-cam config --show shows all settings.",
+            )
+        tables[section] = tables[section] | table
+    try:
+        Config.model_validate(tables)
+    except ValidationError as error:
+        section, key, words = _first(error)
+        hint = "posture-cam config --show shows all settings."
+        where = f"{path}, line {_line_of(text, section, key)}: " if own else ""
+        raise SettingsError(f"{where}{section}.{key}: {words}.", hint) from error
+    for name, value in (options or {}).items():
+        if value is not None:
+            tables[option_sections()[name]][name] = value
+    try:
+        return Config.model_validate(tables)
+    except ValidationError as error:
+        _, key, words = _first(error)
+        raise UsageError(
+            f"--{key.replace('_', '-')}: {words}.", "posture-cam monitor --help explains it."
+        ) from error
+
+
+def write_template() -> Path:
+    """Write the commented settings where they belong.
+
+    Raises:
+        OutputError: There is such a file already, or it cannot be written.
+    """
+    path = config_path()
+    if path.exists():
+        raise OutputError(f"{path} is there already.", "Change it there, or delete it first.")
+    with naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with written_whole(path) as temporary, naming(path):
+        temporary.write_text(config_template(), "utf-8")
+    return path
+
+
+def _read(path: Path) -> tuple[dict[str, Any], str, Path]:
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        return {}, "", path
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"{path} cannot be read ({error}).", "It should be a text file of yours."
+        ) from error
+    try:
+        return tomllib.loads(text), text, path
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(
+            f"{path} is no TOML: {error}.", 'Write key = value; words stand in quotes: camera = "HD Webcam"'
+        ) from error
+
+
+def _first(error: ValidationError) -> tuple[str, str, str]:
+    """Section, key and words of the first thing that is wrong."""
+    first = error.errors()[0]
+    where = [str(part) for part in first["loc"]]
+    section, key = where[0], where[1] if len(where) > 1 else where[0]
+    words = first["msg"].removeprefix("Value error, ").rstrip(".")
+    if first["type"] == "extra_forbidden":
+        words = "there is no such setting"
+    elif len({e["loc"][:2] for e in error.errors()}) == 1 and len(error.errors()) > 1:
+        words = "; or ".join(e["msg"].rstrip(".") for e in error.errors())
+    return (
+        section,
+        key,
+        f"{words} (it is {first['input']!r})" if first["type"] != "extra_forbidden" else words,
+    )
+
+
+def _line_of(text: str, section: str | None, key: str) -> int:
+    """The line of a key in a TOML file, or of its section."""
+    inside: str | None = None
+    found = 0
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := re.match(r"\s*\[\s*([\w.\-\"']+)\s*\]", line):
+            inside = header[1].strip("\"'")
+            if inside == (section or key):
+                found = number
+        elif (re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", line) and inside == section) or (
+            section and re.match(rf"\s*{re.escape(section)}\.{re.escape(key)}\s*=", line)
+        ):
+            return number
+    return found or 1

@@ -1,0 +1,55 @@
+"""The picture of each alert, kept where the user asked for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import cv2
+
+from posture_cam.errors import OutputError
+from posture_cam.files import check_writable
+from posture_cam.outputs.live import LiveOutput, local_time
+from posture_cam.records import Observation
+
+
+class AlertFrames(LiveOutput):
+    """Writes one JPEG for each alert, readable by the user alone.
+
+    Args:
+        folder: Where to; it is made.
+        started_at: The time of day at timestamp 0.
+        say: Told once where it fails.
+
+    Raises:
+        OutputError: The folder cannot be made or written to.
+    """
+
+    def __init__(self, folder: Path, started_at: datetime, say: Callable[[str], None]) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise OutputError(
+                f"The folder {folder} cannot be made ({error.strerror}).", "Name a folder of your own."
+            ) from error
+        check_writable(folder / "picture.jpg")
+        self._folder, self._started_at, self._say = folder, started_at, say
+        self._has_failed = False
+
+    def write(self, observation: Observation) -> None:
+        """Keep the picture of an alert."""
+        alert, frame = observation.alert, observation.frame
+        if alert is None or frame is None:
+            return
+        time = local_time(self._started_at, alert.timestamp_s)
+        path = self._folder / f"{time:%Y-%m-%d_%H-%M-%S}_{alert.kind.value}.jpg"
+        try:
+            done, data = cv2.imencode(".jpg", frame.image_bgr)
+            if done:
+                path.touch(mode=0o600)
+                path.write_bytes(data.tobytes())
+        except OSError as error:
+            if not self._has_failed:
+                self._has_failed = True
+                self._say(f"The picture of an alert cannot be kept: {path} ({error.strerror}).")

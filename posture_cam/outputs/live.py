@@ -1,0 +1,48 @@
+"""What all outputs of a live run share."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Self
+
+from posture_cam.records import Command, Frame, Neutral, Observation, SessionSummary, SourceEvent
+
+
+class LiveOutput:
+    """An output that does nothing: each of its kind overrides what it cares about."""
+
+    def write(self, observation: Observation) -> None:
+        """Take what was judged just now."""
+
+    def tell(self, event: SourceEvent) -> None:
+        """Take something that happened to the source."""
+
+    def say(self, words: str, share: float | None = None, frame: Frame | None = None) -> None:
+        """Take a sentence about the run itself."""
+
+    def adopt(self, neutral: Neutral) -> None:
+        """Another neutral posture is compared with from now on."""
+
+    def commands(self) -> tuple[Command, ...]:
+        """What the user asked for since the last call."""
+        return ()
+
+    def finish(self, summary: SessionSummary) -> None:
+        """Take the summary."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Nothing is open between the calls."""
+
+
+def local_time(started_at: datetime, timestamp_s: float) -> datetime:
+    """The time of day at a timestamp, in the zone of the place."""
+    return (started_at + timedelta(seconds=timestamp_s)).astimezone()

@@ -1,0 +1,197 @@
+"""Alerts as desktop notifications, by desktop-notifier (extra `notify`) or, on macOS, by osascript."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Any, Protocol
+
+from posture_cam.outputs.live import LiveOutput
+from posture_cam.records import Alert, AlertKind, Observation
+
+APP_NAME = "posture_cam"
+_TIMEOUT_S = 10.0
+_TITLES = {
+    AlertKind.FAULT: "Time to sit up",
+    AlertKind.QUESTION: "Is this still your neutral posture?",
+    AlertKind.BREAK: "Time to move",
+}
+
+
+class CannotNotify(Exception):  # noqa: N818
+    """No notification can be shown here; the text says why, and what to do."""
+
+
+class Backend(Protocol):
+    """What shows a notification, and takes it back."""
+
+    name: str
+
+    def send(self, title: str, message: str) -> None:
+        """Show it.
+
+        Raises:
+            CannotNotify: It cannot be shown.
+        """
+
+    def dismiss(self) -> None:
+        """Take back what is shown."""
+
+    def close(self) -> None:
+        """Let go of the desktop."""
+
+
+class DesktopBackend:
+    """By desktop-notifier: D-Bus on Linux, the Notification Center, or Windows' own.
+
+    Raises:
+        CannotNotify: The extra is not installed, or the desktop has no such service.
+    """
+
+    def __init__(self) -> None:
+        logging.getLogger("desktop_notifier").setLevel(logging.CRITICAL)  # failures are told by us
+        try:
+            from desktop_notifier import DesktopNotifier
+            from desktop_notifier.main import get_backend_class
+        except ImportError:
+            raise CannotNotify("install the extra: pip install 'posture-cam[notify]'") from None
+        kind = get_backend_class().__name__
+        if kind.startswith("Dummy"):
+            raise CannotNotify("this Python may not show notifications here")
+        self._loop = asyncio.new_event_loop()
+        self._notifier = DesktopNotifier(app_name=APP_NAME)
+        self._shown: list[str] = []
+        try:
+            self._run(self._notifier.get_capabilities())  # the only call that fails openly
+        except Exception as error:
+            self._loop.close()
+            raise CannotNotify(f"the desktop offers no notifications ({_first_line(error)})") from error
+        self.name = {"DBusDesktopNotifier": "D-Bus"}.get(kind, kind)
+
+    def send(self, title: str, message: str) -> None:
+        """Show it in the place of the last one."""
+        self.dismiss()
+        identifier = self._run(self._notifier.send(title=title, message=message))
+        if identifier not in self._run(self._notifier.get_current_notifications()):
+            raise CannotNotify("the desktop did not take it")
+        self._shown.append(identifier)
+
+    def dismiss(self) -> None:
+        """Take back what is shown."""
+        while self._shown:
+            self._run(self._notifier.clear(self._shown.pop()))
+
+    def close(self) -> None:
+        """Take back what is shown, and end the connection."""
+        with contextlib.suppress(Exception):  # nobody is left to tell
+            self.dismiss()
+        self._loop.close()
+
+    def _run(self, work: Any) -> Any:
+        return self._loop.run_until_complete(asyncio.wait_for(work, _TIMEOUT_S))
+
+
+class ScriptBackend:
+    """By osascript, as macOS ignores notifications of a Python that is no app; they cannot be taken back."""
+
+    name = "osascript"
+
+    def send(self, title: str, message: str) -> None:
+        """Show it; the words are passed as arguments, never as script."""
+        script = "on run argv\ndisplay notification (item 2 of argv) with title (item 1 of argv)\nend run"
+        try:
+            subprocess.run(
+                ["osascript", "-e", script, title, message],
+                check=True,
+                capture_output=True,
+                timeout=_TIMEOUT_S,
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            raise CannotNotify(f"osascript failed ({_first_line(error)})") from error
+
+    def dismiss(self) -> None:
+        """Not possible this way; they leave by themselves."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def find_backend() -> Backend:
+    """What shows notifications here.
+
+    Raises:
+        CannotNotify: Nothing does.
+    """
+    try:
+        return DesktopBackend()
+    except CannotNotify:
+        if sys.platform == "darwin":
+            return ScriptBackend()
+        raise
+
+
+class DesktopNotification(LiveOutput):
+    """Shows alerts on the desktop, in a thread of its own; they go once the posture is corrected.
+
+    Args:
+        say: Told once where it does not work.
+        backend: Makes the backend, in that thread.
+    """
+
+    def __init__(self, say: Callable[[str], None], backend: Callable[[], Backend] = find_backend) -> None:
+        self._say, self._make = say, backend
+        self._backend: Backend | None = None
+        self._has_failed = False
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="notify")
+
+    def write(self, observation: Observation) -> None:
+        """Show an alert, or take it back."""
+        if observation.alert is not None:
+            self._worker.submit(self._attempt, self._send, observation.alert)
+        elif observation.corrected is not None:
+            self._worker.submit(self._attempt, self._dismiss)
+
+    def _attempt(self, work: Callable[..., None], *arguments: Alert) -> None:
+        try:
+            work(*arguments)
+        except Exception as error:  # a desktop may fail in any way; the run goes on
+            self._drop()
+            if not self._has_failed:
+                self._has_failed = True
+                self._say(f"No desktop notification: {_first_line(error)}.")
+
+    def _send(self, alert: Alert) -> None:
+        if self._backend is None:
+            self._backend = self._make()
+        is_plain = alert.kind == AlertKind.QUESTION and alert.measure is None
+        self._backend.send(
+            _TITLES[alert.kind], alert.message if is_plain else f"{alert.message} {alert.tip.text}"
+        )
+
+    def _dismiss(self) -> None:
+        if self._backend is not None:
+            self._backend.dismiss()
+
+    def _drop(self) -> None:
+        backend, self._backend = self._backend, None
+        if backend is not None:
+            backend.close()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._worker.submit(self._attempt, self._drop)
+        self._worker.shutdown(wait=True)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".") or type(error).__name__

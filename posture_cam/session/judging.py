@@ -1,0 +1,168 @@
+"""The second half of the way, the same for recordings and live runs: from poses to a record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from posture_cam.alerts import AlertPolicy
+from posture_cam.assessment import DriftWatch, Judge, Record, Settler
+from posture_cam.geometry import AngleEstimator, FeatureExtractor, average_neutral, compare
+from posture_cam.records import (
+    Alert,
+    Features,
+    Frame,
+    Measures,
+    Neutral,
+    Observation,
+    Reason,
+    Sample,
+    SessionSummary,
+    SourceInfo,
+    State,
+    View,
+)
+from posture_cam.settings import Settings
+from posture_cam.tips import tips_for_faults
+from posture_cam.words import clock
+
+
+class Judging:
+    """Judges samples in order of time and keeps the record of them.
+
+    Attributes:
+        neutral: What is compared with, or None where there is none yet.
+        features: Of the last sample.
+        alerts: All so far.
+        notes: Sentences for the summary.
+    """
+
+    def __init__(
+        self,
+        neutral: Neutral | None,
+        settings: Settings,
+        estimator: AngleEstimator | None,
+        policy: AlertPolicy,
+    ) -> None:
+        self._settings, self._estimator, self._policy = settings, estimator, policy
+        self._extractor = FeatureExtractor(settings)
+        self._settler, self._record = Settler(settings), Record()
+        self.alerts: list[Alert] = []
+        self.notes: list[str] = []
+        self.features: Features | None = None
+        self._count = 0
+        self.adopt(neutral)
+
+    def adopt(self, neutral: Neutral | None) -> None:
+        """Compare with this neutral posture from now on."""
+        self.neutral = neutral
+        self._compared_with = neutral or average_neutral(View.FRONT)
+        self._judge = Judge(self._compared_with, self._settings)
+        self._compared: Measures | None = None  # the estimator's work, spared while a pose is reused
+        self._drift = DriftWatch(self._compared_with, self._settings.drift)
+
+    def see(
+        self,
+        sample: Sample,
+        *,
+        frame: Frame | None = None,
+        is_reused: bool = False,
+        unjudged: Reason | None = None,
+    ) -> Observation:
+        """Judge one sample; `settled` then gives what nothing can change any more.
+
+        Args:
+            sample: The next moment.
+            frame: Its picture, for outputs of a live run.
+            is_reused: Its pose is that of the sample before.
+            unjudged: Why this moment does not count, whatever it shows.
+        """
+        before = self.features
+        self.features = self._extractor.extract(sample.timestamp_s, sample.pose)
+        if (
+            is_reused
+            and self._compared is not None
+            and before is not None
+            and (before.view, before.reason) == (self.features.view, self.features.reason)
+        ):
+            self._compared = replace(self._compared, timestamp_s=sample.timestamp_s)
+        else:
+            self._compared = compare(self.features, self._compared_with, self._settings, self._estimator)
+        measures, assessment = self._judge.update(self._compared)
+        if self._drift.update(self.features):
+            self.notes.append(_drift_words(self._drift.since_s))
+        alert = self._policy.update(assessment)
+        if alert is not None:
+            self.alerts.append(alert)
+        if unjudged is not None and assessment.state != State.AWAY:
+            assessment = replace(
+                assessment, state=State.UNJUDGED, since_s=sample.timestamp_s, score=None, reason=unjudged
+            )
+        self._count += 1
+        observation = Observation(
+            sample,
+            measures,
+            assessment,
+            0.0,
+            alert,
+            corrected=self._policy.corrected,
+            frame=frame,
+            pose_is_reused=is_reused,
+        )
+        self._due = self._settler.push(observation)
+        return observation
+
+    def settled(self) -> Iterator[Observation]:
+        """Observations that are final since the last call, now in the record."""
+        for observation in self._due:
+            self._record.add(observation)
+            yield observation
+
+    def explain(self, start_s: float, end_s: float, reason: Reason) -> None:
+        """Why there are no samples in a stretch of time."""
+        self._record.explain(start_s, end_s, reason)
+
+    def finish(self, end_s: float) -> Iterator[Observation]:
+        """The rest, and the end of the record."""
+        for observation in self._settler.finish(end_s):
+            self._record.add(observation)
+            yield observation
+        self._record.finish(end_s)
+
+    def summary(self, source: SourceInfo, model: str, *, partial: bool) -> SessionSummary:
+        """Everything said about the run, once it is finished."""
+        record = self._record
+        faults = record.faults
+        least_s = self._settings.alerts.break_away_s
+        return SessionSummary(
+            source=source,
+            neutral=self.neutral,
+            duration_s=record.duration_s,
+            seconds_by_state=dict(record.seconds_by_state),
+            score=record.score,
+            episodes=record.episodes,
+            alerts=tuple(self.alerts),
+            statistics=record.statistics,
+            faults=faults,
+            unjudged_s_by_reason=dict(record.unjudged_s_by_reason),
+            longest_hold=record.longest_hold,
+            tips=tips_for_faults({fault.measure: fault.total_s for fault in faults}),
+            views=dict(record.seconds_by_view),
+            model=model,
+            sample_count=self._count,
+            notes=tuple(self.notes),
+            partial=partial,
+            estimator=self._estimator.name if self._estimator is not None else None,
+            breaks=tuple(
+                (episode.start_s, episode.end_s)
+                for episode in record.episodes
+                if episode.state == State.AWAY and episode.end_s - episode.start_s >= least_s
+            ),
+        )
+
+
+def _drift_words(since_s: float | None) -> str:
+    return (
+        f"Since about {clock(since_s or 0.0)} you sit elsewhere than in your neutral posture, without a "
+        "change. If chair or camera have moved, calibrate again, so that it fits."
+    )

@@ -1,0 +1,99 @@
+"""Which cameras there are, by number and name, and who uses them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+from cv2_enumerate_cameras import enumerate_cameras
+
+from posture_cam.errors import SourceError, UsageError
+from posture_cam.source.camera import Camera
+
+# They hold cameras open only to offer them to others.
+_BROKERS = {"pipewire", "wireplumber", "pipewire-media-"}
+
+
+@dataclass(frozen=True, slots=True)
+class CameraEntry:
+    """A camera of this machine; `size_wh` is None where it was not opened, or could not be."""
+
+    number: int
+    name: str
+    size_wh: tuple[int, int] | None = None
+    trouble: str = ""
+
+
+def list_cameras(*, look: bool = False) -> list[CameraEntry]:
+    """The cameras of this machine, each once.
+
+    Args:
+        look: Open each for a moment to learn its size; its light goes on.
+    """
+    backend = {"linux": cv2.CAP_V4L2, "darwin": cv2.CAP_AVFOUNDATION, "win32": cv2.CAP_MSMF}.get(sys.platform)
+    found: dict[int, CameraEntry] = {}
+    with contextlib.suppress(OSError, RuntimeError, ValueError):
+        for one in enumerate_cameras(cv2.CAP_ANY if backend is None else backend):
+            number = int(one.index) % 100  # OpenCV adds the backend in hundreds
+            found.setdefault(number, CameraEntry(number, str(one.name)))
+    cameras = [found[number] for number in sorted(found)]
+    return [_looked_at(camera) for camera in cameras] if look else cameras
+
+
+def _looked_at(camera: CameraEntry) -> CameraEntry:
+    try:
+        with Camera(camera.number) as opened:
+            size_wh = opened.info.width_px, opened.info.height_px
+    except SourceError as error:
+        return CameraEntry(camera.number, camera.name, trouble=error.message)
+    return CameraEntry(camera.number, camera.name, size_wh)
+
+
+def camera_number(wanted: str, cameras: list[CameraEntry] | None = None) -> int:
+    """The number of a camera named by its number, its name or a part of it.
+
+    Raises:
+        UsageError: No camera, or more than one, is called so.
+    """
+    if wanted.strip().isdigit():
+        return int(wanted)
+    cameras = list_cameras() if cameras is None else cameras
+    folded = wanted.strip().casefold()
+    hits = [one for one in cameras if one.name.casefold() == folded] or [
+        one for one in cameras if folded and folded in one.name.casefold()
+    ]
+    if len(hits) == 1:
+        return hits[0].number
+    names = ", ".join(f"{one.number} ({one.name})" for one in (hits or cameras))
+    if hits:
+        raise UsageError(f"{wanted!r} fits more than one camera: {names}.", "Name one by its number.")
+    raise UsageError(
+        f"There is no camera {wanted!r}.", f"There are: {names}." if names else "No camera was found here."
+    )
+
+
+def camera_users(number: int, proc: Path = Path("/proc"), dev: Path = Path("/dev")) -> list[str]:
+    """Other programs of this user that have a camera open; on Linux only, elsewhere cameras are shared."""
+    device = str(dev / f"video{number}")
+    users = []
+    with contextlib.suppress(OSError):
+        for folder in proc.iterdir():
+            if not folder.name.isdigit() or int(folder.name) == os.getpid():
+                continue
+            with contextlib.suppress(OSError):
+                if any(_leads_to(entry, device) for entry in (folder / "fd").iterdir()):
+                    name = (folder / "comm").read_text("utf-8", "replace").strip()
+                    if name not in _BROKERS:
+                        users.append(name)
+    return users
+
+
+def _leads_to(entry: Path, device: str) -> bool:
+    try:
+        return str(entry.readlink()) == device
+    except OSError:
+        return False

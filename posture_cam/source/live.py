@@ -1,0 +1,421 @@
+"""A live source that looks after itself: the newest picture on demand, and a word when there is none.
+
+A thread of its own reads the device, so that slow work elsewhere never makes pictures queue; only those asked
+for are decoded.  What goes wrong is told as an event, tried again with growing pauses, and ends by itself.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posture_cam.errors import SourceError
+from posture_cam.records import Frame, Reason, SourceEvent, SourceInfo
+from posture_cam.settings import LiveSettings
+from posture_cam.source.camera import Camera, CameraGone, gone
+from posture_cam.source.mjpeg import MjpegStream, NotMjpeg
+from posture_cam.source.video import VideoFile
+from posture_cam.words import duration_words, sentence
+
+_SLICE_S = 0.25
+_LOOK_AT_EVERY_PX = 10
+_JOIN_S = 1.0
+
+
+class Device(Protocol):
+    """What gives pictures one after the other, as they come."""
+
+    can_freeze: bool
+
+    @property
+    def info(self) -> SourceInfo:
+        """What it says of itself."""
+
+    def grab(self) -> bool:
+        """Wait for the next picture; False once there are no more."""
+
+    def retrieve(self) -> NDArray[np.uint8] | None:
+        """The picture grabbed last."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+def steady_clock() -> float:
+    """Seconds on a clock that cannot be set and that runs on while the computer sleeps."""
+    if sys.platform == "linux":
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    elif sys.platform == "darwin":  # noqa: RET505 - mypy reads it as one choice
+        return time.clock_gettime(time.CLOCK_MONOTONIC)  # where time.monotonic() stops in sleep
+    else:
+        return time.monotonic()
+
+
+def open_device(spec: int | str) -> Device:
+    """A camera or a stream, by what reads it with the least work.
+
+    Raises:
+        CameraGone: It cannot be opened.
+    """
+    if isinstance(spec, str) and spec.lower().startswith(("http://", "https://")):
+        try:
+            return MjpegStream(spec)
+        except NotMjpeg:
+            pass
+    return Camera(spec)
+
+
+class LiveSource:
+    """The newest picture of a camera or stream, on demand; a context manager that always lets go of it.
+
+    Args:
+        opener: Opens the device; called again after it was lost.
+        settings: When what counts as trouble.
+        clock: Seconds; timestamps count from when the source was opened.
+        users: Names of other programs that use the device now, looked at every few seconds.
+
+    Raises:
+        CameraGone: It cannot be opened now, for another reason than that it is busy.
+    """
+
+    def __init__(
+        self,
+        opener: Callable[[], Device],
+        settings: LiveSettings,
+        *,
+        clock: Callable[[], float] = steady_clock,
+        users: Callable[[], list[str]] = list,
+    ) -> None:
+        self._opener, self._settings, self._clock, self._users = opener, settings, clock, users
+        self._start_s = clock()
+        self._device: Device | None = None
+        self._info = SourceInfo("camera", 0, 0, None, None, is_live=True)
+        self._lock = threading.Condition()
+        self._frame: Frame | None = None
+        self._events: deque[SourceEvent] = deque()
+        self._trouble: Reason | None = None
+        self._trouble_since_s = 0.0
+        self._due_s: float | None = None
+        self._grabbed_s = 0.0
+        self._grabbed = 0
+        self._black_since_s: float | None = None
+        self._same_since_s: float | None = None
+        self._last_look: bytes | None = None
+        self._users_looked_s = 0.0
+        self._is_closing = self._is_paused = self._must_reopen = False
+        try:
+            self._adopt(opener())
+        except CameraGone as error:
+            if error.reason != Reason.CAMERA_BUSY:
+                raise
+            self._enter(Reason.CAMERA_BUSY, error.message)
+        self._thread = threading.Thread(target=self._read, name="camera", daemon=True)
+
+    @property
+    def info(self) -> SourceInfo:
+        """What the device says of itself."""
+        return self._info
+
+    @property
+    def now_s(self) -> float:
+        """The time on the source's clock."""
+        return self._clock() - self._start_s
+
+    def take(self, due_s: float, timeout_s: float) -> Frame | SourceEvent | None:
+        """The next event, else the first picture from `due_s` on; None if there is neither in time.
+
+        Args:
+            due_s: On the source's clock.
+            timeout_s: The longest to wait.
+        """
+        end_s = self.now_s + timeout_s
+        with self._lock:
+            while True:
+                if self._events:
+                    return self._events.popleft()
+                if self._frame is not None:
+                    frame, self._frame = self._frame, None
+                    if frame.timestamp_s >= due_s - 1e-6:
+                        return frame
+                before_s = self.now_s
+                if before_s >= end_s:
+                    return None
+                self._due_s = due_s
+                self._lock.wait(min(_SLICE_S, end_s - before_s))
+                self._look_at_clock(before_s)
+
+    def pause(self) -> None:
+        """Let go of the camera until `resume`."""
+        with self._lock:
+            self._is_paused, self._must_reopen, self._frame = True, True, None
+            self._lock.notify_all()
+
+    def resume(self) -> None:
+        """Open the camera again."""
+        with self._lock:
+            self._is_paused = False
+            self._lock.notify_all()
+
+    def _look_at_clock(self, before_s: float) -> None:
+        """Notice that the computer slept, and that pictures stay out although nothing failed."""
+        now_s = self.now_s
+        if now_s - before_s > self._settings.asleep_after_s:
+            words = f"The computer slept for {duration_words(now_s - before_s)}; going on."
+            self._events.append(SourceEvent(now_s, Reason.ASLEEP, words, before_s, now_s))
+            self._grabbed_s, self._must_reopen, self._frame = now_s, True, None
+            return
+        waited_s = now_s - self._grabbed_s
+        if not self._is_paused and self._trouble is None and waited_s > self._settings.stalled_after_s:
+            self._enter(Reason.CAMERA_GONE, f"{self._info.name} gives no pictures; waiting for it.")
+
+    # What follows runs in the thread, or under the lock.
+
+    def _read(self) -> None:
+        pause_s = self._settings.retry_s
+        while not self._is_closing:
+            if self._is_paused:
+                self._let_go()
+                self._wait(_SLICE_S)
+                continue
+            if self._device is None:
+                try:
+                    device = self._opener()
+                except SourceError as error:
+                    reason = error.reason if isinstance(error, CameraGone) else Reason.CAMERA_GONE
+                    with self._lock:
+                        self._enter(reason, f"{error.message} Waiting for it.")
+                    self._wait(pause_s)
+                    pause_s = min(2 * pause_s, self._settings.retry_max_s)
+                    continue
+                with self._lock:
+                    self._adopt(device)
+            if self._serve():
+                pause_s = self._settings.retry_s
+            self._let_go()
+        self._let_go()
+
+    def _serve(self) -> bool:
+        """Read the device until it is lost, or no longer wanted; True if it gave pictures."""
+        device, count = self._device, 0
+        assert device is not None
+        while not (self._is_closing or self._is_paused or self._must_reopen):
+            if not device.grab():
+                with self._lock:
+                    if not (self._is_closing or self._is_paused):
+                        self._enter(Reason.CAMERA_GONE, f"{gone(self._info.name).message} Waiting for it.")
+                        self._lock.wait(self._settings.retry_s)
+                return count > 0
+            count += 1
+            now_s = self.now_s
+            with self._lock:
+                self._grabbed_s, self._grabbed = now_s, self._grabbed + 1
+                is_due = self._due_s is not None and now_s >= self._due_s - 1e-6
+                is_wanted = is_due or self._trouble is not None
+            if is_wanted and (image := device.retrieve()) is not None:
+                with self._lock:
+                    self._judge(image, now_s, can_freeze=device.can_freeze)
+            if now_s - self._users_looked_s >= self._settings.users_every_s and self._is_shared(now_s):
+                return True
+        self._must_reopen = False
+        return count > 0
+
+    def _is_shared(self, now_s: float) -> bool:
+        """Let go of the camera while another program wants it."""
+        self._users_looked_s = now_s
+        names = self._users()
+        if not names:
+            return False
+        with self._lock:
+            self._enter(
+                Reason.CAMERA_BUSY,
+                f"{sentence(self._info.name)} is wanted by {names[0]}; paused until it is free.",
+            )
+        self._let_go()
+        while self._users() and not (self._is_closing or self._is_paused):
+            self._wait(self._settings.users_every_s)
+        return True
+
+    def _judge(self, image: NDArray[np.uint8], now_s: float, *, can_freeze: bool) -> None:
+        """Hand a picture on, unless it shows nothing, or the same as ever."""
+        look = np.ascontiguousarray(image[::_LOOK_AT_EVERY_PX, ::_LOOK_AT_EVERY_PX])
+        # A dark room still shows noise and shapes; a shutter or a lid does not.
+        is_black = look.mean() < self._settings.black_below and look.std() < self._settings.black_below / 2
+        self._black_since_s = (self._black_since_s or now_s) if is_black else None
+        content = look.tobytes()
+        is_same = can_freeze and not is_black and content == self._last_look
+        self._same_since_s = (self._same_since_s or now_s) if is_same else None
+        self._last_look = content
+        if self._is_over(self._black_since_s, now_s, self._settings.black_after_s):
+            self._enter(
+                Reason.BLACK,
+                f"The picture of {self._info.name} is black: is its shutter or the lid closed?",
+                self._black_since_s,
+            )
+        elif self._is_over(self._same_since_s, now_s, self._settings.frozen_after_s):
+            self._enter(
+                Reason.FROZEN,
+                f"{sentence(self._info.name)} repeats one picture: it is frozen. Waiting.",
+                self._same_since_s,
+            )
+        elif self._trouble is not None and (is_black or is_same):
+            return  # not sound yet
+        else:
+            self._leave(now_s)
+            self._frame, self._due_s = Frame(self._grabbed - 1, now_s, image), None
+            self._lock.notify_all()
+
+    @staticmethod
+    def _is_over(since_s: float | None, now_s: float, limit_s: float) -> bool:
+        return since_s is not None and now_s - since_s >= limit_s
+
+    def _enter(self, reason: Reason, message: str, since_s: float | None = None) -> None:
+        """Tell of a trouble, once."""
+        if self._trouble == reason:
+            return
+        now_s = self.now_s
+        if self._trouble is None:
+            self._trouble_since_s = now_s if since_s is None else since_s
+            if reason == Reason.CAMERA_GONE:
+                self._trouble_since_s = min(now_s, self._grabbed_s)
+        self._trouble, self._frame = reason, None
+        self._events.append(SourceEvent(now_s, reason, message, self._trouble_since_s))
+        self._lock.notify_all()
+
+    def _leave(self, now_s: float) -> None:
+        if self._trouble is None:
+            return
+        lasted = duration_words(now_s - self._trouble_since_s)
+        self._events.append(
+            SourceEvent(
+                now_s,
+                None,
+                f"{sentence(self._info.name)} gives pictures again after {lasted}.",
+                self._trouble_since_s,
+                now_s,
+            )
+        )
+        self._trouble = None
+
+    def _adopt(self, device: Device) -> None:
+        self._device, self._info = device, device.info
+        self._grabbed_s = self.now_s
+        self._black_since_s = self._same_since_s = self._last_look = None
+
+    def _let_go(self) -> None:
+        device, self._device = self._device, None
+        if device is not None:
+            device.close()
+
+    def _wait(self, seconds: float) -> None:
+        with self._lock:
+            self._lock.wait_for(lambda: self._is_closing, seconds)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        with self._lock:
+            self._is_closing = True
+            self._lock.notify_all()
+        self._thread.join(_JOIN_S)
+        if self._thread.is_alive() and isinstance(device := self._device, MjpegStream):
+            device.close()  # wakes its reader
+            self._thread.join(_JOIN_S)
+        # A camera that hangs in its driver is let go by the thread, or by the end of the process.
+
+
+class PlayedFile:
+    """A recording as a live source; without a pace of its own it is played as fast as it is taken.
+
+    Times are those of the recording.
+
+    Args:
+        path: The recording.
+        realtime: Play it at its own pace.
+
+    Raises:
+        SourceError: It cannot be read.
+    """
+
+    def __init__(self, path: Path, *, realtime: bool) -> None:
+        self._is_paced = realtime
+        self._file = VideoFile(path, threads=1)
+        self._start_s: float | None = None
+        self._paused_s: float | None = None
+        self._index = -1
+        self._next_s: float | None = None
+
+    @property
+    def info(self) -> SourceInfo:
+        """What the file says of itself."""
+        return self._file.info
+
+    @property
+    def now_s(self) -> float:
+        """The time in the recording."""
+        if self._is_paced and self._start_s is not None and self._paused_s is None:
+            return steady_clock() - self._start_s
+        return self._file.position_s
+
+    def take(self, due_s: float, timeout_s: float) -> Frame | SourceEvent | None:
+        """The first picture from `due_s` on, or the event of its end."""
+        end_s = steady_clock() + timeout_s
+        while True:
+            if self._next_s is None:
+                self._next_s = self._file.grab_next()
+                self._index += 1
+            time_s = self._next_s
+            if time_s is None:
+                at_s = self._file.position_s
+                return SourceEvent(at_s, None, "The recording has ended.", at_s, is_end=True)
+            if self._is_paced and not self._is_time(time_s, end_s):
+                return None
+            self._next_s = None
+            if time_s >= due_s - 1e-6 and (image := self._file.retrieve()) is not None:
+                return Frame(self._index, time_s, image)
+
+    def _is_time(self, time_s: float, end_s: float) -> bool:
+        """Wait for a picture's time; False if that lies beyond the time to wait."""
+        now_s = steady_clock()
+        if self._start_s is None:
+            self._start_s = now_s - time_s
+        ahead_s = self._start_s + time_s - now_s
+        if ahead_s > 0:
+            time.sleep(max(min(ahead_s, end_s - now_s), 0.0))
+        return ahead_s <= end_s - now_s
+
+    def pause(self) -> None:
+        """Hold the recording."""
+        self._paused_s = steady_clock()
+
+    def resume(self) -> None:
+        """Go on where it was held."""
+        if self._start_s is not None and self._paused_s is not None:
+            self._start_s += steady_clock() - self._paused_s
+        self._paused_s = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._file.close()
