@@ -86,7 +86,7 @@ class Guide:
         if self._console.is_terminal:
             self._live.start()
         if self._window is not None:
-            cv2.namedWindow(self._window, cv2.WINDOW_AUTOSIZE)
+            cv2.namedWindow(self._window, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
         return self
 
     def __exit__(

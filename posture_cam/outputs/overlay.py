@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posture_cam.records import (
+    LANDMARK_COUNT,
     Alert,
     Assessment,
     FloatArray,
@@ -107,6 +108,8 @@ class Overlay:
             if scene.measures.view.is_side:
                 ghost = self._ghost * (width, height) if self._ghost is not None else None
                 _draw_arcs(image_bgr, xy, ghost, scene, colour, line_px)
+            elif min(height, width) >= _WORDS_FROM_PX:
+                _draw_figure(image_bgr, scene, colour, line_px)
         if min(height, width) >= _WORDS_FROM_PX:
             _draw_card(image_bgr, scene, colour)
             if scene.alert is not None:
@@ -230,6 +233,41 @@ def _draw_arcs(
             if behind < 0:
                 anchor[0] -= _text_width(text, size_px, 700)
             _label(image, text, _whole(anchor), size_px)
+
+
+def _draw_figure(image: NDArray[np.uint8], scene: Scene, colour: Colour, line_px: int) -> None:
+    """Where the camera sees the angles from ahead: a small figure from the side that shows them."""
+    values = scene.measures.values
+    if Measure.NECK_INCLINATION_CHANGE not in values or Measure.TRUNK_INCLINATION_CHANGE not in values:
+        return
+    height, width = image.shape[:2]
+    side, pad = height / 3, height / 45
+    left, top = width - pad - 0.95 * side, pad
+    _shade(image, (round(left), round(top)), (round(width - pad), round(top + side)), 0.6)
+    hips = np.array((left + 0.5 * side, top + 0.93 * side))
+    now, then = (
+        _figure(hips, side, neck_deg, trunk_deg)
+        for neck_deg, trunk_deg in (
+            (values[Measure.NECK_INCLINATION_CHANGE], values[Measure.TRUNK_INCLINATION_CHANGE]),
+            (0.0, 0.0),
+        )
+    )
+    _draw_arcs(image, now, then, scene, colour, line_px)
+    ears, shoulders = _middle(now, _EARS), _middle(now, _SHOULDERS)
+    _bone(image, hips, shoulders, colour, line_px)
+    _bone(image, shoulders, ears, colour, line_px)
+    cv2.circle(image, _whole(ears), round(0.07 * side), INK, -1, cv2.LINE_AA)
+    cv2.circle(image, _whole(ears), round(0.07 * side) - line_px, colour, -1, cv2.LINE_AA)
+
+
+def _figure(hips: FloatArray, size_px: float, neck_deg: float, trunk_deg: float) -> FloatArray:
+    """Landmarks of somebody seen from the side, facing right, in pixels."""
+    xy = np.zeros((LANDMARK_COUNT, 2))
+    xy[list(_HIPS)] = hips
+    lean, bow = math.radians(trunk_deg), math.radians(neck_deg)
+    xy[list(_SHOULDERS)] = shoulders = hips + 0.45 * size_px * np.array((math.sin(lean), -math.cos(lean)))
+    xy[list(_EARS)] = shoulders + 0.27 * size_px * np.array((math.sin(bow), -math.cos(bow)))
+    return xy
 
 
 def _draw_card(image: NDArray[np.uint8], scene: Scene, colour: Colour) -> None:

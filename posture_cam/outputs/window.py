@@ -142,7 +142,7 @@ class Window(LiveOutput):
         self._was_shown = True
 
     def __enter__(self) -> Self:
-        cv2.namedWindow(TITLE, cv2.WINDOW_AUTOSIZE)
+        cv2.namedWindow(TITLE, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
         return self
 
     def __exit__(

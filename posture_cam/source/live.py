@@ -117,7 +117,8 @@ class LiveSource:
         except CameraGone as error:
             if error.reason != Reason.CAMERA_BUSY:
                 raise
-            self._enter(Reason.CAMERA_BUSY, error.message)
+            with self._lock:
+                self._enter(Reason.CAMERA_BUSY, f"{error.message} Waiting for it.")
         self._thread = threading.Thread(target=self._read, name="camera", daemon=True)
 
     @property
