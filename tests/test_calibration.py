@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import stat
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from rich.console import Console
@@ -32,6 +28,8 @@ from posture_cam.source import Camera
 from posture_cam.source.camera import source_name
 from tests.builders import Film, Maker, front, side
 from tests.conftest import SAMPLES
+from tests.screens import needs_screen, screen
+from tests.streams import jpegs_of, serving
 from tests.test_cli import run
 from tests.test_session import recorded
 
@@ -232,48 +230,12 @@ def test_a_neutral_posture_that_no_longer_fits_is_noticed(tmp_path: Path) -> Non
 # ---- a stream, as a webcam gives it ----
 
 
-class _Stream(BaseHTTPRequestHandler):
-    """A sample clip as MJPEG at its own pace, as IP cameras serve it."""
-
-    images: tuple[bytes, ...] = ()
-    rate_hz = 10.0
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
-        self.end_headers()
-        try:
-            for image in self.images:
-                self.wfile.write(b"--frame\r\nContent-Type: image/jpeg\r\n")
-                self.wfile.write(f"Content-Length: {len(image)}\r\n\r\n".encode() + image + b"\r\n")
-                time.sleep(1.0 / self.rate_hz)
-        except (BrokenPipeError, ConnectionResetError):
-            pass
-
-    def log_message(self, *_: object) -> None:
-        """Quietly."""
-
-
 @pytest.fixture
 def stream() -> Iterator[str]:
-    capture = cv2.VideoCapture(str(SAMPLES / "desk-monitor.mp4"))
-    images: list[bytes] = []
-    while len(images) < 140:
-        got, image = capture.read()
-        assert got
-        # Neutral for ten seconds in the clip; shown twice, so that a slow machine finds enough of it.
-        images.append(cv2.imencode(".jpg", image)[1].tobytes())
-        if len(images) == 95:
-            capture.set(cv2.CAP_PROP_POS_FRAMES, 0)
-    capture.release()
-    handler = type("Handler", (_Stream,), {"images": tuple(images)})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://user:secret@127.0.0.1:{server.server_port}/video.mjpg"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    # Neutral for ten seconds in the clip; shown twice, so that a slow machine finds enough of it.
+    neutral = jpegs_of(SAMPLES / "desk-monitor.mp4", count=95)
+    with serving(neutral * 2) as served:
+        yield served.url
 
 
 def test_a_stream_is_calibrated_with_a_countdown_and_never_names_its_password(stream: str) -> None:
@@ -380,7 +342,7 @@ def test_what_cannot_be_calibrated_ends_with_a_sentence(arguments: list[str], co
     assert "secret" not in done.stderr
 
 
-@pytest.mark.skipif(shutil.which("Xvfb") is None, reason="needs a screen: apt-get install xvfb")
+@needs_screen
 def test_the_window_shows_a_mirror_image_with_one_sentence(tmp_path: Path) -> None:
     code = (
         "import sys, time, cv2, numpy as np\n"
@@ -393,21 +355,13 @@ def test_the_window_shows_a_mirror_image_with_one_sentence(tmp_path: Path) -> No
         "        assert guide.show('Hold still.', 0.5, image)\n"
         "        time.sleep(0.05)\n"
     )
-    folder = tmp_path / "screen"
-    folder.mkdir()
-    screen = subprocess.Popen(
-        ["Xvfb", ":93", "-screen", "0", "800x600x24", "-fbdir", str(folder)], stderr=subprocess.DEVNULL
-    )
-    try:
-        time.sleep(1.5)
-        environment = {**os.environ, "DISPLAY": ":93"}
-        window = subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.DEVNULL)
+    with screen(tmp_path) as shown:
+        window = subprocess.Popen(
+            [sys.executable, "-c", code], env=shown.environment, stderr=subprocess.DEVNULL
+        )
         time.sleep(2.5)
-        pixels = _screen(folder / "Xvfb_screen0")
+        pixels = shown.pixels()
         assert window.wait(timeout=30) == 0
-    finally:
-        screen.terminate()
-        screen.wait()
     red = (pixels[..., 2] > 200) & (pixels[..., 1] < 60) & (pixels[..., 0] < 60)
     grey = (np.abs(pixels.astype(int) - 90) <= 2).all(axis=-1)
     assert red.sum() > 15_000
@@ -415,18 +369,6 @@ def test_the_window_shows_a_mirror_image_with_one_sentence(tmp_path: Path) -> No
     assert np.flatnonzero(red.any(axis=0)).min() > np.flatnonzero(grey.any(axis=0)).min() + 200
     white = (pixels > 230).all(axis=-1) & ~grey
     assert white.sum() > 100
-
-
-def _screen(path: Path) -> np.ndarray:
-    """The picture on an Xvfb screen, from its framebuffer file (XWD)."""
-    content = path.read_bytes()
-    head = np.frombuffer(content[:100], ">u4")
-    size, width, height, line, colours = head[0], head[4], head[5], head[12], head[19]
-    start = int(size) + int(colours) * 12
-    rows = np.frombuffer(content[start : start + int(line) * int(height)], np.uint8)
-    return rows.reshape(int(height), int(line))[:, : int(width) * 4].reshape(int(height), int(width), 4)[
-        ..., :3
-    ]
 
 
 def test_words_go_to_the_console_once_each() -> None:

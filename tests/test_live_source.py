@@ -207,6 +207,7 @@ def test_sleep_is_noticed_and_the_camera_opened_anew(device: Device) -> None:
     slept_s = 0.0
     with LiveSource(device.opened, LIVE, clock=lambda: time.monotonic() + slept_s) as source:
         next_frame(source)
+
         def sleep() -> None:
             nonlocal slept_s
             slept_s = 3600.0

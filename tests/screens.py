@@ -1,0 +1,55 @@
+"""A screen of a test's own (Xvfb), and what is to be seen on it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+needs_screen = pytest.mark.skipif(shutil.which("Xvfb") is None, reason="needs a screen: apt-get install xvfb")
+
+
+@dataclass(frozen=True)
+class Screen:
+    """Where programs draw, and the file that holds the picture."""
+
+    environment: dict[str, str]
+    framebuffer: Path
+
+    def pixels(self) -> np.ndarray:
+        """The picture on the screen (XWD), height x width x 3, blue-green-red."""
+        content = self.framebuffer.read_bytes()
+        head = np.frombuffer(content[:100], ">u4")
+        size, width, height, line, colours = (int(head[index]) for index in (0, 4, 5, 12, 19))
+        start = size + colours * 12
+        rows = np.frombuffer(content[start : start + line * height], np.uint8)
+        return rows.reshape(height, line)[:, : width * 4].reshape(height, width, 4)[..., :3]
+
+
+@contextmanager
+def screen(folder: Path) -> Iterator[Screen]:
+    """Start a screen on a number that is free."""
+    read, write = os.pipe()
+    process = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(write), "-screen", "0", "1000x700x24", "-fbdir", str(folder)],
+        stderr=subprocess.DEVNULL,
+        pass_fds=[write],
+    )
+    os.close(write)
+    try:
+        with os.fdopen(read) as numbers:
+            number = numbers.readline().strip()
+        assert number, "Xvfb did not start"
+        time.sleep(0.3)
+        yield Screen({**os.environ, "DISPLAY": f":{number}"}, folder / "Xvfb_screen0")
+    finally:
+        process.terminate()
+        process.wait()
