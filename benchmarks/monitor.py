@@ -1,8 +1,8 @@
 """How much work the monitor takes, against a loop that looks at every picture.
 
-Both watch the same MJPEG stream (720p, 30 pictures a second, made from a sample, with a sensor's noise), served
-by a process of its own, in turns and in one run.  CPU seconds per second of stream are compared; start-up is
-left out.  Then an hour is simulated, and the memory of its start compared with that of its end.
+Both watch the same MJPEG stream (720p, 30 pictures a second, made from a sample, with the noise of a sensor),
+served by a process of its own, in turns and in one run.  CPU seconds per second of stream are compared;
+start-up is left out.  Then an hour is simulated, and the memory of its start compared with that of its end.
 
     uv run python benchmarks/monitor.py [--seconds 20] [--rounds 2] [--hour] [--json]
 """

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from posture_cam import __version__
-from posture_cam.errors import ModelError
+from posture_cam.config import config_path, load_config
+from posture_cam.errors import ModelError, SettingsError
 from posture_cam.pose.model_store import find_model
 from posture_cam.session.neutral import ESTIMATOR_FILE, load_estimator
 from posture_cam.settings import bundled_model, models_cache_dir, profiles_dir
@@ -49,6 +50,10 @@ def examine() -> list[Finding]:
         _estimator(),
         _h264(),
         _display(),
+        _cameras(),
+        notifications(),
+        _sound(),
+        _config(),
         _folder("Profiles", profiles_dir()),
         _folder("Fetched models", models_cache_dir()),
     ]
@@ -122,16 +127,81 @@ def _h264() -> Finding:
 
 
 def _display() -> Finding:
+    """Whether a window opens, tried out."""
     if sys.platform in ("darwin", "win32"):
         return Finding("Display", "by the system")
     name = os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY")
+    try:
+        from posture_cam.outputs.guide import has_display  # here, as OpenCV itself may be broken
+    except ImportError as error:
+        return Finding("Display", str(error), is_fine=False, is_needed=False)
+    works = has_display()
     return Finding(
         "Display",
-        name or "none",
-        is_fine=name is not None,
+        "none" if name is None else f"{name}, a window opens" if works else f"{name}, but no window opens",
+        is_fine=works,
         is_needed=False,
-        hint="Analysing needs none; a window needs a desktop session.",
+        hint="Only the window needs one; without it the monitor shows a line on the terminal.",
     )
+
+
+def _cameras() -> Finding:
+    try:
+        from posture_cam.source.cameras import list_cameras
+    except ImportError as error:
+        return Finding("Cameras", str(error), is_fine=False, is_needed=False)
+    found = list_cameras()
+    return Finding(
+        "Cameras",
+        ", ".join(f"{one.number} ({one.name})" for one in found) or "none",
+        is_fine=bool(found),
+        is_needed=False,
+        hint="Plug one in; on Linux you need to be in the group video. A stream or a recording does too.",
+    )
+
+
+def notifications() -> Finding:
+    """What shows desktop notifications here, tried out as far as nothing is shown."""
+    from posture_cam.outputs.notification import CannotNotify, find_backend
+
+    try:
+        backend = find_backend()
+    except CannotNotify as error:
+        return Finding(
+            "Notifications",
+            f"none: {error}",
+            is_fine=False,
+            is_needed=False,
+            hint="Alerts are shown in the window and on the terminal all the same.",
+        )
+    backend.close()
+    return Finding("Notifications", backend.name)
+
+
+def _sound() -> Finding:
+    try:
+        sounddevice = importlib.import_module("sounddevice")
+        device = sounddevice.query_devices(kind="output")["name"]
+    except Exception as error:  # no extra, no PortAudio, no device: each fails in its own way
+        return Finding(
+            "Sound",
+            f"the terminal's bell ({str(error).splitlines()[0] if str(error) else type(error).__name__})",
+            is_fine=False,
+            is_needed=False,
+            hint="For a soft tone install the extra: pip install 'posture-cam[sound]' (and PortAudio).",
+        )
+    return Finding("Sound", f"{device}, if --sound asks for it")
+
+
+def _config() -> Finding:
+    path = config_path()
+    if not path.exists():
+        return Finding("Settings", f"defaults ({path} is not there; posture-cam config --init makes it)")
+    try:
+        load_config()
+    except SettingsError as error:
+        return Finding("Settings", error.message, is_fine=False, hint=error.hint)
+    return Finding("Settings", str(path))
 
 
 def _folder(what: str, path: Path) -> Finding:

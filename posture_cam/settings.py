@@ -164,6 +164,8 @@ class BackgroundSettings(_Frozen):
     roll_deg: float
     least_points: int
     least_share: float
+    least_likeness: float
+    clearly_better: float
 
 
 class PaceSettings(_Frozen):

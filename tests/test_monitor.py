@@ -26,7 +26,6 @@ from posture_cam.profiles import load_profile, profile_names, profile_path
 from posture_cam.records import (
     AlertKind,
     Command,
-    Episode,
     Frame,
     Neutral,
     Observation,
@@ -143,28 +142,15 @@ def tilted(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.warpAffine(image, matrix, (640, 360), borderMode=cv2.BORDER_REFLECT), np.uint8)
 
 
-def long_episodes(episodes: Sequence[Episode], end_s: float) -> list[Episode]:
-    return [episode for episode in episodes if min(episode.end_s, end_s) - episode.start_s >= 1.0]
-
-
 @pytest.mark.parametrize("clip", ["desk-monitor", "desk-laptop", "desk-oblique", "desk-side"])
 def test_a_clip_is_judged_live_as_by_an_analysis(clip: str, sample_poses: Callable[[str], Path]) -> None:
     calibrate(Calibration(recording=sample_poses(clip)))
     analysed = analyze(Analysis(sample_poses(clip), profile="default"))
     live, _ = watched(SAMPLES / f"{clip}.mp4")
-    expected = long_episodes(analysed.episodes, analysed.duration_s)
-    found = long_episodes(live.episodes, live.duration_s)
-    # Episodes shorter than a second may be there or not; the others begin and end within one.
-    of_one = [e for e in expected if e.end_s - e.start_s > 1.0 + 1e-6]
-    assert len(of_one) <= len(found) <= len(expected)
-    for episode in of_one:
-        other = min(found, key=lambda one: abs(one.start_s - episode.start_s))
-        assert other.state == episode.state
-        assert abs(other.start_s - episode.start_s) <= 1.2
-        assert abs(other.end_s - episode.end_s) <= 1.7 if clip == "desk-oblique" else 1.0
-    for state in State:
-        seconds = [run.seconds_by_state.get(state, 0.0) for run in (analysed, live)]
-        assert seconds[0] == pytest.approx(seconds[1], abs=3.0 if clip == "desk-oblique" else 1.1)
+    assert [one.state for one in live.episodes] == [one.state for one in analysed.episodes]
+    for one, other in zip(live.episodes, analysed.episodes, strict=True):
+        assert (one.start_s, one.end_s) == pytest.approx((other.start_s, other.end_s), abs=1.0)
+    assert live.score == pytest.approx(analysed.score, abs=1)
 
 
 def test_without_a_stored_posture_the_first_steady_one_serves_and_that_is_said() -> None:
@@ -188,7 +174,8 @@ def test_alerts_come_with_a_question_first_and_are_taken_back(neutral: Neutral) 
     assert set(kinds[1:]) == {AlertKind.FAULT}
     assert all(a.tip != b.tip for a, b in zip(summary.alerts, summary.alerts[1:], strict=False))
     answered = [o for o in kept.seen if o.corrected is not None]
-    assert [o.corrected for o in answered] == [summary.alerts[0], summary.alerts[-1]]
+    early = [alert for alert in summary.alerts if alert.timestamp_s < 30.0]
+    assert [o.corrected for o in answered] == [early[-1], summary.alerts[-1]]
     assert 63.0 < answered[-1].assessment.timestamp_s < 71.0
 
 
@@ -332,7 +319,7 @@ def test_a_stream_end_to_end_cut_restored_and_ended(
     lost = summary["summary"]["unjudged_s_by_reason"]["camera unplugged or stream cut"]
     assert lost == pytest.approx(back["timestamp_s"] - cut["since_s"], abs=2.5)
     latencies = [line["latency_s"] for line in run.lines if line["type"] == "sample"]
-    assert np.percentile(latencies, 95) <= 1.5 / 4.0
+    assert np.percentile(latencies, 95) <= 1.5 / 5.0
     times = [datetime.fromisoformat(line["time"]) for line in run.lines]
     assert all(time.tzinfo is not None for time in times)
     assert "secret" not in json.dumps(run.lines) + err
@@ -359,7 +346,9 @@ def test_a_covered_camera_is_told_on_the_terminal_and_sigterm_ends_with_a_summar
     told = json.loads(log.read_text("utf-8"))
     assert (told["type"], told["kind"]) == ("alert", "question")
     (picture,) = frames.glob("*.jpg")
-    assert cv2.imread(str(picture)).shape == (360, 640, 3)
+    kept = cv2.imread(str(picture))
+    assert kept is not None
+    assert kept.shape == (360, 640, 3)
     if os.name == "posix":
         assert stat.S_IMODE(picture.stat().st_mode) == 0o600
     assert f"A picture of each alert is kept in {frames}" in err.replace("\n", "")

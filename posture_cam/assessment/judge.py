@@ -49,7 +49,7 @@ class Judge:
             assert leave.score is not None
             state, since_s = self._states.judge(now_s, state_of(scored.score), state_of(leave.score))
             if state == State.UNJUDGED:
-                reason = Reason.SETTLING
+                reason = Reason.UNSURE if self._states.is_unsure else Reason.SETTLING
         return smooth, Assessment(
             timestamp_s=now_s,
             state=state,

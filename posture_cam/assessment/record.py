@@ -41,25 +41,35 @@ class Settler:
         self._max_gap_s = settings.sampling.max_gap_s
         self._horizon_s = settings.state.window_s + settings.state.away_after_s + 2 * self._max_gap_s
         self._pending: deque[Observation] = deque()
+        self._cut_s: float | None = None
 
     def push(self, observation: Observation) -> Iterator[Observation]:
         """Take one observation; gives those that nothing can change any more."""
         now_s = observation.assessment.timestamp_s
         if self._pending:
             last = self._pending[-1]
-            held_s = min(now_s - last.assessment.timestamp_s, self._max_gap_s)
+            held_s = self._held_s(last, now_s)
             self._pending[-1] = replace(last, held_s=held_s, frame=None)
             self._rewrite(observation)
         self._pending.append(observation)
         while self._pending[0].assessment.timestamp_s < now_s - self._horizon_s:
             yield self._pending.popleft()
 
+    def cut(self, time_s: float) -> None:
+        """Nothing was seen from this time on until the next observation."""
+        self._cut_s = time_s if self._cut_s is None else min(self._cut_s, time_s)
+
+    def _held_s(self, last: Observation, until_s: float) -> float:
+        """For how long an observation stands."""
+        if self._cut_s is not None:
+            until_s, self._cut_s = min(until_s, self._cut_s), None
+        return min(max(until_s - last.assessment.timestamp_s, 0.0), self._max_gap_s)
+
     def finish(self, end_s: float) -> Iterator[Observation]:
         """The rest; the last observation stands until the end of the recording."""
         if self._pending:
             last = self._pending[-1]
-            held_s = min(max(end_s - last.assessment.timestamp_s, 0.0), self._max_gap_s)
-            self._pending[-1] = replace(last, held_s=held_s)
+            self._pending[-1] = replace(last, held_s=self._held_s(last, end_s), frame=None)
         while self._pending:
             yield self._pending.popleft()
 
@@ -72,7 +82,9 @@ class Settler:
                 break
             if old.state != new.state:
                 # A moment that is now known to belong to a state is not waiting to be judged any more.
-                reason = None if old.reason == Reason.SETTLING else old.reason
+                reason: Reason | None = None if old.reason == Reason.SETTLING else old.reason
+                if new.state == State.UNJUDGED:
+                    reason = reason or new.reason
                 settled = replace(old, state=new.state, since_s=new.since_s, reason=reason)
                 self._pending[index] = replace(self._pending[index], assessment=settled)
 

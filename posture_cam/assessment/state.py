@@ -33,8 +33,9 @@ class StateMachine:
     """Turns the states of single moments into a calm state.
 
     A worse state needs the majority of the last seconds beyond the limits; a better one needs it within
-    the limits by the release factor.  A glance away keeps the state for a while, a person not found for a
-    moment too; nobody for longer is away, counted from when the person was last seen.
+    the limits by the release factor.  Estimates that are unsure most of that time end it.  A glance away
+    keeps the state for a while, a person not found for a moment too; nobody for longer is away, counted from
+    when the person was last seen.
     """
 
     def __init__(self, settings: StateSettings, max_gap_s: float) -> None:
@@ -46,6 +47,8 @@ class StateMachine:
         self._since_s = 0.0
         self._last_s: float | None = None
         self._pause: tuple[Reason, float] | None = None
+        self._doubts: deque[tuple[float, bool]] = deque()
+        self.is_unsure = False
 
     def judge(self, timestamp_s: float, enter: State, leave: State) -> tuple[State, float]:
         """Take a moment that could be judged.
@@ -60,9 +63,13 @@ class StateMachine:
         """
         self._advance(timestamp_s)
         self._pause = None
+        self._doubt(timestamp_s, is_unsure=False)
         self._votes.append(_Vote(timestamp_s, _LEVELS.index(enter), _LEVELS.index(leave)))
         while self._votes[0].timestamp_s <= timestamp_s - self._settings.window_s:
             self._votes.popleft()
+        if self.is_unsure and self._are_most_unsure():
+            return self._state, self._since_s
+        self.is_unsure = False
         if self._level is None:
             self._begin(timestamp_s)
         else:
@@ -78,6 +85,8 @@ class StateMachine:
                 started_s = self._pause[1]
             self._pause = (reason, started_s)
         lasted_s = timestamp_s - self._pause[1]
+        if reason == Reason.UNSURE:
+            return self._pause_unsure(timestamp_s)
         if reason == Reason.NOBODY and lasted_s >= self._settings.away_after_s:
             self._lose(State.AWAY, self._pause[1])
         elif self._state != State.AWAY or reason != Reason.NOBODY:
@@ -86,9 +95,30 @@ class StateMachine:
                 self._lose(State.UNJUDGED, timestamp_s)
         return self._state, self._since_s
 
+    def _pause_unsure(self, timestamp_s: float) -> tuple[State, float]:
+        """An estimate that is unsure now and then does not end a state; one that mostly is does."""
+        self._doubt(timestamp_s, is_unsure=True)
+        is_full = timestamp_s - self._doubts[0][0] >= self._settings.window_s / 2
+        if self._level is None or (is_full and self._are_most_unsure()):
+            since_s = timestamp_s
+            if self._level is not None:
+                since_s = min(time_s for time_s, is_unsure in self._doubts if is_unsure)
+            self.is_unsure = True
+            self._lose(State.UNJUDGED, since_s)
+        return self._state, self._since_s
+
+    def _doubt(self, timestamp_s: float, *, is_unsure: bool) -> None:
+        self._doubts.append((timestamp_s, is_unsure))
+        while self._doubts[0][0] <= timestamp_s - self._settings.window_s:
+            self._doubts.popleft()
+
+    def _are_most_unsure(self) -> bool:
+        return sum(is_unsure for _, is_unsure in self._doubts) > len(self._doubts) / 2
+
     def _advance(self, timestamp_s: float) -> None:
         if self._last_s is not None and timestamp_s - self._last_s > self._max_gap_s:
             self._pause = None
+            self._doubts.clear()
             self._lose(State.UNJUDGED, timestamp_s)
         self._last_s = timestamp_s
 

@@ -49,7 +49,7 @@ def monitor(
         bool, typer.Option("--json", help="JSON Lines on stdout: samples, alerts, source, summary.")
     ] = False,
     rate_hz: Annotated[
-        float | None, typer.Option(metavar="HZ", help="Looks a second.", show_default="4")
+        float | None, typer.Option(metavar="HZ", help="Looks a second.", show_default="5")
     ] = None,
     eco: Annotated[
         bool | None,

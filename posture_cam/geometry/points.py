@@ -135,11 +135,16 @@ def inputs(now: Points, neutral: Points, xp: ModuleType = np) -> tuple[Array, Ar
     both = now.has * neutral.has
     slot = {name: index for index, name in enumerate(GROUPS)}
 
+    flags: dict[str, Array] = {}
+
     def add(value: Array, needs: str) -> None:
-        flag = xp.ones_like(both[..., 0])
-        for name in needs.split():
-            flag = flag * both[..., slot[name]]
-        columns.append(xp.broadcast_to(value, flag.shape))
+        if needs not in flags:
+            flag = xp.ones_like(both[..., 0])
+            for name in needs.split():
+                flag = flag * both[..., slot[name]]
+            flags[needs] = flag
+        flag = flags[needs]
+        columns.append(value if value.shape == flag.shape else xp.broadcast_to(value, flag.shape))
         known.append(flag)
 
     for (value, needs), (before, _) in zip(seen.features(), then.features(), strict=True):

@@ -7,18 +7,24 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from posture_cam.records import Pose
+from posture_cam.records import FloatArray, Pose
 from posture_cam.settings import BackgroundSettings
 
 _WIDTH = 480
 _FEATURES = 600
 _MATCH_RATIO = 0.75
 _INLIER_WITHIN_PX = 3.0
+_EDGE_WIDTH = 160
+_EDGE_SOFTNESS = 40.0
+# Shifts looked at, as a share of the picture; and of the edges those that must still be seen.
+_REACH = 0.25
+_LEAST_ENERGY = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +43,17 @@ class Shift:
 
 
 class BackgroundWatch:
-    """Finds points of the room again (ORB; Rublee 2011) and fits one shift, turn and scale to them."""
+    """Compares the room with how it was first seen.
+
+    Points found again (ORB; Rublee 2011) give shift, turn and scale; where a plain wall offers too few of
+    them, edges do (normalised correlation under masks; Padfield 2012), for the shift alone.
+    """
 
     def __init__(self, settings: BackgroundSettings) -> None:
         self._settings = settings
         self._orb = cv2.ORB.create(nfeatures=_FEATURES, fastThreshold=10)
         self._matcher = cv2.BFMatcher(cv2.NORM_HAMMING)
-        self._points: NDArray[np.float32] | None = None
-        self._descriptors: NDArray[np.uint8] | None = None
+        self._then: _Look | None = None
         self._looked_s = -math.inf
         self._agreeing = 0
         self.has_moved = False
@@ -55,7 +64,7 @@ class BackgroundWatch:
 
     def restart(self) -> None:
         """Take the room as it is seen next for where it belongs."""
-        self._points = self._descriptors = None
+        self._then = None
         self._agreeing, self.has_moved, self._looked_s = 0, False, -math.inf
 
     def update(self, image_bgr: NDArray[np.uint8], pose: Pose | None, timestamp_s: float) -> bool:
@@ -84,37 +93,106 @@ class BackgroundWatch:
         """How the room has shifted since it was first seen; None where it cannot be told."""
         scale = _WIDTH / image_bgr.shape[1]
         small = cv2.resize(image_bgr, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
-        keypoints, descriptors = self._orb.detectAndCompute(grey, _room(grey.shape, pose))
-        if descriptors is None or len(keypoints) < self._settings.least_points:
+        grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).astype(np.uint8, copy=False)
+        room = _room(grey.shape, pose)
+        keypoints, descriptors = self._orb.detectAndCompute(grey, room)
+        now = _Look(
+            np.array([keypoint.pt for keypoint in keypoints], np.float32).reshape(-1, 2),
+            np.zeros((0, 32), np.uint8) if descriptors is None else descriptors.astype(np.uint8),
+            *_edges(grey, room),
+        )
+        if self._then is None or self._then.edges.shape != now.edges.shape:
+            self._then = now
             return None
-        points = np.array([keypoint.pt for keypoint in keypoints], np.float32)
-        if self._points is None or self._descriptors is None:
-            self._points, self._descriptors = points, descriptors.astype(np.uint8)
+        return self._by_points(self._then, now, grey.shape) or self._by_edges(self._then, now)
+
+    def _by_points(self, then: _Look, now: _Look, shape: tuple[int, ...]) -> Shift | None:
+        least = self._settings.least_points
+        if min(len(then.points), len(now.points)) < least:
             return None
-        pairs = self._matcher.knnMatch(self._descriptors, descriptors, k=2)
+        pairs = self._matcher.knnMatch(then.descriptors, now.descriptors, k=2)
         good = [
             pair[0] for pair in pairs if len(pair) == 2 and pair[0].distance < _MATCH_RATIO * pair[1].distance
         ]
-        if len(good) < self._settings.least_points:
+        if len(good) < least:
             return None
-        then = self._points[[match.queryIdx for match in good]]
-        now = points[[match.trainIdx for match in good]]
         matrix, inliers = cv2.estimateAffinePartial2D(
-            then, now, method=cv2.RANSAC, ransacReprojThreshold=_INLIER_WITHIN_PX
+            then.points[[match.queryIdx for match in good]],
+            now.points[[match.trainIdx for match in good]],
+            method=cv2.RANSAC,
+            ransacReprojThreshold=_INLIER_WITHIN_PX,
         )
         if matrix is None or inliers is None or not np.isfinite(matrix).all():
             return None
         count = int(inliers.sum())
-        if count < self._settings.least_points or count < self._settings.least_share * len(good):
+        if count < least or count < self._settings.least_share * len(good):
             return None
-        middle = np.array((grey.shape[1] / 2, grey.shape[0] / 2))
+        middle = np.array((shape[1] / 2, shape[0] / 2))
         moved = matrix[:, :2] @ middle + matrix[:, 2] - middle
         return Shift(
             percent=100.0 * float(np.hypot(*moved)) / _WIDTH,
             scale_percent=100.0 * (math.hypot(matrix[0, 0], matrix[1, 0]) - 1.0),
             roll_deg=math.degrees(math.atan2(matrix[1, 0], matrix[0, 0])),
         )
+
+    def _by_edges(self, then: _Look, now: _Look) -> Shift | None:
+        likeness, energy = _correlation(then, now)
+        height, width = then.edges.shape
+        reach = (round(_REACH * height), round(_REACH * width))
+        # Around no shift at all, which stands in the corner of a transform.
+        likeness, energy = (
+            np.roll(one, reach, axis=(0, 1))[: 2 * reach[0] + 1, : 2 * reach[1] + 1]
+            for one in (likeness, energy)
+        )
+        likeness = np.where(energy >= _LEAST_ENERGY * energy[reach], likeness, -1.0)
+        best = np.unravel_index(int(np.argmax(likeness)), likeness.shape)
+        here, there = float(likeness[reach]), float(likeness[best])
+        if energy[reach] <= 0 or there < self._settings.least_likeness:
+            return None
+        if there - here < self._settings.clearly_better:
+            # Along a lone edge every shift looks alike: as long as none at all explains it, none it is.
+            return Shift(0.0, 0.0, 0.0)
+        moved = float(np.hypot(best[0] - reach[0], best[1] - reach[1]))
+        return Shift(100.0 * moved / width, 0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Look:
+    """What was seen of the room at one time; edges as complex numbers, x + iy, 0 under the person."""
+
+    points: NDArray[np.float32]
+    descriptors: NDArray[np.uint8]
+    edges: NDArray[np.complex128]
+    mask: FloatArray
+
+
+def _edges(grey: NDArray[np.uint8], room: NDArray[np.uint8]) -> tuple[NDArray[np.complex128], FloatArray]:
+    size = (_EDGE_WIDTH, round(grey.shape[0] * _EDGE_WIDTH / grey.shape[1]))
+    small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA).astype(np.float64)
+    mask = (cv2.resize(room, size, interpolation=cv2.INTER_AREA) > 250).astype(np.float64)
+    mask[:2] = mask[-2:] = 0.0
+    mask[:, :2] = mask[:, -2:] = 0.0
+    edges = cv2.Sobel(small, cv2.CV_64F, 1, 0) + 1j * cv2.Sobel(small, cv2.CV_64F, 0, 1)
+    edges /= np.abs(edges) + _EDGE_SOFTNESS  # a strong edge counts no more than a clear one
+    # An edge of the mask is none of the room.
+    mask = np.asarray(cv2.erode(mask, np.ones((3, 3))), dtype=np.float64)
+    return np.asarray(edges * mask, dtype=np.complex128), mask
+
+
+def _correlation(then: _Look, now: _Look) -> tuple[FloatArray, FloatArray]:
+    """Likeness (-1 to 1) of two looks for each shift, and how much of the first takes part in it."""
+    shape = [2 * size for size in then.edges.shape]
+
+    def transform(values: NDArray[np.complex128] | FloatArray) -> NDArray[np.complex128]:
+        return np.fft.fft2(values, shape)
+
+    def joined(first: NDArray[np.complex128] | FloatArray, second: Any) -> FloatArray:
+        return np.real(np.fft.ifft2(np.conj(transform(first)) * transform(second)))
+
+    of_then = np.maximum(joined(np.abs(then.edges) ** 2, now.mask), 0.0)
+    of_now = np.maximum(joined(then.mask, np.abs(now.edges) ** 2), 0.0)
+    scale = np.sqrt(of_then * of_now)
+    return joined(then.edges, now.edges) / np.maximum(scale, 1e-6), np.minimum(of_then, of_now)
 
 
 def _room(shape: tuple[int, ...], pose: Pose | None) -> NDArray[np.uint8]:

@@ -51,6 +51,8 @@ class Judging:
         self.notes: list[str] = []
         self.features: Features | None = None
         self._count = 0
+        self._unjudged_since_s: float | None = None
+        self._judged_from_s = 0.0
         self.adopt(neutral)
 
     def adopt(self, neutral: Neutral | None) -> None:
@@ -95,9 +97,15 @@ class Judging:
         if alert is not None:
             self.alerts.append(alert)
         if unjudged is not None and assessment.state != State.AWAY:
+            self._unjudged_since_s = self._unjudged_since_s or sample.timestamp_s
             assessment = replace(
-                assessment, state=State.UNJUDGED, since_s=sample.timestamp_s, score=None, reason=unjudged
+                assessment, state=State.UNJUDGED, since_s=self._unjudged_since_s, score=None, reason=unjudged
             )
+        elif unjudged is None:
+            if self._unjudged_since_s is not None:
+                self._unjudged_since_s, self._judged_from_s = None, sample.timestamp_s
+            if assessment.since_s < self._judged_from_s:  # hindsight ends where judging was set aside
+                assessment = replace(assessment, since_s=self._judged_from_s)
         self._count += 1
         observation = Observation(
             sample,
@@ -120,6 +128,7 @@ class Judging:
 
     def explain(self, start_s: float, end_s: float, reason: Reason) -> None:
         """Why there are no samples in a stretch of time."""
+        self._settler.cut(start_s)
         self._record.explain(start_s, end_s, reason)
 
     def finish(self, end_s: float) -> Iterator[Observation]:
