@@ -77,7 +77,7 @@ class AlertPolicy:
             self._given_s.popleft()
         if len(self._given_s) >= self._settings.max_per_hour or self.is_silent(now_s):
             return None
-        alert = self._moved_question(assessment) or self._fault_alert(now_s) or self._break_hint(assessment)
+        alert = self._moved_question(assessment) or self._fault_alert(assessment) or self._break_hint(assessment)
         if alert is not None:
             self._given_s.append(now_s)
             if alert.kind != AlertKind.BREAK:
@@ -153,7 +153,6 @@ class AlertPolicy:
                 self._good_since_s = assessment.since_s
             if now_s - self._good_since_s >= self._settings.corrected_after_s:
                 self.corrected, self._open = self._open, None
-                self._must_ask = self._must_ask and self.corrected is None
                 self._end_fault()
                 self._forgive()
             if self.camera_has_moved and now_s - self._good_since_s >= self._settings.fits_after_s:
@@ -162,6 +161,7 @@ class AlertPolicy:
         self._good_since_s = None
         self._end_fault()
         if state == State.AWAY:
+            self.corrected, self._open = self._open, None  # standing up answers it too
             self._forgive()
             self._must_ask = True
 
@@ -174,9 +174,12 @@ class AlertPolicy:
         self._is_ignored = False
         self._cooldown_s = self._settings.cooldown_s
 
-    def _fault_alert(self, now_s: float) -> Alert | None:
+    def _fault_alert(self, assessment: Assessment) -> Alert | None:
+        now_s = assessment.timestamp_s
         if self._bad_since_s is None or not self._blame or self.camera_has_moved:
             return None
+        if assessment.state not in (State.FAIR, State.POOR):
+            return None  # already on the way back
         held_s = now_s - self._bad_since_s
         is_poor_long = (
             self._poor_since_s is not None and now_s - self._poor_since_s >= self._settings.poor_after_s

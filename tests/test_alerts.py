@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import random
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
 
 from posture_cam.alerts import AlertPolicy
-from posture_cam.records import Alert, Measure, State
+from posture_cam.records import Alert, AlertKind, Measure, State
 from posture_cam.settings import load_settings
 from tests.builders import assessments
 
@@ -105,3 +108,113 @@ def test_a_minute_away_from_the_chair_counts_as_a_break_and_a_moment_does_not() 
 def test_it_goes_by_timestamps_whatever_the_rate(rate_hz: float) -> None:
     given = alerts((60, GOOD), (60, POOR), rate_hz=rate_hz)
     assert times(given) == pytest.approx([90.0], abs=2.0)
+
+
+# A neutral posture taken earlier: questions first.
+
+
+def policy_alerts(policy: AlertPolicy, *parts: tuple[float, State], start_s: float = 0.0) -> list[Alert]:
+    given = []
+    for one in assessments(parts):
+        moved = replace(one, timestamp_s=one.timestamp_s + start_s, since_s=one.since_s + start_s)
+        given.append(policy.update(moved))
+    return [alert for alert in given if alert is not None]
+
+
+def test_after_a_start_the_first_warning_is_a_question_and_then_faults_count() -> None:
+    policy = AlertPolicy(SETTINGS, is_fresh=False)
+    first, second = policy_alerts(policy, (60, GOOD), (400, POOR))
+    assert first.kind == AlertKind.QUESTION
+    assert first.measure == Measure.NECK_INCLINATION_CHANGE
+    assert "Head forward for 30 s." in first.message
+    assert "still your neutral posture" in first.message
+    assert second.kind == AlertKind.FAULT
+    assert second.timestamp_s - first.timestamp_s == pytest.approx(300.0)
+
+
+def test_after_each_return_to_the_chair_the_first_warning_is_a_question() -> None:
+    given = alerts((60, GOOD), (40, POOR), (600, AWAY), (60, GOOD), (40, POOR), (300, GOOD), (40, POOR))
+    assert [alert.kind for alert in given] == [AlertKind.FAULT, AlertKind.QUESTION, AlertKind.FAULT]
+
+
+def test_a_moved_camera_only_asks_until_the_posture_has_proved_to_fit() -> None:
+    policy = AlertPolicy(SETTINGS)
+    policy_alerts(policy, (60, GOOD))
+    policy.camera_moved()
+    (question,) = policy_alerts(policy, (600, POOR), start_s=60.0)
+    assert (question.kind, question.measure) == (AlertKind.QUESTION, None)
+    assert policy.camera_has_moved
+    assert policy_alerts(policy, (61, GOOD), start_s=660.0) == []
+    assert not policy.camera_has_moved
+    (fault,) = policy_alerts(policy, (40, POOR), start_s=721.0)
+    assert fault.kind == AlertKind.FAULT
+
+
+def test_the_user_may_say_that_it_fits() -> None:
+    policy = AlertPolicy(SETTINGS, is_fresh=False)
+    policy.camera_moved()
+    policy.trust()
+    (alert,) = policy_alerts(policy, (40, POOR))
+    assert alert.kind == AlertKind.FAULT
+
+
+def test_a_corrected_alert_is_told_once() -> None:
+    policy = AlertPolicy(SETTINGS)
+    corrected = []
+    for one in assessments([(40, POOR), (60, GOOD)]):
+        policy.update(one)
+        if policy.corrected is not None:
+            corrected.append((one.timestamp_s, policy.corrected.timestamp_s))
+    assert corrected == [(45.0, 30.0)]
+
+
+def test_snooze_is_silent_and_has_a_way_back() -> None:
+    policy = AlertPolicy(SETTINGS)
+    assert policy.snooze(0.0) == SETTINGS.snooze_s
+    assert policy_alerts(policy, (300, POOR)) == []
+    assert policy.snooze(300.0) is None
+    assert len(policy_alerts(policy, (60, POOR), start_s=300.0)) == 1
+    policy = AlertPolicy(SETTINGS)
+    policy.snooze(0.0)
+    (after,) = policy_alerts(policy, (910, POOR))
+    assert after.timestamp_s == pytest.approx(SETTINGS.snooze_s)
+
+
+@pytest.mark.parametrize(
+    ("hours", "is_quiet"), [("12:00-13:00", True), ("22:00-12:10", False), ("13-14", False)]
+)
+def test_quiet_hours_by_the_time_of_day(hours: str, *, is_quiet: bool) -> None:
+    noon = datetime.now(UTC).astimezone().replace(hour=12, minute=15, second=0)
+    policy = AlertPolicy(SETTINGS.model_copy(update={"quiet_hours": (hours,)}), started_at=noon)
+    assert (policy_alerts(policy, (60, POOR)) == []) == is_quiet
+    night = AlertPolicy(
+        SETTINGS.model_copy(update={"quiet_hours": ("18:00-8:00",)}), started_at=noon - timedelta(hours=9)
+    )
+    assert policy_alerts(night, (60, POOR)) == []
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_eight_hours_of_mixed_sitting_are_calm(seed: int) -> None:
+    """At most six alerts in any hour, of faults only while sitting badly, and the same tip never twice."""
+    chance = random.Random(seed)
+    parts: list[tuple[float, State]] = []
+    while sum(seconds for seconds, _ in parts) < 8 * 3600:
+        state = chance.choices((GOOD, FAIR, POOR, AWAY, UNJUDGED), weights=(5, 3, 4, 1, 1))[0]
+        parts.append((chance.choice((8, 30, 90, 240, 900)), state))
+    state_at: dict[float, State] = {}
+    policy = AlertPolicy(SETTINGS, is_fresh=False)
+    given: list[Alert] = []
+    for one in assessments(parts):
+        state_at[one.timestamp_s] = one.state
+        alert = policy.update(one)
+        if alert is not None:
+            given.append(alert)
+    assert len(given) >= 8
+    assert all(
+        sum(other.timestamp_s - 3600 < one.timestamp_s <= other.timestamp_s for one in given) <= 6
+        for other in given
+    )
+    for alert in given:
+        if alert.kind != AlertKind.BREAK:
+            assert state_at[alert.timestamp_s] in (FAIR, POOR)
+    assert all(first.tip != second.tip for first, second in pairwise(given))
