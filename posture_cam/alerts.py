@@ -77,7 +77,9 @@ class AlertPolicy:
             self._given_s.popleft()
         if len(self._given_s) >= self._settings.max_per_hour or self.is_silent(now_s):
             return None
-        alert = self._moved_question(assessment) or self._fault_alert(assessment) or self._break_hint(assessment)
+        alert = (
+            self._moved_question(assessment) or self._fault_alert(assessment) or self._break_hint(assessment)
+        )
         if alert is not None:
             self._given_s.append(now_s)
             if alert.kind != AlertKind.BREAK:

@@ -70,10 +70,15 @@ def test_every_column_and_key_is_documented() -> None:
 
 def test_the_options_in_the_readme_are_those_there_are() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
-    there = {command: options_of(command) for command in ("analyze", "calibrate", "tips", "doctor")}
+    there = {
+        command: options_of(command)
+        for command in ("analyze", "calibrate", "config", "doctor", "monitor", "tips")
+    }
     named = set(re.findall(r"`(?:[^`]*\s)?(--[a-z][a-z-]+)", readme))
     assert there["analyze"] <= set(re.findall(r"--[a-z][a-z-]+", readme))
     assert named <= set().union(*there.values())
+    monitor_page = (ROOT / "docs" / "monitor.md").read_text("utf-8")
+    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", monitor_page)) <= set().union(*there.values())
 
 
 def options_of(command: str) -> set[str]:
