@@ -6,11 +6,9 @@ None, never 0 and never NaN.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from types import TracebackType
-from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -428,73 +426,3 @@ class SessionSummary:
     def judged_s(self) -> float:
         """Seconds that could be judged."""
         return sum(self.seconds_by_state.get(state, 0.0) for state in JUDGED_STATES)
-
-
-class _Closing(Protocol):
-    def __enter__(self) -> Self: ...
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...
-
-
-class VideoSource(_Closing, Protocol):
-    """Where frames come from."""
-
-    @property
-    def info(self) -> SourceInfo:
-        """What is known of the source."""
-
-    def frames(self) -> Iterator[Frame]:
-        """The frames to look at, in order of time."""
-
-
-class PoseEstimator(_Closing, Protocol):
-    """What finds the landmarks of one person in a frame."""
-
-    @property
-    def model(self) -> str:
-        """The name of the model, as stored beside a neutral posture."""
-
-    def estimate(self, frame: Frame) -> Pose | None:
-        """The pose of the person at the desk, or None where nobody is seen."""
-
-
-class Sink(_Closing, Protocol):
-    """What carries results out of the program.
-
-    Leaving the context keeps what was written (whole files only); leaving it by an error drops it.
-    """
-
-    def write(self, observation: Observation) -> None:
-        """Take one observation; they come in order of time."""
-
-    def finish(self, summary: SessionSummary) -> None:
-        """Take the summary, after the last observation."""
-
-
-class LiveSink(_Closing, Protocol):
-    """What carries a live run to the user, as it happens.
-
-    None of these may stop the run: what cannot be delivered is said once and then left.
-    """
-
-    def write(self, observation: Observation) -> None:
-        """Take what was judged just now."""
-
-    def tell(self, event: SourceEvent) -> None:
-        """Take something that happened to the source."""
-
-    def say(self, words: str, share: float | None = None, frame: Frame | None = None) -> None:
-        """Take a sentence about the run itself; `share` is how much of a calibration is done."""
-
-    def adopt(self, neutral: Neutral) -> None:
-        """Another neutral posture is compared with from now on."""
-
-    def commands(self) -> tuple[Command, ...]:
-        """What the user asked for since the last call."""
-
-    def finish(self, summary: SessionSummary) -> None:
-        """Take the summary, after the last observation."""

@@ -17,7 +17,8 @@ from posture_cam.terminal import Bars, Keys, quiet_native, stoppable
 
 if TYPE_CHECKING:
     from posture_cam.config import Config
-    from posture_cam.records import LiveSink, Neutral
+    from posture_cam.protocols import LiveSink
+    from posture_cam.records import Neutral
 
 _STREAMS = ("http://", "https://", "rtsp://")
 

@@ -19,13 +19,13 @@ from posture_cam.files import check_writable
 from posture_cam.geometry import average_neutral
 from posture_cam.outputs.tables import CsvResult, JsonResult
 from posture_cam.profiles import load_profile
+from posture_cam.protocols import Sink
 from posture_cam.records import (
     Frame,
     Neutral,
     Observation,
     Reason,
     SessionSummary,
-    Sink,
     SourceInfo,
     State,
     View,

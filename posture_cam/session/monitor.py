@@ -1,79 +1,21 @@
-"""The live run: a source that never ends, looked at now and then, and judged as a recording would be."""
+"""Watching live: what to watch, which neutral posture belongs to it, and the run put together."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Protocol, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
-from posture_cam.alerts import AlertPolicy
-from posture_cam.assessment import Calibrator
-from posture_cam.errors import NeutralError, PostureCamError
-from posture_cam.geometry import FeatureExtractor
-from posture_cam.pose.recorded import PoseLogHeader
-from posture_cam.profiles import load_profile, profile_names, save_profile
-from posture_cam.records import (
-    Command,
-    Features,
-    Frame,
-    LiveSink,
-    Neutral,
-    Observation,
-    Pose,
-    Reason,
-    Sample,
-    SessionSummary,
-    SourceEvent,
-    SourceInfo,
-    State,
-)
-from posture_cam.session.calibration import SIT_WELL, built, guided
-from posture_cam.session.judging import Judging
-from posture_cam.session.neutral import FIRST_S, load_estimator, misfits, neutral_from
-from posture_cam.settings import PaceSettings, Settings
-from posture_cam.words import clock, duration_words
+from posture_cam.errors import NeutralError
+from posture_cam.profiles import load_profile, profile_names
+from posture_cam.protocols import LiveSink, LiveVideoSource
+from posture_cam.records import Neutral, SessionSummary
+from posture_cam.session.live_run import LiveRun
+from posture_cam.settings import Settings
 
 DEFAULT_PROFILE = "default"
-RUNNING_MODE = "VIDEO"
-_WAIT_S = 0.05
-_LEAST_WAIT_S = 0.02
-
-
-class LiveVideoSource(Protocol):
-    """Where a live run takes its pictures from; see source/live.py."""
-
-    @property
-    def info(self) -> SourceInfo:
-        """What is known of the source."""
-
-    @property
-    def now_s(self) -> float:
-        """The time on its clock."""
-
-    def take(self, due_s: float, timeout_s: float) -> Frame | SourceEvent | None:
-        """The next event, or the first picture from `due_s` on; None in time for neither."""
-
-    def pause(self) -> None:
-        """Let go of the camera."""
-
-    def resume(self) -> None:
-        """Take it again."""
-
-    def __enter__(self) -> Self: ...
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +77,7 @@ def monitor(
 
         model = find_model(request.model, download)
         landmarker = stack.enter_context(PoseLandmarker(model, settings.pose))
-        run = _Run(
-            request=request,
+        run = LiveRun(
             settings=settings,
             sinks=sinks,
             source=source,
@@ -146,33 +87,11 @@ def monitor(
             background=BackgroundWatch(settings.background),
             profile_name=profile_name,
             neutral=neutral,
+            has_estimator=request.estimator,
+            eco=request.eco,
+            started_at=request.started_at,
         )
         return run.watch(should_stop)
-
-
-class StillnessWatch(Protocol):
-    """Whether anything moves; see source/motion.py."""
-
-    def is_still(self, image_bgr: NDArray[np.uint8], timestamp_s: float) -> bool:
-        """Whether the picture shows what the last look showed."""
-
-    def looked(self, timestamp_s: float) -> None:
-        """The model has looked at the picture given last."""
-
-
-class RoomWatch(Protocol):
-    """Whether the camera has moved; see pose/background.py."""
-
-    has_moved: bool
-
-    def is_due(self, timestamp_s: float) -> bool:
-        """Whether it is time for another look."""
-
-    def update(self, image_bgr: NDArray[np.uint8], pose: Pose | None, timestamp_s: float) -> bool:
-        """Look; True where it now counts as moved, or as back."""
-
-    def restart(self) -> None:
-        """The room is where it belongs."""
 
 
 def choose_profile(request: Monitoring) -> tuple[str, Neutral | None]:
@@ -212,295 +131,3 @@ def _opened(spec: int | str | Path, settings: Settings, *, realtime: bool) -> Li
         return PlayedFile(spec, realtime=realtime)
     users = (lambda: camera_users(spec)) if isinstance(spec, int) else list
     return LiveSource(lambda: open_device(spec), settings.live, users=users)
-
-
-class Pace:
-    """How often to look: less while nobody is there or on battery, more while a fault builds up."""
-
-    def __init__(self, settings: PaceSettings, eco: Callable[[], bool]) -> None:
-        self._settings = settings
-        self._eco = eco
-
-    def interval_s(self, observation: Observation | None, *, is_troubled: bool) -> float:
-        """Seconds until the next look."""
-        settings, is_eco = self._settings, self._eco()
-        usual, building, away = (
-            (settings.eco_usual_hz, settings.eco_building_hz, settings.eco_away_hz)
-            if is_eco
-            else (settings.usual_hz, settings.building_hz, settings.away_hz)
-        )
-        if is_troubled:
-            return 1.0 / away
-        if observation is None:
-            return 1.0 / usual
-        assessment = observation.assessment
-        if assessment.state == State.AWAY and observation.pose_is_reused:
-            return 1.0 / away
-        is_building = bool(assessment.findings) or assessment.state in (State.FAIR, State.POOR)
-        return 1.0 / (building if is_building else usual)
-
-
-class _Run:
-    """One live run."""
-
-    def __init__(
-        self,
-        *,
-        request: Monitoring,
-        settings: Settings,
-        sinks: Sequence[LiveSink],
-        source: LiveVideoSource,
-        model: str,
-        estimate: Callable[[Frame], Pose | None],
-        motion: StillnessWatch,
-        background: RoomWatch,
-        profile_name: str,
-        neutral: Neutral | None,
-    ) -> None:
-        self._settings, self._sinks, self._source = settings, sinks, source
-        self._model, self._estimate = model, estimate
-        self._motion, self._background = motion, background
-        self._profile_name, self._is_stored = profile_name, neutral is not None
-        self._pace = Pace(settings.pace, request.eco)
-        self._policy = AlertPolicy(settings.alerts, is_fresh=neutral is None, started_at=request.started_at)
-        estimator = load_estimator() if request.estimator else None
-        self._judging = Judging(neutral, settings, estimator, self._policy)
-        self._calibrator = Calibrator(settings) if neutral is None else None
-        self._first: list[Features] | None = []
-        self._pose: Pose | None = None
-        self._last: Observation | None = None
-        self._trouble: SourceEvent | None = None
-        self._due_s = 0.0
-        self._paused_s: float | None = None
-        self._is_over = False
-        self._should_stop: Callable[[], bool] = lambda: False
-
-    def watch(self, should_stop: Callable[[], bool]) -> SessionSummary:
-        """Until asked to stop, or the source ends."""
-        self._should_stop = lambda: self._is_over or should_stop()
-        if self._judging.neutral is None:
-            self._say(
-                "No neutral posture is stored yet. Sit the way you want to sit for five seconds: that serves "
-                "for this run. Press c, or run posture-cam calibrate, to store one."
-            )
-        while not self._should_stop():
-            self._obey()
-            if self._paused_s is not None:
-                time.sleep(_WAIT_S)
-            elif (item := self._source.take(self._due_s, _WAIT_S)) is not None:
-                self._take(item)
-        return self._finish()
-
-    def _take(self, item: Frame | SourceEvent) -> None:
-        if isinstance(item, SourceEvent):
-            self._note(item)
-        else:
-            self._see(item)
-
-    def _see(self, frame: Frame) -> None:
-        now_s = frame.timestamp_s
-        is_still = self._last is not None and self._motion.is_still(frame.image_bgr, now_s)
-        if is_still:
-            self._pose = replace(self._pose, timestamp_s=now_s) if self._pose is not None else None
-        else:
-            if self._last is None:
-                self._motion.is_still(frame.image_bgr, now_s)  # takes the picture in
-            self._pose = self._estimate(frame)
-            self._motion.looked(now_s)
-            if self._background.is_due(now_s) and self._background.update(frame.image_bgr, self._pose, now_s):
-                self._camera_moved(now_s)
-        was_moved = self._policy.camera_has_moved
-        observation = self._judging.see(
-            Sample(frame.index, now_s, self._pose),
-            frame=frame,
-            is_reused=is_still,
-            unjudged=self._unjudged(),
-        )
-        for _ in self._judging.settled():
-            pass  # the record is all that a live run wants of them
-        if was_moved and not self._policy.camera_has_moved:
-            self._fits(now_s, "Your neutral posture still fits; judging goes on.")
-        self._last = observation = replace(observation, latency_s=self._source.now_s - now_s)
-        for sink in self._sinks:
-            sink.write(observation)
-        self._learn(frame)
-        self._due_s = max(
-            self._due_s + self._pace.interval_s(observation, is_troubled=False),
-            now_s + _LEAST_WAIT_S,
-        )
-
-    def _unjudged(self) -> Reason | None:
-        if self._judging.neutral is None:
-            return Reason.NO_NEUTRAL
-        return Reason.CAMERA_MOVED if self._policy.camera_has_moved else None
-
-    def _learn(self, frame: Frame) -> None:
-        """What the first moments of a run tell: a posture to compare with, or whether the stored one fits."""
-        features = self._judging.features
-        assert features is not None
-        if self._calibrator is not None:
-            self._calibrator.update(features, float(frame.image_bgr[::8, ::8].mean()))
-            if self._calibrator.is_done and (neutral := self._provisional(self._calibrator)) is not None:
-                at = clock(frame.timestamp_s)
-                self._adopt(neutral)
-                words = (
-                    f"Compared with how you sat at {at}, taken on trust: posture-cam calibrate stores a "
-                    "neutral posture of your own."
-                )
-                self._judging.notes.append(words)
-                self._say(words)
-        elif self._first is not None and self._is_stored:
-            if features.reason is None:
-                self._first.append(features)
-            if self._first and frame.timestamp_s - self._first[0].timestamp_s > FIRST_S:
-                neutral, first = self._judging.neutral, self._first
-                self._first = None
-                assert neutral is not None
-                for note in misfits(neutral, self._header(), first):
-                    self._judging.notes.append(note)
-                    self._say(note)
-
-    def _provisional(self, calibrator: Calibrator) -> Neutral | None:
-        return neutral_from(list(calibrator.kept), self._header(), self._settings)
-
-    def _header(self) -> PoseLogHeader:
-        return PoseLogHeader(self._source.info, self._model, RUNNING_MODE, self._settings.pace.usual_hz)
-
-    def _adopt(self, neutral: Neutral) -> None:
-        self._calibrator = self._first = None
-        self._judging.adopt(neutral)
-        self._policy.trust()
-        self._background.restart()
-        for sink in self._sinks:
-            sink.adopt(neutral)
-
-    def _camera_moved(self, now_s: float) -> None:
-        if self._judging.neutral is None:
-            self._background.restart()
-            return
-        has_moved = self._background.has_moved
-        self._policy.camera_moved(is_back=not has_moved)
-        if has_moved:
-            words = "The camera has moved; nothing is held against you until that is settled."
-            self._tell(SourceEvent(now_s, Reason.CAMERA_MOVED, words, now_s))
-        else:
-            self._tell(SourceEvent(now_s, None, "The camera is back where it was.", now_s))
-
-    def _fits(self, now_s: float, words: str) -> None:
-        self._background.restart()
-        self._tell(SourceEvent(now_s, None, words, now_s))
-
-    def _note(self, event: SourceEvent) -> None:
-        """Keep the books of what the source could not show."""
-        now_s = event.timestamp_s
-        if event.is_end:
-            self._is_over = True
-        elif event.until_s is not None and event.trouble is not None:
-            self._judging.explain(event.since_s, event.until_s, event.trouble)
-        else:
-            self._close_trouble(now_s)
-            self._trouble = event if event.trouble is not None else None
-        self._due_s = now_s
-        self._tell(event)
-
-    def _close_trouble(self, now_s: float) -> None:
-        if self._trouble is not None and self._trouble.trouble is not None:
-            self._judging.explain(self._trouble.since_s, now_s, self._trouble.trouble)
-        self._trouble = None
-
-    def _obey(self) -> None:
-        now_s = self._source.now_s
-        for sink in self._sinks:
-            for command in sink.commands():
-                if command == Command.QUIT:
-                    self._is_over = True
-                elif command == Command.PAUSE:
-                    self._pause(now_s)
-                elif command == Command.CALIBRATE:
-                    self._calibrate()
-                elif command == Command.SNOOZE:
-                    until_s = self._policy.snooze(now_s)
-                    for_s = self._settings.alerts.snooze_s
-                    self._say(
-                        "Alerts are on again."
-                        if until_s is None
-                        else f"No alerts for {duration_words(for_s)}; s again ends that."
-                    )
-                elif command == Command.STILL_FITS and self._judging.neutral is not None:
-                    self._policy.trust()
-                    self._fits(now_s, "Your neutral posture stands.")
-
-    def _pause(self, now_s: float) -> None:
-        if self._paused_s is None:
-            self._close_trouble(now_s)
-            self._paused_s = now_s
-            self._source.pause()
-            words = "Paused, and the camera is off. Space goes on."
-            self._tell(SourceEvent(now_s, Reason.PAUSED, words, now_s))
-            return
-        self._judging.explain(self._paused_s, now_s, Reason.PAUSED)
-        since_s, self._paused_s = self._paused_s, None
-        self._source.resume()
-        self._due_s = now_s
-        self._tell(SourceEvent(now_s, None, "Going on.", since_s, now_s))
-
-    def _calibrate(self) -> None:
-        """Take a neutral posture now, and store it."""
-        if self._paused_s is not None:
-            self._pause(self._source.now_s)
-        start_s = self._source.now_s
-        try:
-            kept = guided(self._moments(), Calibrator(self._settings), SIT_WELL, self._settings, self._guide)
-            neutral = built(kept, self._header(), self._settings)
-            path = save_profile(self._profile_name, neutral)
-        except PostureCamError as error:
-            self._say(f"{error.message} Going on as before.")
-        else:
-            self._adopt(neutral)
-            self._say(f"Stored as {self._profile_name} ({path}).")
-        self._due_s = self._source.now_s
-        self._judging.explain(start_s, self._due_s, Reason.CALIBRATING)
-
-    def _moments(self) -> Iterator[tuple[Frame, Features]]:
-        extractor = FeatureExtractor(self._settings)
-        interval_s = 1.0 / self._settings.sampling.rate_hz
-        due_s = self._source.now_s
-        while not self._should_stop():
-            item = self._source.take(due_s, _WAIT_S)
-            if isinstance(item, SourceEvent):
-                self._note(item)
-            elif item is not None:
-                due_s = item.timestamp_s + interval_s
-                yield item, extractor.extract(item.timestamp_s, self._estimate(item))
-            elif self._is_cancelled():
-                break
-        raise NeutralError("The calibration was stopped.")
-
-    def _guide(self, words: str, share: float, frame: Frame | None) -> bool:
-        self._say(words, share, frame)
-        return not self._is_cancelled() and not self._should_stop()
-
-    def _is_cancelled(self) -> bool:
-        given = [command for sink in self._sinks for command in sink.commands()]
-        self._is_over = self._is_over or Command.QUIT in given
-        return self._is_over or Command.CALIBRATE in given
-
-    def _say(self, words: str, share: float | None = None, frame: Frame | None = None) -> None:
-        for sink in self._sinks:
-            sink.say(words, share, frame)
-
-    def _tell(self, event: SourceEvent) -> None:
-        for sink in self._sinks:
-            sink.tell(event)
-
-    def _finish(self) -> SessionSummary:
-        end_s = self._source.now_s
-        if self._paused_s is not None:
-            self._judging.explain(self._paused_s, end_s, Reason.PAUSED)
-        self._close_trouble(end_s)
-        for _ in self._judging.finish(end_s):
-            pass
-        summary = self._judging.summary(self._source.info, self._model, partial=False)
-        for sink in self._sinks:
-            sink.finish(summary)
-        return summary

@@ -2,8 +2,9 @@
 
 from posture_cam.source.camera import Camera, CameraGone, source_name
 from posture_cam.source.cameras import camera_number, camera_users, list_cameras
-from posture_cam.source.live import Device, LiveSource, PlayedFile, open_device
+from posture_cam.source.live import Device, LiveSource, open_device
 from posture_cam.source.motion import MotionWatch
+from posture_cam.source.played import PlayedFile
 from posture_cam.source.video import VideoFile
 
 __all__ = [

@@ -1,0 +1,109 @@
+"""What the parts of the way expect of one another; each is a context manager."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Protocol, Self
+
+from posture_cam.records import (
+    Command,
+    Frame,
+    Neutral,
+    Observation,
+    Pose,
+    SessionSummary,
+    SourceEvent,
+    SourceInfo,
+)
+
+
+class _Closing(Protocol):
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+
+class VideoSource(_Closing, Protocol):
+    """Where frames come from."""
+
+    @property
+    def info(self) -> SourceInfo:
+        """What is known of the source."""
+
+    def frames(self) -> Iterator[Frame]:
+        """The frames to look at, in order of time."""
+
+
+class LiveVideoSource(_Closing, Protocol):
+    """Where a live run takes its pictures from; see source/live.py."""
+
+    @property
+    def info(self) -> SourceInfo:
+        """What is known of the source."""
+
+    @property
+    def now_s(self) -> float:
+        """The time on its clock."""
+
+    def take(self, due_s: float, timeout_s: float) -> Frame | SourceEvent | None:
+        """The next event, or the first picture from `due_s` on; None in time for neither."""
+
+    def pause(self) -> None:
+        """Let go of the camera."""
+
+    def resume(self) -> None:
+        """Take it again."""
+
+
+class PoseEstimator(_Closing, Protocol):
+    """What finds the landmarks of one person in a frame."""
+
+    @property
+    def model(self) -> str:
+        """The name of the model, as stored beside a neutral posture."""
+
+    def estimate(self, frame: Frame) -> Pose | None:
+        """The pose of the person at the desk, or None where nobody is seen."""
+
+
+class Sink(_Closing, Protocol):
+    """What carries results out of the program.
+
+    Leaving the context keeps what was written (whole files only); leaving it by an error drops it.
+    """
+
+    def write(self, observation: Observation) -> None:
+        """Take one observation; they come in order of time."""
+
+    def finish(self, summary: SessionSummary) -> None:
+        """Take the summary, after the last observation."""
+
+
+class LiveSink(_Closing, Protocol):
+    """What carries a live run to the user, as it happens.
+
+    None of these may stop the run: what cannot be delivered is said once and then left.
+    """
+
+    def write(self, observation: Observation) -> None:
+        """Take what was judged just now."""
+
+    def tell(self, event: SourceEvent) -> None:
+        """Take something that happened to the source."""
+
+    def say(self, words: str, share: float | None = None, frame: Frame | None = None) -> None:
+        """Take a sentence about the run itself; `share` is how much of a calibration is done."""
+
+    def adopt(self, neutral: Neutral) -> None:
+        """Another neutral posture is compared with from now on."""
+
+    def commands(self) -> tuple[Command, ...]:
+        """What the user asked for since the last call."""
+
+    def finish(self, summary: SessionSummary) -> None:
+        """Take the summary, after the last observation."""
