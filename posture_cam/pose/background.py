@@ -13,13 +13,22 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from posture_cam.records import FloatArray, Pose
+from posture_cam.records import FloatArray, Landmark, Pose
 from posture_cam.settings import BackgroundSettings
 
 _WIDTH = 480
 _FEATURES = 600
 _MATCH_RATIO = 0.75
 _INLIER_WITHIN_PX = 3.0
+_SEEN_FROM = 0.5
+_EARS = (Landmark.LEFT_EAR, Landmark.RIGHT_EAR)
+_SHOULDERS = (Landmark.LEFT_SHOULDER, Landmark.RIGHT_SHOULDER)
+_LIMBS = (
+    *range(Landmark.LEFT_ELBOW, Landmark.RIGHT_WRIST + 1),
+    *range(Landmark.LEFT_HIP, Landmark.RIGHT_HIP + 3),
+)
+# A head is about as high as the neck seems long; where that is foreshortened, by these.
+_HEAD_BY_EARS, _HEAD_BY_SHOULDERS = 1.1, 0.35
 _EDGE_WIDTH = 160
 _EDGE_SOFTNESS = 40.0
 # Shifts looked at, as a share of the picture; and of the edges those that must still be seen.
@@ -196,15 +205,26 @@ def _correlation(then: _Look, now: _Look) -> tuple[FloatArray, FloatArray]:
 
 
 def _room(shape: tuple[int, ...], pose: Pose | None) -> NDArray[np.uint8]:
-    """Where the room is seen: all but a wide box about the person, down to the lower edge."""
+    """Where the room is seen: all but the head with its hair, and what lies below shoulders and arms."""
     height, width = shape[:2]
     mask = np.full((height, width), 255, np.uint8)
-    if pose is not None:
-        seen = np.minimum(pose.visibility, pose.presence)[:25] >= 0.5
-        points = pose.landmarks[:25, :2][seen]
-        if len(points):
-            (left, top), (right, _) = points.min(axis=0), points.max(axis=0)
-            aside, above = 0.15 * (right - left) + 0.03, 0.25 * (points[:, 1].max() - top) + 0.03
-            columns = slice(max(0, round((left - aside) * width)), max(0, round((right + aside) * width)))
-            mask[max(0, round((top - above) * height)) :, columns] = 0
+    if pose is None:
+        return mask
+    xy = pose.landmarks[:, :2] * (width, height)
+    seen = np.minimum(pose.visibility, pose.presence) >= _SEEN_FROM
+    ears, shoulders = (xy[list(pair)].mean(axis=0) for pair in (_EARS, _SHOULDERS))
+    across = float(np.hypot(*(xy[_SHOULDERS[0]] - xy[_SHOULDERS[1]])))
+    head = max(
+        float(np.hypot(*(ears - shoulders))),
+        _HEAD_BY_EARS * float(np.hypot(*(xy[_EARS[0]] - xy[_EARS[1]]))),
+        _HEAD_BY_SHOULDERS * across,
+    )
+    middle = np.clip(ears - (0.0, 0.25 * head), -4 * width, 4 * width)
+    cv2.circle(mask, (round(float(middle[0])), round(float(middle[1]))), round(head), 0, -1)
+    body = [*_SHOULDERS, *(point for point in _LIMBS if seen[point])]
+    aside = max(0.25 * across, 0.55 * head)
+    left, right = xy[body, 0].min() - aside, xy[body, 0].max() + aside
+    top = xy[body, 1].min() - 0.4 * head
+    rows = slice(max(0, round(float(top))), height)
+    mask[rows, max(0, round(float(left))) : max(0, round(float(right)))] = 0
     return mask
