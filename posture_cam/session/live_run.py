@@ -138,12 +138,16 @@ class LiveRun:
                 "No neutral posture is stored yet. Sit the way you want to sit for five seconds: that serves "
                 "for this run. Press c, or run posture-cam calibrate, to store one."
             )
-        while not self._should_stop():
-            self._obey()
-            if self._paused_s is not None:
-                time.sleep(_WAIT_S)
-            elif (item := self._source.take(self._due_s, _WAIT_S)) is not None:
-                self._take(item)
+        try:
+            while not self._should_stop():
+                self._obey()
+                if self._paused_s is not None:
+                    time.sleep(_WAIT_S)
+                elif (item := self._source.take(self._due_s, _WAIT_S)) is not None:
+                    self._take(item)
+        except PostureCamError:
+            self._finish()  # what was judged until then is told all the same
+            raise
         return self._finish()
 
     def _take(self, item: Frame | SourceEvent) -> None:

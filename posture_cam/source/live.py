@@ -98,6 +98,7 @@ class LiveSource:
         self._same_since_s: float | None = None
         self._last_look: bytes | None = None
         self._users_looked_s = 0.0
+        self._awake_s: float | None = None
         self._is_closing = self._is_paused = self._must_reopen = False
         try:
             self._adopt(opener())
@@ -127,6 +128,7 @@ class LiveSource:
         """
         end_s = self.now_s + timeout_s
         with self._lock:
+            self._look_at_clock()
             while True:
                 if self._events:
                     return self._events.popleft()
@@ -134,12 +136,12 @@ class LiveSource:
                     frame, self._frame = self._frame, None
                     if frame.timestamp_s >= due_s - 1e-6:
                         return frame
-                before_s = self.now_s
-                if before_s >= end_s:
+                now_s = self.now_s
+                if now_s >= end_s:
                     return None
                 self._due_s = due_s
-                self._lock.wait(min(_SLICE_S, end_s - before_s))
-                self._look_at_clock(before_s)
+                self._lock.wait(min(_SLICE_S, end_s - now_s))
+                self._look_at_clock()
 
     def pause(self) -> None:
         """Let go of the camera until `resume`."""
@@ -151,11 +153,16 @@ class LiveSource:
         """Open the camera again."""
         with self._lock:
             self._is_paused = False
+            self._awake_s = self._grabbed_s = self.now_s
             self._lock.notify_all()
 
-    def _look_at_clock(self, before_s: float) -> None:
+    def _look_at_clock(self) -> None:
         """Notice that the computer slept, and that pictures stay out although nothing failed."""
         now_s = self.now_s
+        before_s, self._awake_s = self._awake_s, now_s
+        if before_s is None:  # the first look; loading the model took its time
+            self._grabbed_s = max(self._grabbed_s, now_s) if self._device is not None else self._grabbed_s
+            return
         if now_s - before_s > self._settings.asleep_after_s:
             words = f"The computer slept for {duration_words(now_s - before_s)}; going on."
             self._events.append(SourceEvent(now_s, Reason.ASLEEP, words, before_s, now_s))
@@ -213,7 +220,6 @@ class LiveSource:
                     self._judge(image, now_s, can_freeze=device.can_freeze)
             if now_s - self._users_looked_s >= self._settings.users_every_s and self._is_shared(now_s):
                 return True
-        self._must_reopen = False
         return count > 0
 
     def _is_shared(self, now_s: float) -> bool:
@@ -295,7 +301,7 @@ class LiveSource:
 
     def _adopt(self, device: Device) -> None:
         self._device, self._info = device, device.info
-        self._grabbed_s = self.now_s
+        self._grabbed_s, self._must_reopen = self.now_s, self._is_paused
         self._black_since_s = self._same_since_s = self._last_look = None
 
     def _let_go(self) -> None:
