@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from posture_cam.cli.common import INTERRUPTED, app, data, plain, say, talk
+from posture_cam.cli.common import INTERRUPTED, app, data, is_stream, plain, say, talk
 from posture_cam.errors import NeutralError, UsageError
 from posture_cam.terminal import Bars, quiet_native
 
@@ -20,7 +20,9 @@ def calibrate(
     profile: Annotated[
         str, typer.Option(metavar="NAME", help="What to call it; one for each desk and camera.")
     ] = "default",
-    camera: Annotated[int, typer.Option(metavar="NUMBER", min=0, help="Which camera.")] = 0,
+    camera: Annotated[
+        str | None, typer.Option(metavar="NUMBER|NAME", help="Which camera.", show_default="0")
+    ] = None,
     source: Annotated[
         str | None, typer.Option(metavar="URL", help="A stream instead: http, https or rtsp.")
     ] = None,
@@ -52,11 +54,13 @@ def calibrate(
 
     if recording is not None and source is not None:
         raise UsageError("--from and --source exclude each other.", "Choose one of them.")
-    if source is not None and not source.lower().startswith(("http://", "https://", "rtsp://")):
+    if source is not None and camera is not None:
+        raise UsageError("--camera and --source exclude each other.", "Choose one of them.")
+    if source is not None and not is_stream(source):
         raise UsageError(f"{source!r} is no address of a stream.", "Write http://, https:// or rtsp://.")
     request = Calibration(
         profile=profile,
-        camera=source if source is not None else camera,
+        camera=0 if recording is not None else _camera(camera, source),
         recording=recording,
         at_s=parse_stretch(at) if at is not None else None,
         slouch=slouch,
@@ -80,6 +84,19 @@ def calibrate(
             )
     print_calibrated(done.profile, done.neutral, data(), replaced=done.replaced)
     talk().print(f"Wrote {plain(str(done.path))}", highlight=False, soft_wrap=True)
+
+
+def _camera(camera: str | None, source: str | None) -> int | str:
+    """The camera or stream asked for, else the one of the monitor's settings."""
+    from posture_cam.config import load_config
+    from posture_cam.source import camera_number
+
+    if source is not None:
+        return source
+    configured = load_config().source
+    if camera is None and is_stream(configured.source):
+        return configured.source
+    return camera_number(camera if camera is not None else str(configured.camera))
 
 
 @contextmanager

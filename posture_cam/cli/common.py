@@ -46,3 +46,8 @@ def data() -> Console:
     if not console.is_terminal:
         console = Console(file=sys.stdout, width=120)
     return console
+
+
+def is_stream(source: str) -> bool:
+    """Whether a source is the address of a stream."""
+    return source.lower().startswith(("http://", "https://", "rtsp://"))

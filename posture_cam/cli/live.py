@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from posture_cam.cli.common import app, data, plain, talk
+from posture_cam.cli.common import app, data, is_stream, plain, talk
 from posture_cam.errors import UsageError
 from posture_cam.terminal import Bars, Keys, quiet_native, stoppable
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from posture_cam.config import Config
     from posture_cam.protocols import LiveSink
     from posture_cam.records import Neutral
-
-_STREAMS = ("http://", "https://", "rtsp://")
 
 
 @app.command()
@@ -125,7 +123,7 @@ def _watch(config: Config, *, realtime: bool, as_json: bool) -> None:
     if realtime and not isinstance(spec, Path):
         raise UsageError("--realtime plays a recording.", "Add --source FILE, or leave --realtime out.")
     number_or_name: int | str | Path = (
-        camera_number(spec) if isinstance(spec, str) and not _is_stream(spec) else spec
+        camera_number(spec) if isinstance(spec, str) and not is_stream(spec) else spec
     )
     request = Monitoring(
         source=number_or_name,
@@ -155,7 +153,7 @@ def _watch(config: Config, *, realtime: bool, as_json: bool) -> None:
 def _spec(config: Config) -> int | str | Path:
     """A camera's number or name, a stream's address, or a recording."""
     if source := config.source.source:
-        if _is_stream(source):
+        if is_stream(source):
             return source
         if "://" in source:
             raise UsageError(
@@ -165,10 +163,6 @@ def _spec(config: Config) -> int | str | Path:
         return Path(source)
     camera = config.source.camera
     return int(camera) if isinstance(camera, int) or camera.strip().isdigit() else camera
-
-
-def _is_stream(spec: str) -> bool:
-    return spec.lower().startswith(_STREAMS)
 
 
 def _eco(config: Config) -> Any:
