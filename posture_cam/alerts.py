@@ -82,7 +82,7 @@ class AlertPolicy:
         )
         if alert is not None:
             self._given_s.append(now_s)
-            if alert.kind != AlertKind.BREAK:
+            if alert.measure is not None:
                 self._open = alert
         return alert
 
@@ -130,10 +130,10 @@ class AlertPolicy:
                 self._absent_since_s = assessment.since_s
             if now_s - self._absent_since_s >= self._settings.break_away_s:
                 self._seated_since_s = None
-        elif assessment.state in JUDGED_STATES:
-            self._absent_since_s = None
-            if self._seated_since_s is None:
-                self._seated_since_s = assessment.since_s
+            return
+        self._absent_since_s = None  # what was not seen joins no two absences
+        if assessment.state in JUDGED_STATES and self._seated_since_s is None:
+            self._seated_since_s = assessment.since_s
 
     def _follow_fault(self, assessment: Assessment, step_s: float) -> None:
         now_s, state = assessment.timestamp_s, assessment.state

@@ -30,22 +30,29 @@ def _are_hours(hours: tuple[str, ...]) -> tuple[str, ...]:
     return hours
 
 
+def _is_plain(text: str) -> str:
+    if not all(char.isprintable() for char in text):
+        raise ValueError("it holds characters that cannot be printed")
+    return text
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 _Seconds = Annotated[float, Field(ge=1, le=86_400)]
 _Minutes = Annotated[float, Field(ge=0.1, le=1440)]
+_Text = Annotated[str, AfterValidator(_is_plain)]
 _Switch = bool | Literal["auto"]
 
 
 class SourceConfig(_Section):
     """What to watch."""
 
-    camera: Annotated[int, Field(ge=0)] | str
-    source: str
-    profile: str
-    model: str
+    camera: Annotated[int, Field(ge=0, le=9999, strict=True)] | _Text
+    source: _Text
+    profile: _Text
+    model: _Text
 
 
 class DisplayConfig(_Section):
@@ -79,8 +86,8 @@ class OutputConfig(_Section):
 
     notify: _Switch
     sound: bool
-    on_alert: str
-    save_alert_frames: str
+    on_alert: _Text
+    save_alert_frames: _Text
 
 
 class Config(_Section):

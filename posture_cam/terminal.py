@@ -79,7 +79,7 @@ def stoppable(
         if not stop.is_set():
             first_s = time.monotonic()
             stop.set()
-            with suppress(OSError):  # the terminal may be the one that has gone
+            with suppress(OSError, RuntimeError):  # the terminal has gone, or is being written to just now
                 talk().print(words, style="yellow")
         elif time.monotonic() - first_s > ONE_KEY_PRESS_S:
             raise KeyboardInterrupt
@@ -163,13 +163,23 @@ class Keys:
             import termios
             import tty
 
-            if os.getpgrp() != os.tcgetpgrp(sys.stdin.fileno()):
-                self._is_open = False  # in the background, reading would stop the program
-                return self
-            kept = termios.tcgetattr(sys.stdin)
-            tty.setcbreak(sys.stdin)
-            self._stack.callback(termios.tcsetattr, sys.stdin, termios.TCSADRAIN, kept)
+            try:
+                if os.getpgrp() != os.tcgetpgrp(sys.stdin.fileno()):
+                    self._is_open = False  # in the background, reading would stop the program
+                    return self
+                kept = termios.tcgetattr(sys.stdin)
+                self._stack.callback(self._restore, kept)
+                tty.setcbreak(sys.stdin)
+            except (OSError, termios.error):
+                self._is_open = False  # a terminal that is not ours to set
         return self
+
+    @staticmethod
+    def _restore(kept: list[Any]) -> None:
+        import termios
+
+        with suppress(OSError, termios.error):  # the terminal may have gone
+            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, kept)
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()

@@ -143,10 +143,12 @@ def test_a_moved_camera_only_asks_until_the_posture_has_proved_to_fit() -> None:
     policy.camera_moved()
     (question,) = policy_alerts(policy, (600, POOR), start_s=60.0)
     assert (question.kind, question.measure) == (AlertKind.QUESTION, None)
+    policy_alerts(policy, (20, GOOD), start_s=655.0)
+    assert policy.corrected is None  # sitting well answers no question about the camera
     assert vars(policy)["camera_has_moved"]
-    assert policy_alerts(policy, (61, GOOD), start_s=660.0) == []
+    assert policy_alerts(policy, (61, GOOD), start_s=675.0) == []
     assert not policy.camera_has_moved
-    (fault,) = policy_alerts(policy, (40, POOR), start_s=721.0)
+    (fault,) = policy_alerts(policy, (40, POOR), start_s=736.0)
     assert fault.kind == AlertKind.FAULT
 
 

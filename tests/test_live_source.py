@@ -189,16 +189,18 @@ def test_a_source_that_is_not_there_at_the_start_is_an_error_and_a_busy_one_is_w
 
 
 def test_the_camera_is_left_to_another_program_and_taken_back(device: Device) -> None:
-    others: list[str] = []
+    others: dict[int, str] = {7: "obs"}  # feeds the camera, and had it open before
     with LiveSource(device.opened, LIVE, users=lambda: others) as source:
         next_frame(source)
-        others.append("zoom")
+        time.sleep(0.3)
+        next_frame(source)
+        others[8] = "zoom"
         event = next_event(source)
         assert event.trouble == Reason.CAMERA_BUSY
         assert "zoom" in event.message
         time.sleep(0.2)
         assert device.open_count == 0
-        others.clear()
+        del others[8]
         assert next_event(source).trouble is None
         assert device.open_count == 1
 
@@ -227,10 +229,54 @@ def test_pausing_lets_go_of_the_camera(device: Device) -> None:
     with LiveSource(device.opened, LIVE) as source:
         next_frame(source)
         source.pause()
-        time.sleep(0.4)
+        time.sleep(1.4)
         assert device.open_count == 0
         source.resume()
+        next_frame(source)  # and no word of a camera that had gone
+
+
+def test_a_trouble_is_told_again_after_a_pause(device: Device) -> None:
+    with LiveSource(device.opened, LIVE) as source:
         next_frame(source)
+        device.is_there = False
+        assert next_event(source).trouble == Reason.CAMERA_GONE
+        source.pause()
+        time.sleep(0.5)
+        source.resume()
+        assert next_event(source).trouble == Reason.CAMERA_GONE
+
+
+def test_a_driver_that_fails_is_tried_again(device: Device) -> None:
+    def fails() -> NDArray[np.uint8]:
+        raise ValueError("a driver's own failure")
+
+    with LiveSource(device.opened, LIVE) as source:
+        next_frame(source)
+        device.make = fails
+        event = next_event(source)
+        assert event.trouble == Reason.CAMERA_GONE
+        assert "cannot be read" in event.message
+        device.make = room
+        assert next_event(source).trouble is None
+    assert device.open_count == 0
+
+
+def test_pictures_that_are_all_damaged_are_told(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    with LiveSource(device.opened, LIVE) as source:
+        next_frame(source)
+        monkeypatch.setattr(device, "retrieve", lambda: None)
+        assert next_event(source).trouble == Reason.CAMERA_GONE
+
+
+def test_sleep_between_two_looks_is_noticed_too(device: Device) -> None:
+    slept_s = 0.0
+    with LiveSource(device.opened, LIVE, clock=lambda: time.monotonic() + slept_s) as source:
+        next_frame(source)
+        slept_s = 600.0
+        event = next_event(source)
+        assert event.trouble == Reason.ASLEEP
+        assert event.until_s is not None
+        assert event.until_s - event.since_s == pytest.approx(600.0, abs=1.0)
 
 
 @pytest.mark.parametrize("has_length", [True, False])
@@ -322,13 +368,13 @@ def test_cameras_are_found_by_number_name_or_part_of_it() -> None:
 def test_who_uses_a_camera_is_seen(tmp_path: Path) -> None:
     device = tmp_path / "video7"
     device.touch()
-    assert camera_users(7, dev=tmp_path) == []
+    assert camera_users(7, dev=tmp_path) == {}
     code = f"import sys, time; f = open({str(device)!r}); print(flush=True); time.sleep(30)"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
         users = camera_users(7, dev=tmp_path)
         process.kill()
-    assert len(users) == 1
+    assert list(users) == [process.pid]
     with device.open():
-        assert camera_users(7, dev=tmp_path) == [], os.getpid()  # not ourselves
+        assert camera_users(7, dev=tmp_path) == {}, os.getpid()  # not ourselves

@@ -46,7 +46,9 @@ class Settler:
     def push(self, observation: Observation) -> Iterator[Observation]:
         """Take one observation; gives those that nothing can change any more."""
         now_s = observation.assessment.timestamp_s
-        if self._pending:
+        if not self._pending:
+            self._cut_s = None
+        else:
             last = self._pending[-1]
             held_s = self._held_s(last, now_s)
             self._pending[-1] = replace(last, held_s=held_s, frame=None)

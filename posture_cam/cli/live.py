@@ -150,19 +150,26 @@ def _watch(config: Config, *, realtime: bool, as_json: bool) -> None:
         print_summary(summary, data())
 
 
-def _spec(config: Config) -> int | str | Path:
+def _spec(config: Config) -> str | Path:
     """A camera's number or name, a stream's address, or a recording."""
     if source := config.source.source:
         if is_stream(source):
             return source
-        if "://" in source:
-            raise UsageError(
-                f"{source.partition('://')[0]}:// is no address of a stream.",
-                "Write http://, https:// or rtsp://.",
-            )
-        return Path(source)
-    camera = config.source.camera
-    return int(camera) if isinstance(camera, int) or camera.strip().isdigit() else camera
+        _refuse_address(source)
+        return Path(source).expanduser()
+    camera = str(config.source.camera)
+    _refuse_address(camera)
+    return camera
+
+
+def _refuse_address(source: str) -> None:
+    """Refuse an address that is none of ours without repeating it, as it may hold a password."""
+    scheme, colon, _ = source.partition(":/")
+    if colon and (scheme.isalnum() and len(scheme) > 1):  # one letter is a drive of Windows
+        raise UsageError(
+            f"An address that starts with {scheme}:/ is no address of a stream.",
+            "Write --source with http://, https:// or rtsp://.",
+        )
 
 
 def _eco(config: Config) -> Any:
@@ -201,7 +208,7 @@ def _sinks(
     if outputs.on_alert:
         sinks.append(stack.enter_context(AlertCommand(outputs.on_alert, started_at, say)))
     if outputs.save_alert_frames:
-        sinks.append(AlertFrames(Path(outputs.save_alert_frames), started_at, say))
+        sinks.append(AlertFrames(Path(outputs.save_alert_frames).expanduser(), started_at, say))
     if outputs.notify is not False:
         quietly = (lambda _: None) if outputs.notify == "auto" else say
         sinks.append(stack.enter_context(DesktopNotification(quietly)))

@@ -29,6 +29,7 @@ from posture_cam.tips import TipRotation
 
 TITLE = "posture_cam"
 ALERT_SHOWN_S = 20.0
+_KEYS_BELOW = 128
 WORDS_SHOWN_S = 8.0
 # Larger pictures are made smaller: drawing them would cost more than judging them.
 _MAX_WIDTH_PX = 960
@@ -103,7 +104,7 @@ class Window(LiveOutput):
         """Keys pressed in the window; closing it quits."""
         given: list[Command] = []
         while (key := cv2.pollKey()) >= 0:
-            command = KEYS.get(chr(key & 0xFF))
+            command = KEYS.get(chr(key)) if key < _KEYS_BELOW else None  # beyond are keys without a letter
             if command == Command.HELP:
                 self._shows_help = not self._shows_help
             elif command is not None:

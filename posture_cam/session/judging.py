@@ -96,12 +96,17 @@ class Judging:
         alert = self._policy.update(assessment)
         if alert is not None:
             self.alerts.append(alert)
-        if unjudged is not None and assessment.state != State.AWAY:
-            self._unjudged_since_s = self._unjudged_since_s or sample.timestamp_s
+        if unjudged is not None and assessment.state == State.AWAY:
+            if self._unjudged_since_s is not None:
+                self._judged_from_s = assessment.since_s
+            self._unjudged_since_s = None
+        elif unjudged is not None:
+            if self._unjudged_since_s is None:
+                self._unjudged_since_s = sample.timestamp_s
             assessment = replace(
                 assessment, state=State.UNJUDGED, since_s=self._unjudged_since_s, score=None, reason=unjudged
             )
-        elif unjudged is None:
+        else:
             if self._unjudged_since_s is not None:
                 self._unjudged_since_s, self._judged_from_s = None, sample.timestamp_s
             if assessment.since_s < self._judged_from_s:  # hindsight ends where judging was set aside

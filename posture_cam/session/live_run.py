@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from posture_cam.alerts import AlertPolicy
 from posture_cam.assessment import Calibrator
-from posture_cam.errors import NeutralError, PostureCamError
+from posture_cam.errors import ModelError, NeutralError, PostureCamError
 from posture_cam.geometry import FeatureExtractor
 from posture_cam.pose.recorded import PoseLogHeader
 from posture_cam.profiles import save_profile
@@ -40,6 +41,8 @@ from posture_cam.words import clock, duration_words
 RUNNING_MODE = "VIDEO"
 _WAIT_S = 0.05
 _LEAST_WAIT_S = 0.02
+# Pictures in a row that the model may refuse.
+_MOST_FAILURES = 50
 
 
 class StillnessWatch(Protocol):
@@ -127,6 +130,7 @@ class LiveRun:
         self._trouble: SourceEvent | None = None
         self._due_s = 0.0
         self._paused_s: float | None = None
+        self._failures = 0
         self._is_over = False
         self._should_stop: Callable[[], bool] = lambda: False
 
@@ -145,8 +149,9 @@ class LiveRun:
                     time.sleep(_WAIT_S)
                 elif (item := self._source.take(self._due_s, _WAIT_S)) is not None:
                     self._take(item)
-        except PostureCamError:
-            self._finish()  # what was judged until then is told all the same
+        except Exception:
+            with suppress(Exception):
+                self._finish()  # what was judged until then is told all the same
             raise
         return self._finish()
 
@@ -164,7 +169,12 @@ class LiveRun:
         else:
             if self._last is None:
                 self._motion.is_still(frame.image_bgr, now_s)  # takes the picture in
-            self._pose = self._estimate(frame)
+            try:
+                self._pose = self._estimate(frame)
+            except ModelError as error:
+                self._failed(error)
+                return
+            self._failures = 0
             self._motion.looked(now_s)
             if self._background.is_due(now_s) and self._background.update(frame.image_bgr, self._pose, now_s):
                 self._camera_moved(now_s)
@@ -187,6 +197,15 @@ class LiveRun:
             self._due_s + self._pace.interval_s(observation, is_troubled=False),
             now_s + _LEAST_WAIT_S,
         )
+
+    def _failed(self, error: ModelError) -> None:
+        """A picture that the model cannot take is left out; when none can be taken, the run is over."""
+        self._failures += 1
+        if self._failures == 1:
+            self._say(f"{error.message} Going on with the next picture.")
+        if self._failures >= _MOST_FAILURES:
+            raise error
+        self._due_s += 1.0 / self._settings.pace.usual_hz
 
     def _unjudged(self) -> Reason | None:
         if self._judging.neutral is None:

@@ -129,5 +129,5 @@ def _opened(spec: int | str | Path, settings: Settings, *, realtime: bool) -> Li
 
     if isinstance(spec, Path):
         return PlayedFile(spec, realtime=realtime)
-    users = (lambda: camera_users(spec)) if isinstance(spec, int) else list
+    users = (lambda: camera_users(spec)) if isinstance(spec, int) else dict
     return LiveSource(lambda: open_device(spec), settings.live, users=users)

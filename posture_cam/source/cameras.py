@@ -14,6 +14,7 @@ from cv2_enumerate_cameras import enumerate_cameras
 from posture_cam.errors import SourceError, UsageError
 from posture_cam.source.camera import Camera
 
+_MOST_DIGITS = 4
 # They hold cameras open only to offer them to others.
 _BROKERS = {"pipewire", "wireplumber", "pipewire-media-"}
 
@@ -59,7 +60,7 @@ def camera_number(wanted: str, cameras: list[CameraEntry] | None = None) -> int:
     Raises:
         UsageError: No camera, or more than one, is called so.
     """
-    if wanted.strip().isdigit():
+    if wanted.strip().isascii() and wanted.strip().isdecimal() and len(wanted.strip()) <= _MOST_DIGITS:
         return int(wanted)
     cameras = list_cameras() if cameras is None else cameras
     folded = wanted.strip().casefold()
@@ -76,10 +77,13 @@ def camera_number(wanted: str, cameras: list[CameraEntry] | None = None) -> int:
     )
 
 
-def camera_users(number: int, proc: Path = Path("/proc"), dev: Path = Path("/dev")) -> list[str]:
-    """Other programs of this user that have a camera open; on Linux only, elsewhere cameras are shared."""
+def camera_users(number: int, proc: Path = Path("/proc"), dev: Path = Path("/dev")) -> dict[int, str]:
+    """Other programs of this user that have a camera open, by process.
+
+    On Linux only; elsewhere cameras are shared.
+    """
     device = str(dev / f"video{number}")
-    users = []
+    users = {}
     with contextlib.suppress(OSError):
         for folder in proc.iterdir():
             if not folder.name.isdigit() or int(folder.name) == os.getpid():
@@ -88,7 +92,7 @@ def camera_users(number: int, proc: Path = Path("/proc"), dev: Path = Path("/dev
                 if any(_leads_to(entry, device) for entry in (folder / "fd").iterdir()):
                     name = (folder / "comm").read_text("utf-8", "replace").strip()
                     if name not in _BROKERS:
-                        users.append(name)
+                        users[int(folder.name)] = name
     return users
 
 

@@ -68,7 +68,8 @@ class LiveSource:
         opener: Opens the device; called again after it was lost.
         settings: When what counts as trouble.
         clock: Seconds; timestamps count from when the source was opened.
-        users: Names of other programs that use the device now, looked at every few seconds.
+        users: Other programs that have the device open, name by process, looked at every few seconds.  Those
+            that had it open while it gave pictures to us feed it (virtual cameras), or do not mind.
 
     Raises:
         CameraGone: It cannot be opened now, for another reason than that it is busy.
@@ -80,7 +81,7 @@ class LiveSource:
         settings: LiveSettings,
         *,
         clock: Callable[[], float] = steady_clock,
-        users: Callable[[], list[str]] = list,
+        users: Callable[[], dict[int, str]] = dict,
     ) -> None:
         self._opener, self._settings, self._clock, self._users = opener, settings, clock, users
         self._start_s = clock()
@@ -97,7 +98,8 @@ class LiveSource:
         self._black_since_s: float | None = None
         self._same_since_s: float | None = None
         self._last_look: bytes | None = None
-        self._users_looked_s = 0.0
+        self._users_looked_s = -self._settings.users_every_s  # at the first picture
+        self._known_users: set[int] | None = None
         self._awake_s: float | None = None
         self._is_closing = self._is_paused = self._must_reopen = False
         try:
@@ -147,6 +149,8 @@ class LiveSource:
         """Let go of the camera until `resume`."""
         with self._lock:
             self._is_paused, self._must_reopen, self._frame = True, True, None
+            self._trouble = None
+            self._events.clear()
             self._lock.notify_all()
 
     def resume(self) -> None:
@@ -176,27 +180,36 @@ class LiveSource:
 
     def _read(self) -> None:
         pause_s = self._settings.retry_s
-        while not self._is_closing:
-            if self._is_paused:
-                self._let_go()
-                self._wait(_SLICE_S)
-                continue
+        try:
+            while not self._is_closing:
+                pause_s = self._read_once(pause_s)
+        finally:
+            self._let_go()
+
+    def _read_once(self, pause_s: float) -> float:
+        """Open and read the device until something happens; how long to wait after the next failure."""
+        if self._is_paused:
+            self._let_go()
+            self._wait(_SLICE_S)
+            return pause_s
+        try:
             if self._device is None:
-                try:
-                    device = self._opener()
-                except SourceError as error:
-                    reason = error.reason if isinstance(error, CameraGone) else Reason.CAMERA_GONE
-                    with self._lock:
-                        self._enter(reason, f"{error.message} Waiting for it.")
-                    self._wait(pause_s)
-                    pause_s = min(2 * pause_s, self._settings.retry_max_s)
-                    continue
+                device = self._opener()
                 with self._lock:
                     self._adopt(device)
             if self._serve():
                 pause_s = self._settings.retry_s
             self._let_go()
-        self._let_go()
+        except Exception as error:  # drivers and decoders fail in any way; the day goes on
+            self._let_go()
+            is_ours = isinstance(error, SourceError)
+            reason = error.reason if isinstance(error, CameraGone) else Reason.CAMERA_GONE
+            words = str(error) if is_ours else f"{sentence(self._info.name)} cannot be read."
+            with self._lock:
+                self._enter(reason, f"{words} Waiting for it.")
+            self._wait(pause_s)
+            return min(2 * pause_s, self._settings.retry_max_s)
+        return pause_s
 
     def _serve(self) -> bool:
         """Read the device until it is lost, or no longer wanted; True if it gave pictures."""
@@ -212,11 +225,14 @@ class LiveSource:
             count += 1
             now_s = self.now_s
             with self._lock:
-                self._grabbed_s, self._grabbed = now_s, self._grabbed + 1
+                self._grabbed += 1
                 is_due = self._due_s is not None and now_s >= self._due_s - 1e-6
                 is_wanted = is_due or self._trouble is not None
+                if not is_wanted:
+                    self._grabbed_s = now_s
             if is_wanted and (image := device.retrieve()) is not None:
                 with self._lock:
+                    self._grabbed_s = now_s
                     self._judge(image, now_s, can_freeze=device.can_freeze)
             if now_s - self._users_looked_s >= self._settings.users_every_s and self._is_shared(now_s):
                 return True
@@ -225,7 +241,10 @@ class LiveSource:
     def _is_shared(self, now_s: float) -> bool:
         """Let go of the camera while another program wants it."""
         self._users_looked_s = now_s
-        names = self._users()
+        now = self._users()
+        if self._known_users is None:
+            self._known_users = set(now)
+        names = [now[process] for process in now if process not in self._known_users]
         if not names:
             return False
         with self._lock:
@@ -234,7 +253,7 @@ class LiveSource:
                 f"{sentence(self._info.name)} is wanted by {names[0]}; paused until it is free.",
             )
         self._let_go()
-        while self._users() and not (self._is_closing or self._is_paused):
+        while set(self._users()) - self._known_users and not (self._is_closing or self._is_paused):
             self._wait(self._settings.users_every_s)
         return True
 
@@ -273,7 +292,7 @@ class LiveSource:
 
     def _enter(self, reason: Reason, message: str, since_s: float | None = None) -> None:
         """Tell of a trouble, once."""
-        if self._trouble == reason:
+        if self._trouble == reason or self._is_paused:
             return
         now_s = self.now_s
         if self._trouble is None:

@@ -134,7 +134,8 @@ def _open(url: str, name: str) -> HTTPResponse:
     request = urllib.request.Request(urlunsplit((parts.scheme, host, parts.path, parts.query, "")))
     if parts.username is not None:
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        request.add_header("Authorization", "Basic " + base64.b64encode(pair.encode()).decode("ascii"))
+        token = base64.b64encode(pair.encode()).decode("ascii")
+        request.add_unredirected_header("Authorization", f"Basic {token}")  # for this host alone
     try:
         response = urllib.request.urlopen(request, timeout=_TIMEOUT_S)
     except urllib.error.HTTPError as error:
