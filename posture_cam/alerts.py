@@ -203,8 +203,8 @@ class AlertPolicy:
         if self._must_ask:
             self._must_ask, kind = False, AlertKind.QUESTION
             message = (
-                f"{message} Is this still your neutral posture, or have chair or camera moved? "
-                "If so, calibrate again."
+                f"{message} Is this still your neutral posture (y)? Or have chair or camera moved: then "
+                "calibrate again (c)."
             )
         return Alert(now_s, measure, held_s, message, self._tips.next(measure), kind)
 
@@ -216,7 +216,7 @@ class AlertPolicy:
         if self._moved_asked_s is not None and now_s - self._moved_asked_s < self._settings.cooldown_max_s:
             return None
         self._moved_asked_s = now_s
-        message = "The camera has moved. Calibrate again, or say that your neutral posture still fits."
+        message = "The camera has moved. Does your neutral posture still fit (y)? Else calibrate again (c)."
         return Alert(now_s, None, 0.0, message, self._tips.next(GENERAL), AlertKind.QUESTION)
 
     def _break_hint(self, assessment: Assessment) -> Alert | None:

@@ -162,14 +162,14 @@ def load_config(options: Mapping[str, Any] | None = None) -> Config:
         if not isinstance(table, dict) or section not in tables:
             raise SettingsError(
                 f"{path}, line {_line_of(text, None, section)}: there is no section {section!r}.",
-                f"Sections: {', '.join(tables)}. posture-cam config --show shows all settings.",
+                f"Sections: {', '.join(tables)}. posture-cam config --init writes a file with all of them.",
             )
         tables[section] = tables[section] | table
     try:
         Config.model_validate(tables)
     except ValidationError as error:
         section, key, words = _first(error)
-        hint = "posture-cam config --show shows all settings."
+        hint = "Correct that line, or leave it out to have the default."
         where = f"{path}, line {_line_of(text, section, key)}: " if own else ""
         raise SettingsError(f"{where}{section}.{key}: {words}.", hint) from error
     for name, value in (options or {}).items():
@@ -225,6 +225,8 @@ def _first(error: ValidationError) -> tuple[str, str, str]:
     words = first["msg"].removeprefix("Value error, ").rstrip(".")
     if first["type"] == "extra_forbidden":
         words = "there is no such setting"
+    elif first["type"] == "tuple_type":
+        words = 'a list is needed, such as ["18:00-8:00"]'
     elif len({e["loc"][:2] for e in error.errors()}) == 1 and len(error.errors()) > 1:
         words = "; or ".join(e["msg"].rstrip(".") for e in error.errors())
     return (

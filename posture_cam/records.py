@@ -421,6 +421,7 @@ class SessionSummary:
     partial: bool = False
     estimator: str | None = None
     breaks: tuple[tuple[float, float], ...] = ()
+    is_live: bool = False
 
     @property
     def judged_s(self) -> float:

@@ -235,6 +235,19 @@ def test_calibrating_in_the_run_stores_a_posture_and_goes_on() -> None:
     assert kept.seen[-1].assessment.state == State.GOOD
     assert summary.neutral is not None
     assert summary.neutral.created_at
+    # What was judged before stands.
+    before = [episode for episode in summary.episodes if episode.state == State.GOOD][0]
+    assert (before.start_s, before.end_s) == pytest.approx((5.0, 8.0), abs=1.0)
+
+
+def test_on_battery_too_the_first_five_seconds_are_taken() -> None:
+    kept = Kept()
+    request = Monitoring(CLIP, datetime.now(UTC), eco=lambda: True)
+    summary = monitor(request, load_config().settings(), [kept])
+    assert summary.neutral is not None
+    assert summary.neutral.end_s is not None
+    assert summary.neutral.end_s < 6.5
+    assert len(kept.seen) < 5 * 5 + 70 * 3.5
 
 
 # Real processes and a real stream.

@@ -136,7 +136,10 @@ def _watch(config: Config, *, realtime: bool, as_json: bool) -> None:
     _, neutral = choose_profile(request)
     name = number_or_name.name if isinstance(number_or_name, Path) else source_name(number_or_name)
     with ExitStack() as stack:
-        stop = stack.enter_context(stoppable(talk, "Ending; the summary follows.", also_hangup=True))
+        words = "Ending." if config.display.quiet else "Ending; the summary follows."
+        stop = stack.enter_context(stoppable(talk, words, also_hangup=True))
+        if neutral is None and config.display.quiet:
+            talk().print("Sit the way you want to sit for five seconds: that serves as neutral for this run.")
         bars = Bars(talk())
         sinks = _sinks(config, request.started_at, name, neutral, stack, as_json=as_json)
         if config.outputs.save_alert_frames:

@@ -39,7 +39,7 @@ class AlertCommand(LiveOutput):
         if not self._arguments:
             raise UsageError("--on-alert names no command.", "Name a program: --on-alert 'notify-me --soft'")
         self._started_at, self._say = started_at, say
-        self._has_failed = False
+        self._has_failed = self._is_closing = False
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="on-alert")
         self._running: subprocess.Popen[bytes] | None = None
 
@@ -65,6 +65,8 @@ class AlertCommand(LiveOutput):
                     process.kill()
                     self._fail(f"took longer than {_TIMEOUT_S:.0f} s and was ended")
                     return
+            if self._is_closing:
+                return
             if process.returncode:
                 self._fail(f"ended with {process.returncode}")
         except OSError as error:
@@ -81,6 +83,7 @@ class AlertCommand(LiveOutput):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._is_closing = True
         self._worker.shutdown(wait=False, cancel_futures=True)
         process = self._running
         if process is not None and process.poll() is None:
@@ -88,4 +91,5 @@ class AlertCommand(LiveOutput):
                 process.wait(_LAST_WAIT_S)
             except subprocess.TimeoutExpired:
                 process.kill()
+                self._fail("was ended with the monitor")
         self._worker.shutdown(wait=True)

@@ -43,7 +43,9 @@ def print_summary(summary: SessionSummary, console: Console) -> None:
     )
     _print_states(summary, console)
     if summary.neutral is not None and summary.judged_s > 0:
-        console.print(_neutral_words(summary.neutral), style="bright_black", highlight=False)
+        console.print(
+            _neutral_words(summary.neutral, is_live=summary.is_live), style="bright_black", highlight=False
+        )
     if summary.longest_hold is not None:
         start_s, end_s = summary.longest_hold
         console.print(
@@ -178,7 +180,7 @@ def _print_states(summary: SessionSummary, console: Console) -> None:
     console.print(table, highlight=False)
 
 
-def _neutral_words(neutral: Neutral) -> str:
+def _neutral_words(neutral: Neutral, *, is_live: bool) -> str:
     if not neutral.is_personal:
         return (
             "Compared with the average upright sitter, as no upright stretch of your own was found; "
@@ -186,6 +188,8 @@ def _neutral_words(neutral: Neutral) -> str:
         )
     if neutral.start_s is None or neutral.end_s is None or neutral.created_at:
         return f"Compared with the neutral posture of the profile from {escape(neutral.source)}."
+    if is_live:
+        return f"Compared with your posture at {clock(neutral.start_s)} to {clock(neutral.end_s)}."
     return (
         f"Compared with your posture at {clock(neutral.start_s)} to {clock(neutral.end_s)}, taken as neutral "
         "(--neutral START-END chooses another)."
@@ -205,7 +209,7 @@ def _print_faults(faults: tuple[FaultTime, ...], console: Console) -> None:
 
 
 def _print_alerts(summary: SessionSummary, console: Console) -> None:
-    words = "Spoken up" if summary.source.is_live else "A live monitor would have spoken up"
+    words = "Spoken up" if summary.is_live else "A live monitor would have spoken up"
     console.print(f"\n[bold]{words}[/bold]")
     for alert in summary.alerts[:_ALERTS_SHOWN]:
         console.print(f"  {clock(alert.timestamp_s)}  {alert.message}", highlight=False)

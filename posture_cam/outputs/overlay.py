@@ -325,7 +325,8 @@ def _draw_tip(image: NDArray[np.uint8], tip: Tip, headline: str = "") -> None:
     height, width = image.shape[:2]
     size_px = max(11, round(min(height / 28, width / 44)))
     pad = size_px
-    lines = [*([headline] if headline else []), *_wrapped(tip.text, width - 4 * pad, size_px)]
+    bold = _wrapped(headline, round(0.92 * width) - 4 * pad, size_px) if headline else []
+    lines = [*bold, *_wrapped(tip.text, width - 4 * pad, size_px)]
     line_px = round(1.45 * size_px)
     top = height - line_px * len(lines) - 2 * pad
     if top < height // 3:
@@ -333,7 +334,7 @@ def _draw_tip(image: NDArray[np.uint8], tip: Tip, headline: str = "") -> None:
     _shade(image, (pad, top), (width - pad, height - pad), 0.78)
     for number, line in enumerate(lines):
         y = top + round(0.4 * pad) + line_px * (number + 1) - size_px // 3
-        _text(image, line, (2 * pad, y), size_px, WHITE, 700 if headline and number == 0 else 400)
+        _text(image, line, (2 * pad, y), size_px, WHITE, 700 if number < len(bold) else 400)
 
 
 def _wrapped(text: str, width_px: int, size_px: int) -> list[str]:

@@ -64,13 +64,14 @@ class Window(LiveOutput):
         self._follow(observation)
         image = _mirror(observation.frame.image_bgr)
         pose = observation.sample.pose
+        is_talking = bool(self._words) and self._clock() < self._words_until_s  # one thing at a time
         scene = Scene(
             observation.measures,
             assessment,
             mirrored(pose.landmarks[:, :2]) if pose is not None else None,
             np.minimum(pose.visibility, pose.presence) if pose is not None else None,
-            self._tip,
-            self._alert,
+            None if is_talking else self._tip,
+            None if is_talking else self._alert,
             shows_coverage=True,
         )
         self._overlay.draw(image, scene)

@@ -51,6 +51,7 @@ class Judging:
         self.notes: list[str] = []
         self.features: Features | None = None
         self._count = 0
+        self._starts_anew = False
         self._unjudged_since_s: float | None = None
         self._judged_from_s = 0.0
         self.adopt(neutral)
@@ -62,6 +63,7 @@ class Judging:
         self._judge = Judge(self._compared_with, self._settings)
         self._compared: Measures | None = None  # the estimator's work, spared while a pose is reused
         self._drift = DriftWatch(self._compared_with, self._settings.drift)
+        self._starts_anew = True
 
     def see(
         self,
@@ -91,6 +93,8 @@ class Judging:
         else:
             self._compared = compare(self.features, self._compared_with, self._settings, self._estimator)
         measures, assessment = self._judge.update(self._compared)
+        if self._starts_anew:  # what was judged by another neutral posture stands
+            self._starts_anew, self._judged_from_s = False, sample.timestamp_s
         if self._drift.update(self.features):
             self.notes.append(_drift_words(self._drift.since_s))
         alert = self._policy.update(assessment)
@@ -143,7 +147,9 @@ class Judging:
             yield observation
         self._record.finish(end_s)
 
-    def summary(self, source: SourceInfo, model: str, *, partial: bool) -> SessionSummary:
+    def summary(
+        self, source: SourceInfo, model: str, *, partial: bool, is_live: bool = False
+    ) -> SessionSummary:
         """Everything said about the run, once it is finished."""
         record = self._record
         faults = record.faults
@@ -166,6 +172,7 @@ class Judging:
             sample_count=self._count,
             notes=tuple(self.notes),
             partial=partial,
+            is_live=is_live,
             estimator=self._estimator.name if self._estimator is not None else None,
             breaks=tuple(
                 (episode.start_s, episode.end_s)

@@ -77,7 +77,7 @@ class Pace:
         self._settings = settings
         self._eco = eco
 
-    def interval_s(self, observation: Observation | None, *, is_troubled: bool) -> float:
+    def interval_s(self, observation: Observation) -> float:
         """Seconds until the next look."""
         settings, is_eco = self._settings, self._eco()
         usual, building, away = (
@@ -85,10 +85,6 @@ class Pace:
             if is_eco
             else (settings.usual_hz, settings.building_hz, settings.away_hz)
         )
-        if is_troubled:
-            return 1.0 / away
-        if observation is None:
-            return 1.0 / usual
         assessment = observation.assessment
         if assessment.state == State.AWAY and observation.pose_is_reused:
             return 1.0 / away
@@ -193,8 +189,11 @@ class LiveRun:
         for sink in self._sinks:
             sink.write(observation)
         self._learn(frame)
+        interval_s = self._pace.interval_s(observation)
+        if self._calibrator is not None:  # the sooner it is taken, the better it is what was asked for
+            interval_s = min(interval_s, 1.0 / self._settings.sampling.rate_hz)
         self._due_s = max(
-            self._due_s + self._pace.interval_s(observation, is_troubled=False),
+            self._due_s + interval_s,
             now_s + _LEAST_WAIT_S,
         )
 
@@ -378,7 +377,7 @@ class LiveRun:
         self._close_trouble(end_s)
         for _ in self._judging.finish(end_s):
             pass
-        summary = self._judging.summary(self._source.info, self._model, partial=False)
+        summary = self._judging.summary(self._source.info, self._model, partial=False, is_live=True)
         for sink in self._sinks:
             sink.finish(summary)
         return summary

@@ -117,6 +117,11 @@ class LiveSource:
         return self._info
 
     @property
+    def _title(self) -> str:
+        """The name at the start of a sentence; an address stays as it is."""
+        return self._info.name if "://" in self._info.name else sentence(self._info.name)
+
+    @property
     def now_s(self) -> float:
         """The time on the source's clock."""
         return self._clock() - self._start_s
@@ -204,7 +209,7 @@ class LiveSource:
             self._let_go()
             is_ours = isinstance(error, SourceError)
             reason = error.reason if isinstance(error, CameraGone) else Reason.CAMERA_GONE
-            words = str(error) if is_ours else f"{sentence(self._info.name)} cannot be read."
+            words = str(error) if is_ours else f"{self._title} cannot be read."
             with self._lock:
                 self._enter(reason, f"{words} Waiting for it.")
             self._wait(pause_s)
@@ -250,7 +255,7 @@ class LiveSource:
         with self._lock:
             self._enter(
                 Reason.CAMERA_BUSY,
-                f"{sentence(self._info.name)} is wanted by {names[0]}; paused until it is free.",
+                f"{self._title} is wanted by {names[0]}; paused until it is free.",
             )
         self._let_go()
         while set(self._users()) - self._known_users and not (self._is_closing or self._is_paused):
@@ -276,7 +281,7 @@ class LiveSource:
         elif self._is_over(self._same_since_s, now_s, self._settings.frozen_after_s):
             self._enter(
                 Reason.FROZEN,
-                f"{sentence(self._info.name)} repeats one picture: it is frozen. Waiting.",
+                f"{self._title} repeats one picture: it is frozen. Waiting.",
                 self._same_since_s,
             )
         elif self._trouble is not None and (is_black or is_same):
@@ -311,7 +316,7 @@ class LiveSource:
             SourceEvent(
                 now_s,
                 None,
-                f"{sentence(self._info.name)} gives pictures again after {lasted}.",
+                f"{self._title} gives pictures again after {lasted}.",
                 self._trouble_since_s,
                 now_s,
             )
