@@ -236,7 +236,7 @@ def test_calibrating_in_the_run_stores_a_posture_and_goes_on() -> None:
     assert summary.neutral is not None
     assert summary.neutral.created_at
     # What was judged before stands.
-    before = [episode for episode in summary.episodes if episode.state == State.GOOD][0]
+    before = next(episode for episode in summary.episodes if episode.state == State.GOOD)
     assert (before.start_s, before.end_s) == pytest.approx((5.0, 8.0), abs=1.0)
 
 
