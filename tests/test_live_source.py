@@ -130,8 +130,11 @@ def test_a_covered_and_a_frozen_camera_are_told_once_and_end_by_themselves(
         event = next_event(source)
         assert event.trouble == reason
         assert event.timestamp_s - event.since_s >= 0.25
-        for _ in range(5):
+        grabbed, retrieved = device.grabbed, device.retrieved
+        for _ in range(20):
             assert source.take(source.now_s, 0.05) is None  # once, and no picture meanwhile
+        assert device.grabbed - grabbed > 25  # pictures come, but hardly any is decoded
+        assert device.retrieved - retrieved <= 4
         device.make = room
         back = next_event(source)
         assert back.trouble is None

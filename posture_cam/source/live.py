@@ -25,6 +25,7 @@ from posture_cam.words import duration_words, sentence
 
 _SLICE_S = 0.25
 _LOOK_AT_EVERY_PX = 10
+_TROUBLED_LOOK_EVERY_S = 0.5
 _JOIN_S = 1.0
 
 
@@ -95,6 +96,7 @@ class LiveSource:
         self._due_s: float | None = None
         self._grabbed_s = 0.0
         self._grabbed = 0
+        self._looked_s = 0.0
         self._black_since_s: float | None = None
         self._same_since_s: float | None = None
         self._last_look: bytes | None = None
@@ -232,8 +234,12 @@ class LiveSource:
             with self._lock:
                 self._grabbed += 1
                 is_due = self._due_s is not None and now_s >= self._due_s - 1e-6
-                is_wanted = is_due or self._trouble is not None
-                if not is_wanted:
+                # A covered camera gives pictures all day; whether they are sound again may wait a moment.
+                is_rested = now_s - self._looked_s >= _TROUBLED_LOOK_EVERY_S
+                is_wanted = is_due if self._trouble is None else is_rested
+                if is_wanted:
+                    self._looked_s = now_s
+                elif self._trouble is None:
                     self._grabbed_s = now_s
             if is_wanted and (image := device.retrieve()) is not None:
                 with self._lock:
