@@ -90,6 +90,13 @@ class OutputConfig(_Section):
     save_alert_frames: _Text
 
 
+class HistoryConfig(_Section):
+    """What to keep."""
+
+    history: bool
+    keep_days: Annotated[int, Field(ge=0, le=36_500)]
+
+
 class Config(_Section):
     """Every setting of the user; data/config.toml explains them and holds the defaults."""
 
@@ -98,6 +105,7 @@ class Config(_Section):
     pace: PaceConfig
     alerts: AlertConfig
     outputs: OutputConfig
+    history: HistoryConfig
 
     def settings(self) -> Settings:
         """The program's settings with those of the user in them."""

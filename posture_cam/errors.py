@@ -7,6 +7,7 @@ PostureCamError
 │   └── NothingJudged   everything was read, but nothing in it could be judged
 ├── ModelError          a pose model is missing, wrong, or cannot be fetched
 ├── NeutralError        no neutral posture to compare with, or an unusable profile
+├── HistoryError        the history cannot be read or written, or has nothing to tell
 └── OutputError         a result cannot be written
 
 Each carries a sentence for the user and a hint that says what to do next.
@@ -56,6 +57,10 @@ class ModelError(PostureCamError):
 
 class NeutralError(PostureCamError):
     """No neutral posture to compare with, or an unusable profile."""
+
+
+class HistoryError(PostureCamError):
+    """The history cannot be read or written, or has nothing to tell."""
 
 
 class OutputError(PostureCamError):

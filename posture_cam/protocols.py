@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -11,6 +11,7 @@ from posture_cam.records import (
     Frame,
     Neutral,
     Observation,
+    Piece,
     Pose,
     SessionSummary,
     SourceEvent,
@@ -107,3 +108,31 @@ class LiveSink(_Closing, Protocol):
 
     def finish(self, summary: SessionSummary) -> None:
         """Take the summary, after the last observation."""
+
+
+class Keeper(Protocol):
+    """What keeps a run for later.
+
+    It may not stop the run: what cannot be kept is said once and then left.
+    """
+
+    def begin(self, source: SourceInfo, model: str, estimator: str | None) -> None:
+        """Before the first observation."""
+
+    def adopt(self, neutral: Neutral | None) -> None:
+        """This neutral posture is compared with from now on."""
+
+    def note(self, observation: Observation) -> None:
+        """Take a moment as it is seen, for what was said to the user and what followed."""
+
+    def keep(self, piece: Piece) -> None:
+        """Take what is final, in order of time and without gaps."""
+
+    def is_due(self, now_s: float) -> bool:
+        """Whether it is time to write what is there."""
+
+    def flush(self, now_s: float, tail: Iterable[Piece]) -> None:
+        """Write what is final, and `tail`, which may still change."""
+
+    def finish(self, summary: SessionSummary) -> None:
+        """Write the rest; the run is over."""

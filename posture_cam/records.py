@@ -363,6 +363,20 @@ class Observation:
     pose_is_reused: bool = False
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Piece:
+    """A piece of time that is final: one observation for as long as it stands, or a gap between two.
+
+    `observation` is None in a gap.
+    """
+
+    start_s: float
+    end_s: float
+    state: State
+    reason: Reason | None
+    observation: Observation | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Episode:
     """A stretch of one state."""

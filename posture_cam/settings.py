@@ -196,6 +196,14 @@ class AlertSettings(_Frozen):
     quiet_hours: tuple[str, ...]
 
 
+class HistorySettings(_Frozen):
+    """How a run is kept."""
+
+    flush_s: float
+    retry_s: float
+    busy_s: float
+
+
 class Settings(_Frozen):
     """Every setting; the meaning of each stands beside its default in data/settings.toml."""
 
@@ -215,6 +223,7 @@ class Settings(_Frozen):
     background: BackgroundSettings
     pace: PaceSettings
     alerts: AlertSettings
+    history: HistorySettings
 
 
 class EstimatedLimits(_Frozen):
@@ -325,6 +334,11 @@ def bundled_model(name: str) -> Path:
 def profiles_dir() -> Path:
     """Where calibrated neutral postures are kept."""
     return platformdirs.user_data_path("posture_cam", appauthor=False) / "profiles"
+
+
+def history_path() -> Path:
+    """The database of all that was kept."""
+    return platformdirs.user_data_path("posture_cam", appauthor=False) / "history.db"
 
 
 def models_cache_dir() -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date, datetime
 
 from posture_cam.errors import UsageError
 from posture_cam.records import Measure, View
@@ -61,6 +62,35 @@ def parse_hours(text: str) -> tuple[int, int]:
     raise UsageError(
         f"{text!r} are no hours of the day.", "Write start and end: 12:00-13:00, or 18:00-8:00 for the night."
     )
+
+
+def parse_day(text: str) -> date:
+    """A day such as `2026-11-24`.
+
+    Raises:
+        UsageError: It is none.
+    """
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError:
+        raise UsageError(f"{text!r} is no date.", "Write year, month and day, such as 2026-11-24.") from None
+
+
+def parse_moment(text: str) -> datetime:
+    """A date and a time such as `2026-11-24 09:30`, in the zone of the place unless it names one.
+
+    Raises:
+        UsageError: It is none.
+    """
+    try:
+        moment = datetime.fromisoformat(text.strip())
+        if len(text.strip()) < len("2026-11-24 09"):
+            raise ValueError(text)  # noqa: TRY301
+        return moment if moment.tzinfo is not None else moment.astimezone()
+    except (ValueError, OverflowError, OSError):
+        raise UsageError(
+            f"{text!r} is no date with a time.", 'Write both, such as "2026-11-24 09:30".'
+        ) from None
 
 
 def _seconds(text: str) -> float:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from posture_cam.records import (
     Finding,
     Measure,
     Observation,
+    Piece,
     Reason,
     State,
     Statistic,
@@ -57,6 +59,14 @@ class Settler:
         while self._pending[0].assessment.timestamp_s < now_s - self._horizon_s:
             yield self._pending.popleft()
 
+    def pending(self, now_s: float) -> Iterator[Observation]:
+        """What is not final yet, as it looks by now."""
+        if self._pending:
+            yield from list(self._pending)[:-1]
+            last = self._pending[-1]
+            until_s = now_s if self._cut_s is None else min(now_s, self._cut_s)
+            yield replace(last, held_s=self._standing_s(last, until_s), frame=None)
+
     def cut(self, time_s: float) -> None:
         """Nothing was seen from this time on until the next observation."""
         self._cut_s = time_s if self._cut_s is None else min(self._cut_s, time_s)
@@ -65,6 +75,9 @@ class Settler:
         """For how long an observation stands."""
         if self._cut_s is not None:
             until_s, self._cut_s = min(until_s, self._cut_s), None
+        return self._standing_s(last, until_s)
+
+    def _standing_s(self, last: Observation, until_s: float) -> float:
         return min(max(until_s - last.assessment.timestamp_s, 0.0), self._max_gap_s)
 
     def finish(self, end_s: float) -> Iterator[Observation]:
@@ -162,10 +175,24 @@ class Record:
 
     def explain(self, start_s: float, end_s: float, reason: Reason) -> None:
         """Why there are no observations in a stretch of time; said before the next one is added."""
-        self._known_gaps.append((start_s, end_s, reason))
+        if end_s > start_s:
+            self._known_gaps.append((start_s, end_s, reason))
 
-    def add(self, observation: Observation) -> None:
-        """Take one settled observation, in order of time."""
+    def pieces(self, observations: Iterable[Observation]) -> Iterator[Piece]:
+        """Observations in order of time, and the gaps before and between them; nothing is added."""
+        end_s = self._end_s
+        for observation in observations:
+            assessment = observation.assessment
+            yield from self.gaps(end_s, assessment.timestamp_s)
+            end_s = assessment.timestamp_s + observation.held_s
+            reason = None
+            if assessment.state == State.UNJUDGED:
+                reason = assessment.reason or Reason.NOT_MEASURABLE
+            yield Piece(assessment.timestamp_s, end_s, assessment.state, reason, observation)
+
+    def add(self, observation: Observation) -> tuple[Piece, ...]:
+        """Take one settled observation, in order of time; gives what that adds to the record."""
+        added = tuple(self.pieces((observation,)))
         assessment, held_s = observation.assessment, observation.held_s
         start_s = assessment.timestamp_s
         end_s = start_s + held_s
@@ -197,11 +224,14 @@ class Record:
                 if worst is None or abs(finding.value) > abs(worst.value):
                     self._worst[finding.measure] = finding
         self._end_s = end_s
+        return added
 
-    def finish(self, end_s: float) -> None:
-        """Close the record at the end of the recording."""
+    def finish(self, end_s: float) -> tuple[Piece, ...]:
+        """Close the record at the end of the recording; gives the gap before it."""
+        added = tuple(self.gaps(self._end_s, end_s))
         self._fill_gap(end_s)
         self._close_episode()
+        return added
 
     @property
     def duration_s(self) -> float:
@@ -238,21 +268,28 @@ class Record:
         by_length = sorted(self._stretches[name], key=lambda stretch: stretch[0] - stretch[1])
         return tuple(sorted(by_length[:_STRETCHES_KEPT]))
 
+    def gaps(self, start_s: float, end_s: float) -> Iterator[Piece]:
+        """The time between two observations, cut where what is known of it changes."""
+        if end_s - start_s <= 1e-6:
+            return
+        known = [gap for gap in self._known_gaps if gap[0] < end_s and gap[1] > start_s]
+        edges = sorted(
+            {start_s, end_s, *(edge for gap in known for edge in gap[:2] if start_s < edge < end_s)}
+        )
+        for left, right in pairwise(edges):
+            reasons = [reason for first, last, reason in known if first <= left and last >= right]
+            yield Piece(left, right, State.UNJUDGED, reasons[0] if reasons else Reason.GAP)
+
     def _fill_gap(self, until_s: float) -> None:
-        gap_s = until_s - self._end_s
-        if gap_s > 1e-6:
-            self.seconds_by_state[State.UNJUDGED] += gap_s
-            for start_s, end_s, reason in self._known_gaps:
-                known_s = max(min(end_s, until_s) - max(start_s, self._end_s), 0.0)
-                known_s = min(known_s, gap_s)
-                if known_s > 0:
-                    self.unjudged_s_by_reason[reason] += known_s
-                    gap_s -= known_s
-            self._known_gaps = [gap for gap in self._known_gaps if gap[1] > until_s]
-            if gap_s > 1e-6:
-                self.unjudged_s_by_reason[Reason.GAP] += gap_s
-            self._extend_episode(State.UNJUDGED, self._end_s, until_s)
-            self._end_s = until_s
+        if until_s - self._end_s <= 1e-6:
+            return
+        for gap in self.gaps(self._end_s, until_s):
+            assert gap.reason is not None
+            self.seconds_by_state[State.UNJUDGED] += gap.end_s - gap.start_s
+            self.unjudged_s_by_reason[gap.reason] += gap.end_s - gap.start_s
+        self._known_gaps = [gap for gap in self._known_gaps if gap[1] > until_s]
+        self._extend_episode(State.UNJUDGED, self._end_s, until_s)
+        self._end_s = until_s
 
     def _note_hold(self, observation: Observation) -> None:
         still_min = observation.measures.values.get(Measure.STILLNESS)

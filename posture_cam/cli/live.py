@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import ExitStack
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +17,7 @@ from posture_cam.terminal import Bars, Keys, quiet_native, stoppable
 
 if TYPE_CHECKING:
     from posture_cam.config import Config
-    from posture_cam.protocols import LiveSink
+    from posture_cam.protocols import Keeper, LiveSink
     from posture_cam.records import Neutral
 
 
@@ -97,6 +97,16 @@ def monitor(
         str | None,
         typer.Option(metavar="DIR", help="Keep a picture of each alert there. Else none is ever kept."),
     ] = None,
+    history: Annotated[
+        bool | None,
+        typer.Option("--history/--no-history", help="Keep this run's numbers; never a picture."),
+    ] = None,
+    keep_days: Annotated[
+        int | None,
+        typer.Option(
+            metavar="DAYS", help="Delete what is older from the history; 0: nothing.", show_default="0"
+        ),
+    ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="Let MediaPipe and OpenCV talk.")] = False,
 ) -> None:
     """Watch how you sit, live: a quiet nudge when it is worth it, and a summary at the end."""
@@ -127,13 +137,13 @@ def _watch(config: Config, *, realtime: bool, as_json: bool) -> None:
     )
     request = Monitoring(
         source=number_or_name,
-        started_at=datetime.now().astimezone(),
+        started_at=_started_at(number_or_name, realtime=realtime),
         realtime=realtime,
         profile=config.source.profile or None,
         model=config.source.model,
         eco=_eco(config),
     )
-    _, neutral = choose_profile(request)
+    profile, neutral = choose_profile(request)
     name = number_or_name.name if isinstance(number_or_name, Path) else source_name(number_or_name)
     with ExitStack() as stack:
         words = "Ending." if config.display.quiet else "Ending; the summary follows."
@@ -148,9 +158,46 @@ def _watch(config: Config, *, realtime: bool, as_json: bool) -> None:
                 highlight=False,
                 soft_wrap=True,
             )
-        summary = run(request, config.settings(), sinks, should_stop=stop.is_set, download=bars.show_bytes)
+        summary = run(
+            request,
+            config.settings(),
+            sinks,
+            keeper=_keeper(config, request.started_at, profile if neutral else None, stack),
+            should_stop=stop.is_set,
+            download=bars.show_bytes,
+        )
     if not as_json and not config.display.quiet:
         print_summary(summary, data())
+
+
+def _started_at(source: int | str | Path, *, realtime: bool) -> datetime:
+    """Now; for a recording that is played faster, so long ago that it ends about now."""
+    now = datetime.now().astimezone()
+    if realtime or not isinstance(source, Path):
+        return now
+    from posture_cam.source import VideoFile
+
+    with VideoFile(source) as video:
+        return now - timedelta(seconds=video.info.duration_s or 0.0)
+
+
+def _keeper(config: Config, started_at: datetime, profile: str | None, stack: ExitStack) -> Keeper | None:
+    """What keeps the run in the history, where that is wanted."""
+    if not config.history.history:
+        return None
+    from posture_cam.outputs.history import LiveHistory
+
+    def say(words: str) -> None:
+        talk().print(words, style="yellow", highlight=False, markup=False, soft_wrap=True)
+
+    keeper = LiveHistory(started_at, profile, config.settings(), say)
+    stack.callback(keeper.close)
+    if deleted := keeper.open(config.history.keep_days):
+        say(
+            f"Runs older than {config.history.keep_days} days deleted from the history: {deleted} "
+            "(keep_days says so)."
+        )
+    return keeper
 
 
 def _spec(config: Config) -> str | Path:

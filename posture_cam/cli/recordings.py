@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -57,6 +58,16 @@ def analyze(
         Path | None,
         typer.Option(metavar="FILE.poses.jsonl", help="The landmarks, to be judged again without the video."),
     ] = None,
+    save: Annotated[
+        bool, typer.Option("--save", help="Keep the result in your history; numbers only, no picture.")
+    ] = False,
+    recorded_at: Annotated[
+        str | None,
+        typer.Option(
+            metavar='"DATE TIME"',
+            help='When the recording began, such as "2026-11-20 09:30". Else the file\'s date tells.',
+        ),
+    ] = None,
     verbose: Annotated[
         bool, typer.Option("--verbose", help="Let MediaPipe and OpenCV talk; show a traceback on a bug.")
     ] = False,
@@ -65,7 +76,7 @@ def analyze(
     from posture_cam.outputs.console import print_summary
     from posture_cam.session import Analysis, Listener
     from posture_cam.session import analyze as run
-    from posture_cam.words import parse_stretch
+    from posture_cam.words import parse_moment, parse_stretch
 
     to_stdout = json_file == "-"
     request = Analysis(
@@ -80,10 +91,26 @@ def analyze(
         csv=csv,
         video=video,
         poses=poses,
+        save=save,
+        recorded_at=parse_moment(recorded_at) if recorded_at is not None else None,
     )
+
+    def kept(start: datetime, has_replaced: bool) -> None:
+        day = f"{start:%Y-%m-%d}"
+        how = "" if recorded_at is not None else ", by the file's date (--recorded-at says otherwise)"
+        again = " The same recording was there already; this one takes its place." if has_replaced else ""
+        talk().print(
+            f"Kept in the history: {day}, {start:%H:%M}{how}.{again}\n"
+            f"See it: posture-cam history --day {day}",
+            highlight=False,
+            soft_wrap=True,
+        )
+
     with quiet_native(verbose=verbose), stoppable(talk) as stop, Bars(talk()) as bars:
         summary = run(
-            request, Listener(progress=bars.show_seconds, download=bars.show_bytes, should_stop=stop.is_set)
+            request,
+            Listener(progress=bars.show_seconds, download=bars.show_bytes, should_stop=stop.is_set),
+            kept=kept,
         )
     if not to_stdout:
         print_summary(summary, data())

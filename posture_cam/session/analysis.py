@@ -7,9 +7,10 @@ therefore the very same way, without the first pass.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
@@ -17,6 +18,7 @@ from posture_cam.alerts import AlertPolicy
 from posture_cam.errors import NeutralError, NothingJudged, UsageError
 from posture_cam.files import check_writable
 from posture_cam.geometry import average_neutral
+from posture_cam.outputs.history import KeptAnalysis
 from posture_cam.outputs.tables import CsvResult, JsonResult
 from posture_cam.profiles import load_profile
 from posture_cam.protocols import Sink
@@ -65,6 +67,8 @@ class Analysis:
         estimator: Use the learned angle estimator; else formulas.
         json: A file, or an open text stream, or None.
         csv, video, poses: Files, or None.
+        save: Keep the result in the history.
+        recorded_at: The moment the recording began, with its zone; None takes it from the file's date.
     """
 
     path: Path
@@ -78,6 +82,8 @@ class Analysis:
     csv: Path | None = None
     video: Path | None = None
     poses: Path | None = None
+    save: bool = False
+    recorded_at: datetime | None = None
 
     @property
     def is_recorded(self) -> bool:
@@ -85,8 +91,19 @@ class Analysis:
         return is_recorded(self.path)
 
 
-def analyze(request: Analysis, listener: Listener | None = None) -> SessionSummary:
+def analyze(
+    request: Analysis,
+    listener: Listener | None = None,
+    *,
+    kept: Callable[[datetime, bool], None] = lambda _start, _has_replaced: None,
+) -> SessionSummary:
     """Analyse a recording and write the results asked for.
+
+    Args:
+        request: What is wanted.
+        listener: Follows the work.
+        kept: Called with the time of day that it was filed under in the history, and whether the same
+            recording had been kept before.
 
     Returns:
         The summary; `partial` where the listener stopped it.
@@ -98,6 +115,7 @@ def analyze(request: Analysis, listener: Listener | None = None) -> SessionSumma
         ModelError: The pose model is missing, wrong, or cannot be fetched.
         NeutralError: No such profile, or the person is not seen in the stretch asked for.
         OutputError: A result cannot be written.
+        HistoryError: It cannot be kept.
     """
     listener = listener or Listener()
     settings = load_settings()
@@ -118,7 +136,10 @@ def analyze(request: Analysis, listener: Listener | None = None) -> SessionSumma
                 stretch_s=request.neutral_s,
             )
         neutral = _neutral(request, profile, poses, settings)
-        summary = _judge(request, poses, neutral, settings, listener)
+        keeper = _keeper(request, poses.end_s, settings) if request.save else None
+        summary = _judge(request, poses, neutral, settings, listener, keeper)
+        if keeper is not None and keeper.kept_as is not None:
+            kept(keeper.kept_as.start, keeper.kept_as.has_replaced)
     if not summary.judged_s and not summary.partial:
         raise _nothing_judged(summary)
     return summary
@@ -151,6 +172,8 @@ def _check_request(request: Analysis) -> None:
                     f"{option} needs the video; {request.path.name} holds poses only.",
                     "Analyse the video instead.",
                 )
+    if request.recorded_at is not None and not request.save:
+        raise UsageError("--recorded-at goes with --save.", "Add --save, or leave it out.")
     taken: list[Path] = []
     for target in (request.json, request.csv, request.video, request.poses):
         if isinstance(target, Path):
@@ -193,13 +216,19 @@ def _neutral(request: Analysis, profile: Neutral | None, poses: Poses, settings:
 
 
 def _judge(
-    request: Analysis, poses: Poses, neutral: Neutral | None, settings: Settings, listener: Listener
+    request: Analysis,
+    poses: Poses,
+    neutral: Neutral | None,
+    settings: Settings,
+    listener: Listener,
+    keeper: KeptAnalysis | None,
 ) -> SessionSummary:
     """The second pass: judge the poses and hand the results to the outputs."""
     header = poses.log.header
     estimator = load_estimator() if request.estimator else None
     policy = AlertPolicy(settings.alerts, is_fresh=request.profile is None)
-    judging = Judging(neutral, settings, estimator, policy)
+    judging = Judging(neutral, settings, estimator, policy, keeper)
+    judging.begin(header.source, header.model)
     judging.notes += poses.notes
     end_s, partial, is_first = poses.end_s, poses.partial, True
     was_stopped = listener.should_stop()  # in the first pass; what it found is still judged
@@ -223,7 +252,17 @@ def _judge(
         summary = judging.summary(header.source, header.model, partial=partial)
         for sink in sinks:
             sink.finish(summary)
+    if keeper is not None:
+        keeper.finish(summary)
     return summary
+
+
+def _keeper(request: Analysis, duration_s: float, settings: Settings) -> KeptAnalysis:
+    recorded_at = request.recorded_at
+    if recorded_at is None:  # a file is usually written until the recording ends
+        written_s = request.path.stat().st_mtime
+        recorded_at = datetime.fromtimestamp(written_s - duration_s, UTC).astimezone()
+    return KeptAnalysis(request.path, recorded_at, request.profile, settings)
 
 
 def _sinks(request: Analysis, source: SourceInfo, neutral: Neutral | None, stack: ExitStack) -> list[Sink]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from posture_cam.alerts import AlertPolicy
 from posture_cam.assessment import DriftWatch, Judge, Record, Settler
 from posture_cam.geometry import AngleEstimator, FeatureExtractor, average_neutral, compare
+from posture_cam.protocols import Keeper
 from posture_cam.records import (
     Alert,
     Features,
@@ -15,6 +16,7 @@ from posture_cam.records import (
     Measures,
     Neutral,
     Observation,
+    Piece,
     Reason,
     Sample,
     SessionSummary,
@@ -43,8 +45,10 @@ class Judging:
         settings: Settings,
         estimator: AngleEstimator | None,
         policy: AlertPolicy,
+        keeper: Keeper | None = None,
     ) -> None:
         self._settings, self._estimator, self._policy = settings, estimator, policy
+        self._keeper = keeper
         self._extractor = FeatureExtractor(settings)
         self._settler, self._record = Settler(settings), Record()
         self.alerts: list[Alert] = []
@@ -64,6 +68,17 @@ class Judging:
         self._compared: Measures | None = None  # the estimator's work, spared while a pose is reused
         self._drift = DriftWatch(self._compared_with, self._settings.drift)
         self._starts_anew = True
+        if self._keeper is not None:
+            self._keeper.adopt(neutral)
+
+    def begin(self, source: SourceInfo, model: str) -> None:
+        """Tell the keeper what is watched."""
+        if self._keeper is not None:
+            self._keeper.begin(source, model, self._estimator_name)
+
+    @property
+    def _estimator_name(self) -> str | None:
+        return self._estimator.name if self._estimator is not None else None
 
     def see(
         self,
@@ -127,13 +142,37 @@ class Judging:
             pose_is_reused=is_reused,
         )
         self._due = self._settler.push(observation)
+        if self._keeper is not None:
+            self._keeper.note(observation)
         return observation
 
     def settled(self) -> Iterator[Observation]:
         """Observations that are final since the last call, now in the record."""
         for observation in self._due:
-            self._record.add(observation)
+            self._keep(self._record.add(observation))
             yield observation
+
+    def _keep(self, pieces: Iterable[Piece]) -> None:
+        if self._keeper is not None:
+            for piece in pieces:
+                self._keeper.keep(piece)
+
+    def flush(self, now_s: float, trouble: tuple[float, Reason] | None = None) -> None:
+        """Have everything up to now written, where it is time for that.
+
+        Args:
+            now_s: The time on the source's clock.
+            trouble: Since when there is nothing to see, and why.
+        """
+        if self._keeper is None or not self._keeper.is_due(now_s):
+            return
+        tail = list(self._record.pieces(self._settler.pending(now_s)))
+        seen_s = tail[-1].end_s if tail else self._record.duration_s
+        gaps = self._record.gaps(seen_s, now_s)
+        if trouble is not None:
+            since_s, reason = trouble
+            gaps = (replace(gap, reason=reason) if gap.end_s > since_s else gap for gap in gaps)
+        self._keeper.flush(now_s, [*tail, *gaps])
 
     def explain(self, start_s: float, end_s: float, reason: Reason) -> None:
         """Why there are no samples in a stretch of time."""
@@ -143,9 +182,9 @@ class Judging:
     def finish(self, end_s: float) -> Iterator[Observation]:
         """The rest, and the end of the record."""
         for observation in self._settler.finish(end_s):
-            self._record.add(observation)
+            self._keep(self._record.add(observation))
             yield observation
-        self._record.finish(end_s)
+        self._keep(self._record.finish(end_s))
 
     def summary(
         self, source: SourceInfo, model: str, *, partial: bool, is_live: bool = False
@@ -173,7 +212,7 @@ class Judging:
             notes=tuple(self.notes),
             partial=partial,
             is_live=is_live,
-            estimator=self._estimator.name if self._estimator is not None else None,
+            estimator=self._estimator_name,
             breaks=tuple(
                 (episode.start_s, episode.end_s)
                 for episode in record.episodes

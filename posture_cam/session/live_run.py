@@ -18,7 +18,7 @@ from posture_cam.errors import ModelError, NeutralError, PostureCamError
 from posture_cam.geometry import FeatureExtractor
 from posture_cam.pose.recorded import PoseLogHeader
 from posture_cam.profiles import save_profile
-from posture_cam.protocols import LiveSink, LiveVideoSource
+from posture_cam.protocols import Keeper, LiveSink, LiveVideoSource
 from posture_cam.records import (
     Command,
     Features,
@@ -110,7 +110,9 @@ class LiveRun:
         has_estimator: bool,
         eco: Callable[[], bool],
         started_at: datetime,
+        keeper: Keeper | None = None,
     ) -> None:
+        self._keeper = keeper
         self._settings, self._sinks, self._source = settings, sinks, source
         self._model, self._estimate = model, estimate
         self._motion, self._background = motion, background
@@ -118,7 +120,7 @@ class LiveRun:
         self._pace = Pace(settings.pace, eco)
         self._policy = AlertPolicy(settings.alerts, is_fresh=neutral is None, started_at=started_at)
         estimator = load_estimator() if has_estimator else None
-        self._judging = Judging(neutral, settings, estimator, self._policy)
+        self._judging = Judging(neutral, settings, estimator, self._policy, keeper)
         self._calibrator = Calibrator(settings) if neutral is None else None
         self._first: list[Features] | None = []
         self._pose: Pose | None = None
@@ -133,6 +135,7 @@ class LiveRun:
     def watch(self, should_stop: Callable[[], bool]) -> SessionSummary:
         """Until asked to stop, or the source ends."""
         self._should_stop = lambda: self._is_over or should_stop()
+        self._judging.begin(self._source.info, self._model)
         if self._judging.neutral is None:
             self._say(
                 "No neutral posture is stored yet. Sit the way you want to sit for five seconds: that serves "
@@ -145,11 +148,20 @@ class LiveRun:
                     time.sleep(_WAIT_S)
                 elif (item := self._source.take(self._due_s, _WAIT_S)) is not None:
                     self._take(item)
+                self._flush()
         except Exception:
             with suppress(Exception):
                 self._finish()  # what was judged until then is told all the same
             raise
         return self._finish()
+
+    def _flush(self) -> None:
+        trouble = None
+        if self._paused_s is not None:
+            trouble = self._paused_s, Reason.PAUSED
+        elif self._trouble is not None and self._trouble.trouble is not None:
+            trouble = self._trouble.since_s, self._trouble.trouble
+        self._judging.flush(self._source.now_s, trouble)
 
     def _take(self, item: Frame | SourceEvent) -> None:
         if isinstance(item, SourceEvent):
@@ -378,6 +390,8 @@ class LiveRun:
         for _ in self._judging.finish(end_s):
             pass
         summary = self._judging.summary(self._source.info, self._model, partial=False, is_live=True)
+        if self._keeper is not None:
+            self._keeper.finish(summary)
         for sink in self._sinks:
             sink.finish(summary)
         return summary

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from posture_cam.errors import NeutralError
 from posture_cam.profiles import load_profile, profile_names
-from posture_cam.protocols import LiveSink, LiveVideoSource
+from posture_cam.protocols import Keeper, LiveSink, LiveVideoSource
 from posture_cam.records import Neutral, SessionSummary
 from posture_cam.session.live_run import LiveRun
 from posture_cam.settings import Settings
@@ -47,6 +47,7 @@ def monitor(
     sinks: Sequence[LiveSink],
     *,
     source: LiveVideoSource | None = None,
+    keeper: Keeper | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     download: Callable[[str, int, int], None] | None = None,
 ) -> SessionSummary:
@@ -57,6 +58,7 @@ def monitor(
         settings: All settings.
         sinks: Where it goes; commands come from them too.
         source: Taken instead of the one that the request names, for a source of your own.
+        keeper: Keeps the run for later.
         should_stop: Asked many times a second.
         download: Called while a model is fetched.
 
@@ -90,6 +92,7 @@ def monitor(
             has_estimator=request.estimator,
             eco=request.eco,
             started_at=request.started_at,
+            keeper=keeper,
         )
         return run.watch(should_stop)
 

@@ -1,0 +1,303 @@
+"""Reading the history: days as sittings, weeks for comparison, runs."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from posture_cam.history.days import day_at, day_bounds_s, zone_of
+from posture_cam.history.store import reading
+from posture_cam.records import AlertKind, Measure, Reason, State, View
+from posture_cam.sittings import FaultStretch, Hold, Portion, Run, Sitting, Slot, Span, Spoken
+
+_MARGIN = timedelta(days=2)  # no zone is further from another
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """A calendar week in figures; `monday` names it."""
+
+    monday: date
+    good_s: float
+    judged_s: float
+    score: float | None
+
+
+class History:
+    """All that was kept, as it is at one moment.
+
+    Use `History.opened()`, which also serves where nothing was kept yet.
+    """
+
+    def __init__(self, connection: sqlite3.Connection | None) -> None:
+        self._connection = connection
+
+    @classmethod
+    @contextmanager
+    def opened(cls, path: Path | None = None) -> Iterator[History]:
+        """The history for reading; a running monitor may go on writing.
+
+        Raises:
+            HistoryError: It is damaged, or cannot be read.
+        """
+        with reading(path) as connection:
+            yield cls(connection)
+
+    def _rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        return [] if self._connection is None else self._connection.execute(query, values).fetchall()
+
+    def days(self) -> list[date]:
+        """Every day of which something is kept, in order."""
+        found: set[date] = set()
+        for start_ms, end_ms, zone_words in self._rows("SELECT start_ms, end_ms, zone FROM runs"):
+            zone = zone_of(zone_words)
+            day, last = day_at(start_ms / 1000, zone), day_at(max(end_ms - 1, start_ms) / 1000, zone)
+            while day <= last:
+                found.add(day)
+                day += timedelta(days=1)
+        return sorted(found)
+
+    def days_saved_since(self, utc_s: float) -> list[date]:
+        """The days that recordings saved since then belong to."""
+        rows = self._rows(
+            "SELECT start_ms, zone FROM runs WHERE kind = 'analysis' AND saved_ms >= ?", round(utc_s * 1000)
+        )
+        return sorted({day_at(start_ms / 1000, zone_of(zone)) for start_ms, zone in rows})
+
+    def change_mark(self) -> str:
+        """Another one whenever something was written."""
+        rows = self._rows("SELECT count(*), max(id), max(end_ms), max(saved_ms), total(end_ms) FROM runs")
+        return "-".join(str(one) for one in rows[0]) if rows else ""
+
+    def sitting(self, day: date) -> Sitting | None:
+        """One day, or None where nothing of it is kept."""
+        found = self.sittings(day, day)
+        return found[0] if found else None
+
+    def sittings(self, first: date, last: date) -> list[Sitting]:
+        """The days from `first` to `last` of which something is kept, in order."""
+        rows = self._rows(
+            "SELECT id, kind, start_ms, end_ms, zone, source, profile, neutral, model, estimator, version,"
+            " views, notes, ended FROM runs WHERE end_ms >= ? AND start_ms <= ? ORDER BY start_ms, id",
+            *(_utc_ms(one) for one in (first - _MARGIN, last + _MARGIN)),
+        )
+        by_day: defaultdict[date, list[Sitting]] = defaultdict(list)
+        for row in rows:
+            for one in self._sittings_of_run(row, first, last):
+                assert one.day is not None
+                by_day[one.day].append(one)
+        return [_joined(by_day[day]) for day in sorted(by_day)]
+
+    def weeks_before(self, day: date, count: int) -> list[Week]:
+        """The calendar weeks before the one of `day`, those of which something was judged, in order."""
+        end = day - timedelta(days=day.weekday())
+        start = end - timedelta(weeks=count)
+        rows = self._rows(
+            "SELECT r.zone, m.start_ms, m.good_s, m.fair_s + m.poor_s, m.score_sum, m.score_s"
+            " FROM minutes m JOIN runs r ON r.id = m.run_id WHERE m.start_ms BETWEEN ? AND ?",
+            *(_utc_ms(one) for one in (start - _MARGIN, end + _MARGIN)),
+        )
+        sums: defaultdict[date, list[float]] = defaultdict(lambda: [0.0] * 4)
+        zones = {name: zone_of(name) for name in {row[0] for row in rows}}
+        for zone, start_ms, good_s, bad_s, score_sum, score_s in rows:
+            local = day_at(start_ms / 1000, zones[zone])
+            if start <= local < end:
+                total = sums[local - timedelta(days=local.weekday())]
+                for place, value in enumerate((good_s, bad_s, score_sum, score_s)):
+                    total[place] += value
+        return [
+            Week(monday, good_s, good_s + bad_s, score_sum / score_s if score_s > 0 else None)
+            for monday, (good_s, bad_s, score_sum, score_s) in sorted(sums.items())
+            if good_s + bad_s > 0
+        ]
+
+    def _sittings_of_run(self, row: tuple[Any, ...], first: date, last: date) -> Iterator[Sitting]:
+        number, kind, start_ms, end_ms, zone_words = row[:5]
+        zone = zone_of(zone_words)
+        day = max(first, day_at(start_ms / 1000, zone))
+        while day <= min(last, day_at(max(end_ms - 1, start_ms) / 1000, zone)):
+            bounds_s = day_bounds_s(day, zone)
+            left_ms, right_ms = (round(one * 1000) for one in bounds_s)
+            parts = _Parts(self._rows, number, left_ms, right_ms, end_ms)
+            run = Run(
+                number=number,
+                start_s=(max(start_ms, left_ms) - left_ms) / 1000,
+                end_s=(min(end_ms, right_ms) - left_ms) / 1000,
+                source=row[5],
+                is_analysis=kind == "analysis",
+                how_it_ended={"done": "", None: "running"}.get(row[13], row[13]),
+                profile=row[6],
+                neutral=row[7],
+                model=row[8],
+                estimator=row[9],
+                version=row[10],
+                views={View(name): seconds for name, seconds in json.loads(row[11]).items()},
+                notes=tuple(json.loads(row[12])),
+            )
+            yield Sitting(
+                name=f"{day:%A} {day.day} {day:%B %Y}",
+                day=day,
+                origin_s=bounds_s[0],
+                zone=zone,
+                length_s=bounds_s[1] - bounds_s[0],
+                runs=(run,),
+                spans=parts.spans(),
+                slots=parts.slots(),
+                faults=parts.faults(),
+                holds=parts.times("holds"),
+                breaks=parts.times("breaks"),
+                spoken=parts.spoken(),
+            )
+            day += timedelta(days=1)
+
+
+class _Parts:
+    """The parts of one run within one day, with times from the day's start."""
+
+    def __init__(self, rows: Any, run: int, left_ms: int, right_ms: int, end_ms: int) -> None:
+        self._rows, self._run = rows, run
+        self._left_ms, self._right_ms, self._end_ms = left_ms, right_ms, end_ms
+
+    def _at(self, time_ms: int) -> float:
+        return (min(max(time_ms, self._left_ms), self._right_ms) - self._left_ms) / 1000
+
+    def _of(self, table: str, columns: str, order: str = "number") -> list[tuple[Any, ...]]:
+        found: list[tuple[Any, ...]] = self._rows(
+            f"SELECT {columns} FROM {table} WHERE run_id = ? AND end_ms > ? AND start_ms < ?"
+            f" ORDER BY {order}",
+            self._run,
+            self._left_ms,
+            self._right_ms,
+        )
+        return found
+
+    def spans(self) -> tuple[Span, ...]:
+        return tuple(
+            Span(
+                self._at(start_ms),
+                self._at(end_ms),
+                State(state),
+                Reason(reason) if reason else None,
+                Measure(worst) if worst else None,
+            )
+            for start_ms, end_ms, state, reason, worst in self._of(
+                "episodes", "start_ms, end_ms, state, reason, worst"
+            )
+        )
+
+    def faults(self) -> tuple[FaultStretch, ...]:
+        return tuple(
+            FaultStretch(Measure(measure), self._at(start_ms), self._at(end_ms), worst)
+            for measure, start_ms, end_ms, worst in self._of("faults", "measure, start_ms, end_ms, worst")
+        )
+
+    def times(self, table: str) -> tuple[Hold, ...]:
+        return tuple(
+            Hold(self._at(start_ms), self._at(end_ms))
+            for start_ms, end_ms in self._of(table, "start_ms, end_ms")
+        )
+
+    def slots(self) -> tuple[Slot, ...]:
+        measures: defaultdict[int, dict[Measure, Portion]] = defaultdict(dict)
+        bounds = (self._run, self._left_ms, self._right_ms)
+        for start_ms, name, *values in self._rows(
+            "SELECT m.start_ms, n.name, m.seconds, m.mean, m.min, m.max, m.error, m.fault_s, m.worst"
+            " FROM minute_measures m JOIN measures n ON n.id = m.measure_id"
+            " WHERE m.run_id = ? AND m.start_ms >= ? AND m.start_ms < ?",
+            *bounds,
+        ):
+            measures[start_ms][Measure(name)] = Portion(*values)
+        return tuple(
+            Slot(
+                start_s=(start_ms - self._left_ms) / 1000,
+                end_s=(start_ms - self._left_ms) / 1000 + 60.0,
+                seconds_by_state=dict(zip(State, seconds, strict=True)),
+                score_sum=score_sum,
+                score_s=score_s,
+                changes=changes,
+                measures=measures[start_ms],
+            )
+            for start_ms, *seconds, score_sum, score_s, changes in self._rows(
+                "SELECT start_ms, good_s, fair_s, poor_s, away_s, unjudged_s, score_sum, score_s, changes"
+                " FROM minutes WHERE run_id = ? AND start_ms >= ? AND start_ms < ? ORDER BY start_ms",
+                *bounds,
+            )
+        )
+
+    def spoken(self) -> tuple[Spoken, ...]:
+        return tuple(
+            Spoken(
+                self._at(time_ms),
+                AlertKind(kind),
+                Measure(measure) if measure else None,
+                held_s,
+                message,
+                tip_id,
+                None if answered_ms is None else (answered_ms - self._left_ms) / 1000,
+                (self._end_ms - time_ms) / 1000,
+            )
+            for time_ms, kind, measure, held_s, message, tip_id, answered_ms in self._rows(
+                "SELECT time_ms, kind, measure, held_s, message, tip_id, answered_ms FROM alerts"
+                " WHERE run_id = ? AND time_ms >= ? AND time_ms < ? ORDER BY time_ms",
+                self._run,
+                self._left_ms,
+                self._right_ms,
+            )
+        )
+
+
+def _joined(parts: list[Sitting]) -> Sitting:
+    """The runs of one day as one sitting; in the rare case of several zones it spans the days of all."""
+    if len(parts) == 1:
+        return parts[0]
+    origin_s = min(one.origin_s or 0.0 for one in parts)
+    moved = [_moved(one, (one.origin_s or 0.0) - origin_s) for one in parts]
+    return replace(
+        parts[-1],
+        origin_s=origin_s,
+        length_s=max((one.origin_s or 0.0) + one.length_s for one in parts) - origin_s,
+        runs=tuple(run for one in moved for run in one.runs),
+        spans=tuple(span for one in moved for span in one.spans),
+        slots=tuple(slot for one in moved for slot in one.slots),
+        faults=tuple(fault for one in moved for fault in one.faults),
+        holds=tuple(hold for one in moved for hold in one.holds),
+        breaks=tuple(away for one in moved for away in one.breaks),
+        spoken=tuple(said for one in moved for said in one.spoken),
+    )
+
+
+def _moved(sitting: Sitting, by_s: float) -> Sitting:
+    if by_s == 0.0:
+        return sitting
+
+    def later(one: Any) -> Any:
+        return replace(one, start_s=one.start_s + by_s, end_s=one.end_s + by_s)
+
+    return replace(
+        sitting,
+        runs=tuple(map(later, sitting.runs)),
+        spans=tuple(map(later, sitting.spans)),
+        slots=tuple(map(later, sitting.slots)),
+        faults=tuple(map(later, sitting.faults)),
+        holds=tuple(map(later, sitting.holds)),
+        breaks=tuple(map(later, sitting.breaks)),
+        spoken=tuple(
+            replace(
+                one,
+                time_s=one.time_s + by_s,
+                answered_s=None if one.answered_s is None else one.answered_s + by_s,
+            )
+            for one in sitting.spoken
+        ),
+    )
+
+
+def _utc_ms(day: date) -> int:
+    return round(day_bounds_s(day, zone_of("UTC+00:00"))[0] * 1000)

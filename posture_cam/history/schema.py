@@ -1,0 +1,166 @@
+"""The tables of the history, as a list of steps that each database goes through once.
+
+A database tells in `user_version` how many steps it has behind it.  Add a step at the end; never change one
+that was released.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+
+from posture_cam.errors import HistoryError
+
+APPLICATION_ID = 0x706F7374  # "post", so that the file is known as ours
+
+Step = Callable[[sqlite3.Connection], None]
+MIGRATIONS: list[Step] = []
+
+
+def _step(function: Step) -> Step:
+    MIGRATIONS.append(function)
+    return function
+
+
+def migrate(connection: sqlite3.Connection, steps: list[Step] | None = None) -> int:
+    """Bring a database up to date; each step is done whole or not at all.
+
+    Returns:
+        How many steps were done.
+
+    Raises:
+        HistoryError: It was made by a newer posture_cam.
+        sqlite3.Error: The database cannot be written.
+    """
+    steps = MIGRATIONS if steps is None else steps
+    done = version(connection)
+    if done > len(steps):
+        raise HistoryError(
+            "The history was written by a newer posture_cam.", "Bring posture_cam up to date to read it."
+        )
+    for number in range(done, len(steps)):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            if version(connection) == number:  # else another process was faster
+                steps[number](connection)
+                connection.execute(f"PRAGMA user_version = {number + 1}")
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+    return len(steps) - done
+
+
+def version(connection: sqlite3.Connection) -> int:
+    """How many steps the database has behind it."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+@_step
+def runs_episodes_minutes(connection: sqlite3.Connection) -> None:
+    """Runs, and what was seen in them."""
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    for statement in (
+        """CREATE TABLE runs (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            kind TEXT NOT NULL CHECK (kind IN ('monitor', 'analysis')),
+            start_ms INTEGER NOT NULL,
+            end_ms INTEGER NOT NULL,
+            zone TEXT NOT NULL,
+            source TEXT NOT NULL,
+            profile TEXT,
+            neutral TEXT,
+            model TEXT NOT NULL DEFAULT '',
+            estimator TEXT,
+            version TEXT NOT NULL,
+            views TEXT NOT NULL DEFAULT '{}',
+            notes TEXT NOT NULL DEFAULT '[]',
+            ended TEXT CHECK (ended IN ('done', 'interrupted', 'cut off')),
+            process INTEGER,
+            saved_ms INTEGER NOT NULL,
+            content TEXT
+        )""",
+        "CREATE INDEX runs_by_time ON runs (start_ms, end_ms)",
+        """CREATE TABLE episodes (
+            run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+            number INTEGER NOT NULL,
+            start_ms INTEGER NOT NULL,
+            end_ms INTEGER NOT NULL,
+            state TEXT NOT NULL,
+            reason TEXT,
+            worst TEXT,
+            PRIMARY KEY (run_id, number)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE minutes (
+            run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+            start_ms INTEGER NOT NULL,
+            good_s REAL NOT NULL,
+            fair_s REAL NOT NULL,
+            poor_s REAL NOT NULL,
+            away_s REAL NOT NULL,
+            unjudged_s REAL NOT NULL,
+            score_sum REAL NOT NULL,
+            score_s REAL NOT NULL,
+            changes INTEGER NOT NULL,
+            PRIMARY KEY (run_id, start_ms)
+        ) WITHOUT ROWID""",
+        "CREATE TABLE measures (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
+        """CREATE TABLE minute_measures (
+            run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+            start_ms INTEGER NOT NULL,
+            measure_id INTEGER NOT NULL REFERENCES measures (id),
+            seconds REAL NOT NULL,
+            mean REAL NOT NULL,
+            min REAL NOT NULL,
+            max REAL NOT NULL,
+            error REAL,
+            fault_s REAL NOT NULL,
+            worst REAL,
+            PRIMARY KEY (run_id, start_ms, measure_id)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE alerts (
+            run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+            number INTEGER NOT NULL,
+            time_ms INTEGER NOT NULL,
+            kind TEXT NOT NULL,
+            measure TEXT,
+            held_s REAL NOT NULL,
+            message TEXT NOT NULL,
+            tip_id TEXT NOT NULL,
+            answered_ms INTEGER,
+            PRIMARY KEY (run_id, number)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE breaks (
+            run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+            number INTEGER NOT NULL,
+            start_ms INTEGER NOT NULL,
+            end_ms INTEGER NOT NULL,
+            PRIMARY KEY (run_id, number)
+        ) WITHOUT ROWID""",
+    ):
+        connection.execute(statement)
+
+
+@_step
+def stretches_and_holds(connection: sqlite3.Connection) -> None:
+    """When a measure was outside its good range, and how long a posture was held."""
+    for statement in (
+        """CREATE TABLE faults (
+            run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+            number INTEGER NOT NULL,
+            measure TEXT NOT NULL,
+            start_ms INTEGER NOT NULL,
+            end_ms INTEGER NOT NULL,
+            worst REAL NOT NULL,
+            PRIMARY KEY (run_id, number)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE holds (
+            run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+            number INTEGER NOT NULL,
+            start_ms INTEGER NOT NULL,
+            end_ms INTEGER NOT NULL,
+            PRIMARY KEY (run_id, number)
+        ) WITHOUT ROWID""",
+    ):
+        connection.execute(statement)

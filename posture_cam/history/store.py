@@ -1,0 +1,458 @@
+"""The database itself: opening it, its one writer, and what a run adds to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from filelock import FileLock, Timeout
+
+from posture_cam.errors import HistoryError
+from posture_cam.history.days import day_bounds_s, today, zone_of
+from posture_cam.history.schema import APPLICATION_ID, MIGRATIONS, migrate, version
+from posture_cam.records import State
+from posture_cam.settings import history_path
+from posture_cam.sittings import FaultStretch, Hold, Slot, Span, Spoken
+
+_TABLES_OF_PARTS = ("episodes", "faults", "holds", "breaks")
+
+
+@dataclass(slots=True)
+class RunFacts:
+    """What is known of a run as a whole; times are seconds since 1970 in UTC.
+
+    Attributes:
+        content: Tells one recording from another, so that it is kept once; None for live runs.
+        ended: None while it goes on.
+    """
+
+    start_utc_s: float
+    zone: str
+    source: str = ""
+    is_analysis: bool = False
+    profile: str | None = None
+    neutral: str | None = None
+    model: str = ""
+    estimator: str | None = None
+    version: str = ""
+    views: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    content: str | None = None
+    end_s: float = 0.0
+    ended: str | None = None
+
+
+@dataclass(slots=True)
+class Batch:
+    """What is to be written at once; times are seconds from the start of the run.
+
+    Attributes:
+        firsts: For each kind of part the number of its first one here; older ones stand.
+    """
+
+    spans: Sequence[Span] = ()
+    slots: Sequence[Slot] = ()
+    faults: Sequence[FaultStretch] = ()
+    holds: Sequence[Hold] = ()
+    breaks: Sequence[Hold] = ()
+    spoken: Sequence[Spoken] = ()
+    firsts: dict[str, int] = field(default_factory=dict)
+
+
+class Writer:
+    """Writes to the history; private to the user, made where it is missing.
+
+    Args:
+        path: The database.
+        busy_s: How long to wait for another program that holds it.
+        is_exclusive: A live run, or a deletion: only one of these at a time.
+
+    Raises:
+        HistoryError: Another one is writing, or the database is damaged, or cannot be written.
+    """
+
+    def __init__(self, path: Path | None = None, *, busy_s: float = 5.0, is_exclusive: bool = True) -> None:
+        self._path = path or history_path()
+        self._stack = ExitStack()
+        self._measure_ids: dict[str, int] = {}
+        with ExitStack() as stack, telling(self._path):
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if is_exclusive:
+                stack.enter_context(_locked(self._path))
+            self._connection = stack.enter_context(_opened(self._path, busy_s))
+            if version(self._connection) < len(MIGRATIONS) and not is_exclusive:
+                with _locked(self._path):
+                    migrate(self._connection)
+            else:
+                migrate(self._connection)
+            if is_exclusive:  # whoever left these has gone
+                self._connection.execute("UPDATE runs SET ended = 'cut off' WHERE ended IS NULL")
+            self._stack = stack.pop_all()
+
+    def begin(self, facts: RunFacts) -> int:
+        """Make room for a run; its number."""
+        with self._transaction():
+            if facts.content is not None:
+                self._connection.execute("DELETE FROM runs WHERE content = ?", (facts.content,))
+            return self._insert(facts)
+
+    def write(self, run: int, facts: RunFacts, batch: Batch) -> None:
+        """Write what is new of a run, whole or not at all.
+
+        Raises:
+            HistoryError: It cannot be written.
+        """
+        with self._transaction():
+            self._write(run, facts, batch)
+
+    def save(self, facts: RunFacts, batch: Batch) -> bool:
+        """Write a whole run at once; an earlier one of the same content goes.
+
+        Returns:
+            Whether there was one.
+
+        Raises:
+            HistoryError: It cannot be written.
+        """
+        with self._transaction():
+            cursor = self._connection.execute("DELETE FROM runs WHERE content = ?", (facts.content,))
+            self._write(self._insert(facts), facts, batch)
+        return cursor.rowcount > 0
+
+    def delete_older(self, days: int) -> int:
+        """Delete what is older than so many days; how many runs were touched."""
+        return self.delete_before(today() - timedelta(days=days))
+
+    def delete_all(self) -> int:
+        """Delete every run, and wipe the room they took; how many there were."""
+        with self._transaction():
+            count = self._connection.execute("DELETE FROM runs").rowcount
+        self._wipe()
+        return int(count)
+
+    def delete_run(self, run: int) -> bool:
+        """Delete one run; whether there was one."""
+        with self._transaction():
+            count = self._connection.execute("DELETE FROM runs WHERE id = ?", (run,)).rowcount
+        self._wipe()
+        return bool(count)
+
+    def delete_before(self, day: date) -> int:
+        """Delete everything before a day, in the zone of each run; how many runs were touched."""
+        touched = 0
+        with self._transaction():
+            rows = self._connection.execute("SELECT id, start_ms, end_ms, zone FROM runs").fetchall()
+            for run, start_ms, end_ms, zone in rows:
+                edge_ms = _ms(day_bounds_s(day, zone_of(zone))[0])
+                if start_ms >= edge_ms:
+                    continue
+                touched += 1
+                if end_ms <= edge_ms:
+                    self._connection.execute("DELETE FROM runs WHERE id = ?", (run,))
+                    continue
+                for table in _TABLES_OF_PARTS:
+                    self._connection.execute(
+                        f"DELETE FROM {table} WHERE run_id = ? AND end_ms <= ?", (run, edge_ms)
+                    )
+                    self._connection.execute(
+                        f"UPDATE {table} SET start_ms = max(start_ms, ?) WHERE run_id = ?", (edge_ms, run)
+                    )
+                for table in ("minutes", "minute_measures"):
+                    self._connection.execute(
+                        f"DELETE FROM {table} WHERE run_id = ? AND start_ms < ?", (run, edge_ms)
+                    )
+                self._connection.execute(
+                    "DELETE FROM alerts WHERE run_id = ? AND time_ms < ?", (run, edge_ms)
+                )
+                self._connection.execute("UPDATE runs SET start_ms = ? WHERE id = ?", (edge_ms, run))
+        if touched:
+            self._wipe()
+        return touched
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the database."""
+        with suppress(sqlite3.Error):
+            self._stack.close()
+
+    def _wipe(self) -> None:
+        """Give back the room of deleted rows; `secure_delete` has zeroed them already."""
+        with suppress(sqlite3.OperationalError):
+            self._connection.execute("VACUUM")
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with telling(self._path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):  # some failures have rolled back already
+                    if self._connection.in_transaction:
+                        self._connection.execute("ROLLBACK")
+                raise
+
+    def _insert(self, facts: RunFacts) -> int:
+        cursor = self._connection.execute(
+            "INSERT INTO runs (kind, start_ms, end_ms, zone, source, version, process, saved_ms, content)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                "analysis" if facts.is_analysis else "monitor",
+                _ms(facts.start_utc_s),
+                _ms(facts.start_utc_s + facts.end_s),
+                facts.zone,
+                facts.source,
+                facts.version,
+                os.getpid(),
+                _ms(datetime.now(UTC).timestamp()),
+                facts.content,
+            ),
+        )
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
+
+    def _write(self, run: int, facts: RunFacts, batch: Batch) -> None:
+        execute, many = self._connection.execute, self._connection.executemany
+
+        def at(seconds: float) -> int:
+            return _ms(facts.start_utc_s + seconds)
+
+        execute(
+            "UPDATE runs SET end_ms = ?, source = ?, profile = ?, neutral = ?, model = ?, estimator = ?,"
+            " views = ?, notes = ?, ended = ? WHERE id = ?",
+            (
+                at(facts.end_s),
+                facts.source,
+                facts.profile,
+                facts.neutral,
+                facts.model,
+                facts.estimator,
+                json.dumps(facts.views),
+                json.dumps(facts.notes, ensure_ascii=False),
+                facts.ended,
+                run,
+            ),
+        )
+        rows: dict[str, list[tuple[Any, ...]]] = {
+            "episodes": [
+                (at(one.start_s), at(one.end_s), one.state.value, one.reason and one.reason.value, one.worst)
+                for one in batch.spans
+            ],
+            "faults": [
+                (one.measure.value, at(one.start_s), at(one.end_s), one.worst) for one in batch.faults
+            ],
+            "holds": [(at(one.start_s), at(one.end_s)) for one in batch.holds],
+            "breaks": [(at(one.start_s), at(one.end_s)) for one in batch.breaks],
+        }
+        for table, content in rows.items():
+            first = batch.firsts.get(table, 0)
+            execute(f"DELETE FROM {table} WHERE run_id = ? AND number >= ?", (run, first))
+            if content:
+                marks = ", ".join("?" * (2 + len(content[0])))
+                many(
+                    f"INSERT INTO {table} VALUES ({marks})",
+                    [(run, first + number, *row) for number, row in enumerate(content)],
+                )
+        if batch.slots:
+            self._write_minutes(run, at, batch.slots)
+        many(
+            "INSERT OR REPLACE INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    run,
+                    batch.firsts.get("alerts", 0) + number,
+                    at(one.time_s),
+                    one.kind.value,
+                    one.measure and one.measure.value,
+                    one.held_s,
+                    one.message,
+                    one.tip_id,
+                    None if one.answered_s is None else at(one.answered_s),
+                )
+                for number, one in enumerate(batch.spoken)
+            ],
+        )
+
+    def _write_minutes(self, run: int, at: Any, slots: Sequence[Slot]) -> None:
+        first_ms = at(slots[0].start_s)
+        for table in ("minutes", "minute_measures"):
+            self._connection.execute(
+                f"DELETE FROM {table} WHERE run_id = ? AND start_ms >= ?", (run, first_ms)
+            )
+        self._connection.executemany(
+            "INSERT INTO minutes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    run,
+                    at(slot.start_s),
+                    *(slot.seconds_by_state.get(state, 0.0) for state in State),
+                    slot.score_sum,
+                    slot.score_s,
+                    slot.changes,
+                )
+                for slot in slots
+            ],
+        )
+        self._connection.executemany(
+            "INSERT INTO minute_measures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    run,
+                    at(slot.start_s),
+                    self._measure_id(measure.value),
+                    portion.seconds,
+                    portion.mean,
+                    portion.min,
+                    portion.max,
+                    portion.error,
+                    portion.fault_s,
+                    portion.worst,
+                )
+                for slot in slots
+                for measure, portion in slot.measures.items()
+            ],
+        )
+
+    def _measure_id(self, name: str) -> int:
+        if name not in self._measure_ids:
+            self._connection.execute("INSERT OR IGNORE INTO measures (name) VALUES (?)", (name,))
+            row = self._connection.execute("SELECT id FROM measures WHERE name = ?", (name,)).fetchone()
+            self._measure_ids[name] = int(row[0])
+        return self._measure_ids[name]
+
+
+@contextmanager
+def reading(path: Path | None = None) -> Iterator[sqlite3.Connection | None]:
+    """The database for reading, as it is at one moment; None where there is none yet.
+
+    Raises:
+        HistoryError: It is damaged, or cannot be read.
+    """
+    path = path or history_path()
+    with telling(path):
+        if not path.exists() or path.stat().st_size == 0:
+            yield None
+            return
+        with closing(_read_only(path)) as connection:
+            _check_ours(connection, path)
+            if version(connection) >= len(MIGRATIONS):
+                migrate(connection)  # tells of a newer one
+            else:
+                with Writer(path, is_exclusive=False):
+                    pass  # an older one is brought up to date first
+            connection.execute("BEGIN")
+            yield connection
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    uri = path.absolute().as_uri()
+    try:
+        connection = sqlite3.connect(f"{uri}?mode=ro", uri=True, isolation_level=None, timeout=5.0)
+        version(connection)
+    except sqlite3.OperationalError:
+        if path.with_name(f"{path.name}-wal").exists():
+            raise
+        # A folder that cannot be written to has no room for the files that readers share.
+        connection = sqlite3.connect(f"{uri}?mode=ro&immutable=1", uri=True, isolation_level=None)
+        version(connection)
+    return connection
+
+
+@contextmanager
+def _opened(path: Path, busy_s: float) -> Iterator[sqlite3.Connection]:
+    if not path.exists():
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    connection = sqlite3.connect(path, timeout=busy_s, isolation_level=None)
+    with closing(connection):
+        _check_ours(connection, path)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")  # one write in five seconds may as well be sure
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA secure_delete = ON")
+        yield connection
+
+
+def _check_ours(connection: sqlite3.Connection, path: Path) -> None:
+    if version(connection) == 0:
+        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        is_ours = tables == 0
+    else:
+        is_ours = connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
+    if not is_ours:
+        raise HistoryError(f"{path} is not a history of posture_cam.", "Move it away.")
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    lock = FileLock(path.with_suffix(".lock"), mode=0o600, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise HistoryError(
+            f"The history is being written by {_who_writes(path)}.", "End that one first."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _who_writes(path: Path) -> str:
+    with suppress(sqlite3.Error, OSError), closing(_read_only(path)) as connection:
+        row = connection.execute(
+            "SELECT process, start_ms, zone FROM runs WHERE ended IS NULL ORDER BY id DESC LIMIT 1"
+        ).fetchone()
+        if row is not None:
+            since = datetime.fromtimestamp(row[1] / 1000, UTC).astimezone(zone_of(row[2]))
+            return f"another posture-cam (process {row[0]}, since {since:%H:%M})"
+    return "another posture-cam"
+
+
+@contextmanager
+def telling(path: Path) -> Iterator[None]:
+    """Turn what SQLite and the system say into a sentence.
+
+    Raises:
+        HistoryError: Something failed inside the block.
+    """
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        words = str(error)
+        hint = "Is the disk full, or the folder read-only?"
+        if "locked" in words or "busy" in words:
+            hint = "Another program holds it; close that one."
+        raise HistoryError(f"The history {path} cannot be used ({words}).", hint) from error
+    except sqlite3.DatabaseError as error:
+        raise HistoryError(
+            f"The history {path} is damaged ({error}).", "Move it away; a new one is begun then."
+        ) from error
+    except OSError as error:
+        raise HistoryError(
+            f"The history {path} cannot be used ({error.strerror or error}).",
+            "Check the permissions of its folder.",
+        ) from error
+
+
+def _ms(utc_s: float) -> int:
+    return round(utc_s * 1000)

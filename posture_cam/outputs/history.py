@@ -1,0 +1,286 @@
+"""Keeping a run in the history, as it happens or when it is done."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from posture_cam import __version__
+from posture_cam.errors import HistoryError
+from posture_cam.history import Batch, RunFacts, Writer, zone_name
+from posture_cam.outputs.ledger import Entries, Ledger
+from posture_cam.records import Alert, Neutral, Observation, Piece, Reason, SessionSummary, SourceInfo
+from posture_cam.settings import Settings
+from posture_cam.sittings import Spoken
+from posture_cam.words import VIEW_WORDS, clock
+
+SLOT_S = 60.0
+_HASHED_BYTES = 1 << 20
+_UNSEEN = (Reason.NOBODY, Reason.HEAD_HIDDEN, Reason.TOO_SMALL)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAs:
+    """How an analysis was filed.
+
+    Attributes:
+        start: The time of day at its start.
+        has_replaced: The same recording had been kept before.
+    """
+
+    start: datetime
+    has_replaced: bool
+
+
+class _Kept:
+    """What both kinds of keepers do: follow a run piece by piece."""
+
+    def __init__(self, facts: RunFacts, settings: Settings) -> None:
+        self.facts = facts
+        self._ledger = Ledger(
+            SLOT_S, facts.start_utc_s, settings.alerts.break_away_s, settings.sampling.max_gap_s
+        )
+        self._spoken: list[Spoken] = []
+        self._open: dict[tuple[float, str], int] = {}
+        self._changed_from: int | None = None
+
+    def begin(self, source: SourceInfo, model: str, estimator: str | None) -> None:
+        """Before the first observation."""
+        self.facts.source, self.facts.model, self.facts.estimator = source.name, model, estimator
+
+    def adopt(self, neutral: Neutral | None) -> None:
+        """This neutral posture is compared with from now on."""
+        self.facts.neutral = None if neutral is None else neutral_words(neutral)
+
+    def note(self, observation: Observation) -> None:
+        """Take a moment as it is seen, for what was said to the user and what followed."""
+        if (alert := observation.alert) is not None:
+            self._open[_key(alert)] = len(self._spoken)
+            self._touch(len(self._spoken))
+            measure, tip = alert.measure, alert.tip.id
+            self._spoken.append(
+                Spoken(alert.timestamp_s, alert.kind, measure, alert.held_s, alert.message, tip)
+            )
+        if (answered := observation.corrected) is not None:
+            number = self._open.pop(_key(answered), None)
+            if number is not None:
+                since_s = max(observation.assessment.since_s, answered.timestamp_s)
+                self._spoken[number] = replace(self._spoken[number], answered_s=since_s)
+                self._changed_from = min(number if self._changed_from is None else self._changed_from, number)
+
+    def _touch(self, number: int) -> None:
+        self._changed_from = number if self._changed_from is None else min(self._changed_from, number)
+
+    def keep(self, piece: Piece) -> None:
+        """Take what is final, in order of time and without gaps."""
+        self._ledger.add(piece)
+        observation = piece.observation
+        if observation is not None and observation.measures.reason not in _UNSEEN:
+            views, view = self.facts.views, observation.measures.view.value
+            views[view] = round(views.get(view, 0.0) + piece.end_s - piece.start_s, 3)
+
+    def _batch(self, entries: Entries, tail: Entries, firsts: dict[str, int]) -> Batch:
+        spoken_from = len(self._spoken) if self._changed_from is None else self._changed_from
+        return Batch(
+            spans=[*entries.spans, *tail.spans],
+            slots=[*entries.slots, *tail.slots],
+            faults=[*entries.faults, *tail.faults],
+            holds=[*entries.holds, *tail.holds],
+            breaks=[*entries.breaks, *tail.breaks],
+            spoken=self._spoken[spoken_from:],
+            firsts={**firsts, "alerts": spoken_from},
+        )
+
+
+class LiveHistory(_Kept):
+    """Keeps a live run on disk as it goes on; what cannot be written is said once and tried again.
+
+    Args:
+        started_at: The time of day at timestamp 0.
+        profile: The name of the neutral posture, where it is stored.
+        settings: All settings.
+        say: Takes a sentence for the user.
+        path: The database; None for the user's own.
+    """
+
+    def __init__(
+        self,
+        started_at: datetime,
+        profile: str | None,
+        settings: Settings,
+        say: Callable[[str], None],
+        path: Path | None = None,
+    ) -> None:
+        facts = RunFacts(started_at.timestamp(), zone_name(started_at), profile=profile, version=__version__)
+        super().__init__(facts, settings)
+        self._settings, self._say, self._path = settings.history, say, path
+        self._writer: Writer | None = None
+        self._run: int | None = None
+        self._due_s = 0.0
+        self._unwritten = Entries()
+        self._counts = dict.fromkeys(("episodes", "faults", "holds", "breaks"), 0)
+        self._has_failed = False
+
+    def open(self, keep_days: int) -> int:
+        """Take hold of the history now, so that what is in the way is said at the start.
+
+        Args:
+            keep_days: Delete what is older; 0 keeps everything.
+
+        Returns:
+            How many runs were deleted, or shortened.
+        """
+        try:
+            self._writer = self._opened()
+            return self._writer.delete_older(keep_days) if keep_days else 0
+        except HistoryError as error:
+            self._fail(error)
+            return 0
+
+    def is_due(self, now_s: float) -> bool:
+        """Whether it is time to write what is there."""
+        return now_s >= self._due_s
+
+    def flush(self, now_s: float, tail: Iterable[Piece]) -> None:
+        """Write what is final, and `tail`, which may still change."""
+        self._due_s = now_s + self._settings.flush_s
+        self.facts.end_s = max(now_s, 0.0)
+        try:
+            self._write(self._ledger.as_if_ended(tail))
+        except HistoryError as error:
+            self._due_s = now_s + self._settings.retry_s
+            self._fail(error)
+
+    def finish(self, summary: SessionSummary) -> None:
+        """Write the rest; the run is over."""
+        self._ledger.close()
+        self.facts.end_s, self.facts.ended = summary.duration_s, "done"
+        self.facts.notes = list(summary.notes)
+        try:
+            self._write(Entries())
+        except HistoryError as error:
+            self._fail(error)
+            self._say("So this run, or its end, is not in the history.")
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the history."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def _opened(self) -> Writer:
+        return Writer(self._path, busy_s=self._settings.busy_s)
+
+    def _write(self, tail: Entries) -> None:
+        taken, left = self._ledger.taken(), self._unwritten
+        for name in ("spans", "slots", "faults", "holds", "breaks"):
+            getattr(left, name).extend(getattr(taken, name))
+        if self._writer is None:
+            self._writer = self._opened()
+        if self._run is None:
+            self._run = self._writer.begin(self.facts)
+        self._writer.write(self._run, self.facts, self._batch(left, tail, self._counts))
+        self._counts["episodes"] += len(left.spans)
+        for name in ("faults", "holds", "breaks"):
+            self._counts[name] += len(getattr(left, name))
+        self._unwritten, self._changed_from = Entries(), None
+        if self._has_failed:
+            self._has_failed = False
+            self._say("The history is kept again; nothing is missing.")
+
+    def _fail(self, error: HistoryError) -> None:
+        self.close()
+        if not self._has_failed:
+            self._has_failed = True
+            self._say(f"{error.message} {error.hint} Watching goes on; keeping it is tried again.")
+
+
+class KeptAnalysis(_Kept):
+    """Keeps an analysis whole, once it is done.
+
+    Args:
+        recording: The file, which tells the same recording again.
+        recorded_at: The time of day at its start.
+        profile: The name of the neutral posture, where it is a stored one.
+        settings: All settings.
+        path: The database; None for the user's own.
+    """
+
+    def __init__(
+        self,
+        recording: Path,
+        recorded_at: datetime,
+        profile: str | None,
+        settings: Settings,
+        path: Path | None = None,
+    ) -> None:
+        facts = RunFacts(
+            recorded_at.timestamp(),
+            zone_name(recorded_at),
+            is_analysis=True,
+            profile=profile,
+            version=__version__,
+            content=content_of(recording),
+        )
+        super().__init__(facts, settings)
+        self._recorded_at, self._path = recorded_at, path
+        self.kept_as: KeptAs | None = None
+
+    def is_due(self, now_s: float) -> bool:
+        """Never on the way."""
+        return False
+
+    def flush(self, now_s: float, tail: Iterable[Piece]) -> None:
+        """Nothing is written on the way."""
+
+    def finish(self, summary: SessionSummary) -> None:
+        """Write it.
+
+        Raises:
+            HistoryError: It cannot be written.
+        """
+        self._ledger.close()
+        self.facts.end_s = summary.duration_s
+        self.facts.ended = "interrupted" if summary.partial else "done"
+        self.facts.notes = list(summary.notes)
+        with Writer(self._path, is_exclusive=False) as writer:
+            has_replaced = writer.save(self.facts, self._batch(self._ledger.taken(), Entries(), {}))
+        self.kept_as = KeptAs(self._recorded_at, has_replaced)
+
+
+def neutral_words(neutral: Neutral) -> str:
+    """What was compared with, in a few words."""
+    if not neutral.is_personal:
+        return "the average upright sitter"
+    if neutral.created_at:
+        return f"own neutral posture of {neutral.created_at[:10]}, seen from {VIEW_WORDS[neutral.view]}"
+    if neutral.start_s is not None and neutral.end_s is not None:
+        stretch = f"{clock(neutral.start_s)} to {clock(neutral.end_s)} of this run"
+        return f"own posture at {stretch}, seen from {VIEW_WORDS[neutral.view]}"
+    return f"own neutral posture, seen from {VIEW_WORDS[neutral.view]}"
+
+
+def content_of(path: Path) -> str:
+    """What tells a recording from others: its size, and a checksum of its start, middle and end.
+
+    Raises:
+        HistoryError: It cannot be read.
+    """
+    try:
+        size = path.stat().st_size
+        digest = hashlib.blake2b(str(size).encode(), digest_size=16)
+        with path.open("rb") as file:
+            for start in (0, size // 2, max(size - _HASHED_BYTES, 0)):
+                file.seek(start)
+                digest.update(file.read(_HASHED_BYTES))
+    except OSError as error:
+        raise HistoryError(f"{path} cannot be read ({error.strerror or error}).") from error
+    return digest.hexdigest()
+
+
+def _key(alert: Alert) -> tuple[float, str]:
+    return alert.timestamp_s, alert.message
