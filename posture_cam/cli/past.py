@@ -1,0 +1,197 @@
+"""posture-cam history: what was kept, taken along, or deleted."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TextIO
+
+import typer
+
+from posture_cam.cli.common import app, data, plain, talk
+from posture_cam.errors import HistoryError, UsageError
+
+if TYPE_CHECKING:
+    from posture_cam.history import History
+    from posture_cam.sittings import Sitting
+
+NOTHING_KEPT = "Nothing is kept in the history yet."
+FIRST_STEPS = "Run posture-cam monitor, which keeps each run, or posture-cam analyze VIDEO --save."
+
+history_app = typer.Typer(help="Your kept days: show, export, delete.", invoke_without_command=True)
+app.add_typer(history_app, name="history")
+
+
+@history_app.callback()
+def history(
+    context: typer.Context,
+    week: Annotated[bool, typer.Option("--week", help="The last seven days.")] = False,
+    day: Annotated[str | None, typer.Option(metavar="DATE", help="One day, such as 2026-11-24.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="As CSV, a row for each day.")] = False,
+) -> None:
+    """Your kept days: today, the last seven, or any other."""
+    if context.invoked_subcommand is not None:
+        if week or day is not None or as_json or as_csv:
+            raise UsageError(
+                f"--week, --day, --json and --csv do not go with history {context.invoked_subcommand}.",
+                f"See posture-cam history {context.invoked_subcommand} --help.",
+            )
+        return
+    if week and day is not None:
+        raise UsageError("--week and --day exclude each other.", "Choose one of them.")
+    if as_json and as_csv:
+        raise UsageError("--json and --csv exclude each other.", "Choose one of them.")
+    from posture_cam.history import History, today
+    from posture_cam.outputs.days import days_as_json, print_days, write_days_csv
+    from posture_cam.words import parse_day
+
+    now = today()
+    last = parse_day(day) if day is not None else now
+    first = last - timedelta(days=6) if week else last
+    with History.opened() as kept:
+        found = kept.sittings(first, last)
+        if not week and day is None:  # what was kept today belongs to today's news, whatever its date
+            midnight = datetime.combine(now, datetime.min.time()).astimezone()
+            others = [one for one in kept.days_saved_since(midnight.timestamp()) if one != now]
+            found = sorted(
+                [*found, *(one for other in others if (one := kept.sitting(other)) is not None)],
+                key=lambda one: one.day or now,
+            )
+        days = kept.days()
+    if as_json:
+        content = days_as_json(found, first, last, days)
+        typer.echo(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
+    elif as_csv:
+        write_days_csv(found, sys.stdout)
+    elif found:
+        print_days(found, data())
+    if not found:
+        _say_what_there_is(
+            days, "today" if last == now and not week else "of these days" if week else str(last)
+        )
+
+
+def _say_what_there_is(days: list[date], asked: str) -> None:
+    if not days:
+        talk().print(f"{NOTHING_KEPT} {FIRST_STEPS}", highlight=False, soft_wrap=True)
+        return
+    talk().print(
+        f"Nothing is kept {asked if asked in ('today', 'of these days') else 'of ' + asked}. "
+        f"The last day that is: posture-cam history --day {days[-1]}",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+@history_app.command("export")
+def export(
+    target: Annotated[
+        str, typer.Argument(metavar="FILE|-", help="A .json or .csv file; - prints JSON.", show_default=False)
+    ],
+    first: Annotated[
+        str | None, typer.Option("--from", metavar="DATE", help="The first day.", show_default="all")
+    ] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="The last day.")] = None,
+) -> None:
+    """Take everything along: JSON with all that is kept, or CSV with a row for each minute."""
+    from posture_cam.files import check_writable, naming, written_whole
+    from posture_cam.history import History
+    from posture_cam.outputs.days import write_export_csv, write_export_json
+    from posture_cam.settings import history_path
+
+    write: Callable[[Iterable[Sitting], TextIO], None] = write_export_json
+    path = Path(target)
+    if target != "-":
+        if path.suffix.lower() not in (".json", ".csv"):
+            raise UsageError(f"{target} names no format.", "Give it a name that ends in .json or .csv.")
+        write = write_export_csv if path.suffix.lower() == ".csv" else write_export_json
+        check_writable(path, never=(history_path(),))
+    with History.opened() as kept:
+        days = range_of(kept.days(), first, last)
+        if not days:
+            raise HistoryError(*_nothing(kept))
+        if target == "-":
+            write(_one_by_one(kept, days), sys.stdout)
+            return
+        with (
+            written_whole(path, private=True) as temporary,
+            naming(path),
+            temporary.open("w", encoding="utf-8", newline="") as file,
+        ):
+            write(_one_by_one(kept, days), file)
+    talk().print(f"Wrote {plain(target)}: {len(days)} days", highlight=False, soft_wrap=True)
+
+
+def range_of(days: list[date], first: str | None, last: str | None) -> list[date]:
+    """The kept days from `first` to `last`.
+
+    Raises:
+        UsageError: These are no days, or in the wrong order.
+    """
+    from posture_cam.words import parse_day
+
+    start = parse_day(first) if first is not None else date.min
+    end = parse_day(last) if last is not None else date.max
+    if end < start:
+        raise UsageError(f"--to {last} lies before --from {first}.", "Write the earlier day first.")
+    return [day for day in days if start <= day <= end]
+
+
+def _one_by_one(kept: History, days: list[date]) -> Iterator[Sitting]:
+    for day in days:
+        sitting = kept.sitting(day)
+        if sitting is not None:
+            yield sitting
+
+
+def _nothing(kept: History) -> tuple[str, str]:
+    days = kept.days()
+    if not days:
+        return NOTHING_KEPT, FIRST_STEPS
+    return "Nothing is kept of these days.", f"There is something from {days[0]} to {days[-1]}."
+
+
+@history_app.command("delete")
+def delete(
+    before: Annotated[
+        str | None, typer.Option(metavar="DATE", help="All before this day.", show_default=False)
+    ] = None,
+    run: Annotated[
+        int | None, typer.Option(metavar="NUMBER", help="One run; history tells numbers.", show_default=False)
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Everything.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete what is kept, after asking."""
+    if (before is not None) + (run is not None) + everything != 1:
+        raise UsageError("history delete needs one of --before, --run and --all.", "")
+    from posture_cam.history import History, Writer, today
+    from posture_cam.words import parse_day
+
+    day = parse_day(before) if before is not None else None
+    if day is not None and day > today():
+        raise UsageError(f"{day} has not come yet.", "--all deletes everything.")
+    with History.opened() as kept:
+        days = kept.days()
+    if not days:
+        talk().print(f"{NOTHING_KEPT} There is nothing to delete.", highlight=False, soft_wrap=True)
+        return
+    what = "everything" if everything else f"run {run}" if run is not None else f"everything before {day}"
+    with Writer() as writer:
+        if not yes:
+            typer.confirm(f"Delete {what} from the history? It cannot be brought back.", abort=True, err=True)
+        if run is not None:
+            if not writer.delete_run(run):
+                raise HistoryError(
+                    f"There is no run {run}.", "posture-cam history --day DATE tells their numbers."
+                )
+            count = 1
+        else:
+            count = writer.delete_all() if day is None else writer.delete_before(day)
+    talk().print(
+        f"Deleted {what}: {count} {'run' if count == 1 else 'runs'}, whole or in part.", highlight=False
+    )
