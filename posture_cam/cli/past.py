@@ -1,9 +1,10 @@
-"""posture-cam history: what was kept, taken along, or deleted."""
+"""posture-cam report and posture-cam history."""
 
 from __future__ import annotations
 
 import json
 import sys
+import webbrowser
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ import typer
 
 from posture_cam.cli.common import app, data, plain, talk
 from posture_cam.errors import HistoryError, UsageError
+from posture_cam.terminal import Bars, quiet_native
 
 if TYPE_CHECKING:
     from posture_cam.history import History
@@ -20,6 +22,59 @@ if TYPE_CHECKING:
 
 NOTHING_KEPT = "Nothing is kept in the history yet."
 FIRST_STEPS = "Run posture-cam monitor, which keeps each run, or posture-cam analyze VIDEO --save."
+
+
+@app.command()
+def report(
+    target: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE.html", help="The page to write.")
+    ] = Path("posture-report.html"),
+    first: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="DATE", help="The first day. Else the last seven.", show_default=False
+        ),
+    ] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="The last day.")] = None,
+    result: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="ANALYSIS.json", help="A recording instead: what analyze --json wrote.", readable=False
+        ),
+    ] = None,
+    frames: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="VIDEO", help="That recording, for pictures of the worst stretches.", readable=False
+        ),
+    ] = None,
+    person: Annotated[str, typer.Option("--name", metavar="NAME", help="Whose report it is.")] = "",
+    model: Annotated[str, typer.Option(metavar="NAME|PATH", help="As for analyze; for --frames.")] = "full",
+    open_it: Annotated[bool, typer.Option("--open", help="Show it in your browser.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Let MediaPipe and OpenCV talk.")] = False,
+) -> None:
+    """A page about your days, or about a recording: to look at, to print, to hand to a therapist."""
+    from posture_cam.session import Reporting
+    from posture_cam.session import report as run
+    from posture_cam.words import parse_day
+
+    if target.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"{target} is no page.", "Give it a name that ends in .html.")
+    request = Reporting(
+        target=target,
+        first=parse_day(first) if first is not None else None,
+        last=parse_day(last) if last is not None else None,
+        result=result,
+        frames=frames,
+        person=person.strip(),
+        model=model,
+    )
+    with quiet_native(verbose=verbose), Bars(talk()) as bars:
+        run(request, bars.show_bytes)
+    talk().print(f"Wrote {plain(str(target))}", highlight=False, soft_wrap=True)
+    if open_it and not webbrowser.open(target.resolve().as_uri()):
+        talk().print("No browser could be opened; open the file yourself.", style="yellow")
+
 
 history_app = typer.Typer(help="Your kept days: show, export, delete.", invoke_without_command=True)
 app.add_typer(history_app, name="history")

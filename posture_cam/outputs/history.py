@@ -12,7 +12,7 @@ from posture_cam import __version__
 from posture_cam.errors import HistoryError
 from posture_cam.history import Batch, RunFacts, Writer, zone_name
 from posture_cam.outputs.ledger import Entries, Ledger
-from posture_cam.records import Alert, Neutral, Observation, Piece, Reason, SessionSummary, SourceInfo
+from posture_cam.records import Alert, Neutral, Observation, Piece, Reason, SessionSummary, SourceInfo, View
 from posture_cam.settings import Settings
 from posture_cam.sittings import Spoken
 from posture_cam.words import VIEW_WORDS, clock
@@ -254,14 +254,22 @@ class KeptAnalysis(_Kept):
 
 def neutral_words(neutral: Neutral) -> str:
     """What was compared with, in a few words."""
-    if not neutral.is_personal:
+    return words_of_neutral(
+        neutral.created_at, neutral.view, neutral.start_s, neutral.end_s, is_personal=neutral.is_personal
+    )
+
+
+def words_of_neutral(
+    created_at: str, view: View, start_s: float | None, end_s: float | None, *, is_personal: bool
+) -> str:
+    """The same from its parts; profiles tell when they were made."""
+    if not is_personal:
         return "the average upright sitter"
-    if neutral.created_at:
-        return f"own neutral posture of {neutral.created_at[:10]}, seen from {VIEW_WORDS[neutral.view]}"
-    if neutral.start_s is not None and neutral.end_s is not None:
-        stretch = f"{clock(neutral.start_s)} to {clock(neutral.end_s)} of this run"
-        return f"own posture at {stretch}, seen from {VIEW_WORDS[neutral.view]}"
-    return f"own neutral posture, seen from {VIEW_WORDS[neutral.view]}"
+    if created_at:
+        return f"own neutral posture of {created_at[:10]}, from {VIEW_WORDS[view]}"
+    if start_s is not None and end_s is not None:
+        return f"own posture at {clock(start_s)} to {clock(end_s)} of the run, from {VIEW_WORDS[view]}"
+    return f"own neutral posture, from {VIEW_WORDS[view]}"
 
 
 def content_of(path: Path) -> str:

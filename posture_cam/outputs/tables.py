@@ -12,8 +12,20 @@ from typing import Any, Self, TextIO
 
 from posture_cam import __version__
 from posture_cam.files import naming, written_whole
-from posture_cam.records import Alert, Measure, Neutral, Observation, SessionSummary, State, Tip
-from posture_cam.settings import load_measures
+from posture_cam.outputs.ledger import Entries, Ledger
+from posture_cam.records import (
+    JUDGED_STATES,
+    Alert,
+    Measure,
+    Neutral,
+    Observation,
+    Piece,
+    SessionSummary,
+    State,
+    Tip,
+)
+from posture_cam.settings import Settings, load_measures
+from posture_cam.sittings import Slot
 
 SCHEMA_VERSION = 1
 _SECONDS_DECIMALS = 3
@@ -30,18 +42,40 @@ ESTIMATED = (
 )
 
 
+# What the course over time tells; everything else is told for the whole recording.
+_IN_COURSE = (
+    Measure.NECK_INCLINATION_CHANGE,
+    Measure.TRUNK_INCLINATION_CHANGE,
+    Measure.SINKING,
+    Measure.HEAD_DROP,
+    Measure.APPROACH,
+)
+_MOST_SLOTS = 300
+_SLOTS_S = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0)
+_HOLDS_TOLD = 5
+
+
 class JsonResult:
     """The result of an analysis as one JSON object.
 
     Args:
         target: A file, written whole or not at all; or an open text stream.
+        duration_s: Of the recording, so that its course is told in a fair number of parts.
+        settings: When away is a break, and which gaps end a posture.
     """
 
-    def __init__(self, target: Path | TextIO) -> None:
+    def __init__(self, target: Path | TextIO, duration_s: float, settings: Settings) -> None:
         self._target = target
+        self._slot_s = next(
+            (slot_s for slot_s in _SLOTS_S if duration_s / slot_s <= _MOST_SLOTS), _SLOTS_S[-1]
+        )
+        self._ledger = Ledger(self._slot_s, 0.0, settings.alerts.break_away_s, settings.sampling.max_gap_s)
 
     def write(self, observation: Observation) -> None:
-        """Take one observation; the summary says everything that JSON carries."""
+        """Take one observation for the course over time."""
+        assessment = observation.assessment
+        start_s, end_s = assessment.timestamp_s, assessment.timestamp_s + observation.held_s
+        self._ledger.add(Piece(start_s, end_s, assessment.state, assessment.reason, observation))
 
     def finish(self, summary: SessionSummary) -> None:
         """Write the result.
@@ -49,13 +83,28 @@ class JsonResult:
         Raises:
             OutputError: The file cannot be written.
         """
-        text = json.dumps(as_json(summary), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        self._ledger.close()
+        content = as_json(summary) | self._course(self._ledger.taken())
+        text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         if not isinstance(self._target, Path):
             self._target.write(text)
             self._target.flush()
             return
         with written_whole(self._target) as temporary, naming(self._target):
             temporary.write_text(text, "utf-8")
+
+    def _course(self, entries: Entries) -> dict[str, Any]:
+        longest = sorted(entries.holds, key=lambda hold: -hold.seconds)[:_HOLDS_TOLD]
+        return {
+            "holds": [
+                {"start_s": _rounded(hold.start_s), "end_s": _rounded(hold.end_s)}
+                for hold in sorted(longest, key=lambda hold: hold.start_s)
+            ],
+            "course": {
+                "slot_s": self._slot_s,
+                "slots": [_slot(slot) for slot in entries.slots],
+            },
+        }
 
     def __enter__(self) -> Self:
         return self
@@ -67,6 +116,25 @@ class JsonResult:
         traceback: TracebackType | None,
     ) -> None:
         """Nothing is open between the calls."""
+
+
+def _slot(slot: Slot) -> dict[str, Any]:
+    return {
+        "start_s": _rounded(slot.start_s),
+        "judged_s": _rounded(sum(slot.seconds_by_state.get(state, 0.0) for state in JUDGED_STATES)),
+        "posture_changes": slot.changes,
+        "measures": {
+            name.value: {
+                "seconds": _rounded(portion.seconds),
+                "mean": round(portion.mean, _VALUE_DECIMALS),
+                "min": round(portion.min, _VALUE_DECIMALS),
+                "max": round(portion.max, _VALUE_DECIMALS),
+                "error": None if portion.error is None else round(portion.error, _VALUE_DECIMALS),
+            }
+            for name, portion in slot.measures.items()
+            if name in _IN_COURSE
+        },
+    }
 
 
 class CsvResult:

@@ -233,7 +233,7 @@ def _judge(
     end_s, partial, is_first = poses.end_s, poses.partial, True
     was_stopped = listener.should_stop()  # in the first pass; what it found is still judged
     with ExitStack() as stack:
-        sinks = _sinks(request, header.source, neutral, stack)
+        sinks = _sinks(request, header.source, neutral, stack, end_s, settings)
 
         def settle(observations: Iterator[Observation]) -> None:
             for observation in observations:
@@ -265,7 +265,14 @@ def _keeper(request: Analysis, duration_s: float, settings: Settings) -> KeptAna
     return KeptAnalysis(request.path, recorded_at, request.profile, settings)
 
 
-def _sinks(request: Analysis, source: SourceInfo, neutral: Neutral | None, stack: ExitStack) -> list[Sink]:
+def _sinks(
+    request: Analysis,
+    source: SourceInfo,
+    neutral: Neutral | None,
+    stack: ExitStack,
+    end_s: float,
+    settings: Settings,
+) -> list[Sink]:
     sinks: list[Sink] = []
     if request.csv is not None:
         sinks.append(stack.enter_context(CsvResult(request.csv)))
@@ -275,7 +282,7 @@ def _sinks(request: Analysis, source: SourceInfo, neutral: Neutral | None, stack
         frames = _frames_again(request.path, stack)
         sinks.append(stack.enter_context(AnnotatedVideo(request.video, source, frames, neutral)))
     if request.json is not None:
-        sinks.append(stack.enter_context(JsonResult(request.json)))
+        sinks.append(stack.enter_context(JsonResult(request.json, end_s, settings)))
     return sinks
 
 

@@ -105,6 +105,15 @@ class VideoFile:
             return None
         return _as_bgr(image)
 
+    def picture_at(self, time_s: float) -> Frame | None:
+        """The picture at a time, wherever the last one was; None where it cannot be decoded."""
+        self._has_first = False
+        self._capture.set(cv2.CAP_PROP_POS_MSEC, 1000.0 * time_s)
+        if not self._capture.grab():
+            return None
+        image = self.retrieve()
+        return None if image is None else Frame(0, time_s, image)
+
     def close(self) -> None:
         """Release the file."""
         self._capture.release()

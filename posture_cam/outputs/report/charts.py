@@ -1,0 +1,419 @@
+"""The charts of a report; each is drawn twice, for wide screens and paper, and for phones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from posture_cam.history import Week
+from posture_cam.outputs.report.svg import (
+    BAND_FAIR,
+    BAND_GOOD,
+    BAND_POOR,
+    GRID,
+    INK,
+    MUTED,
+    NECK,
+    STATE_INKS,
+    TRUNK,
+    inline_svg,
+)
+from posture_cam.records import JUDGED_STATES, Measure, State
+from posture_cam.settings import MeasureInfo
+from posture_cam.sittings import Sitting, Slot, statistic, totals
+
+# Heights tell the states apart without colour: the further from neutral, the taller.
+STATE_HEIGHTS = {
+    State.GOOD: 0.34,
+    State.FAIR: 0.62,
+    State.POOR: 0.92,
+    State.AWAY: 0.05,
+    State.UNJUDGED: 0.14,
+}
+_WIDE, _NARROW = 7.4, 3.5  # inches of 72 points
+_FONT_PT = 9.5
+_MOST_ROWS = 31
+# A day has no more room than for cells of this length, where there are several.
+_CELL_S = 120.0
+_GAP_S = 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """One chart as markup.
+
+    Attributes:
+        wide, narrow: `svg` elements, of which a style sheet shows one.
+    """
+
+    wide: str
+    narrow: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A measure to show, with the limits it is judged by."""
+
+    measure: Measure
+    info: MeasureInfo
+    ink: str
+
+    @property
+    def label(self) -> str:
+        """Its name, with the unit."""
+        return f"{self.info.label.replace(', change from neutral', '')} ({unit_words(self.info)})"
+
+
+def unit_words(info: MeasureInfo) -> str:
+    """The unit as people write it."""
+    return {"deg": "°", "percent": "%"}.get(info.unit, info.unit)
+
+
+def shown_measures(sittings: Sequence[Sitting], table: dict[Measure, MeasureInfo]) -> list[Shown]:
+    """The two measures that tell most of what was measured: neck and trunk, else what stands in for them."""
+    seconds = dict.fromkeys(
+        (
+            Measure.NECK_INCLINATION_CHANGE,
+            Measure.TRUNK_INCLINATION_CHANGE,
+            Measure.HEAD_DROP,
+            Measure.APPROACH,
+        ),
+        0.0,
+    )
+    for sitting in sittings:
+        for slot in sitting.slots:
+            for measure in seconds:
+                if (portion := slot.measures.get(measure)) is not None:
+                    seconds[measure] += portion.seconds
+    most_s = max(seconds.values())
+    found = [measure for measure, held_s in seconds.items() if held_s > 0.2 * most_s][:2]
+    return [Shown(measure, table[measure], ink) for measure, ink in zip(found, (NECK, TRUNK), strict=False)]
+
+
+def timeline(sittings: Sequence[Sitting]) -> Chart:
+    """States over the day: one strip for each sitting."""
+    if len(sittings) > _MOST_ROWS:
+        return _state_hours(sittings)
+    only = len(sittings) == 1
+    left_s, right_s = _extent(sittings)
+
+    def draw(width: float) -> Figure:
+        height = 1.35 if only else 0.55 + 0.24 * len(sittings)
+        figure = _figure(width, height)
+        axes = figure.add_subplot()
+        for row, sitting in enumerate(reversed(sittings)):
+            _strip(axes, sitting, row, left_s, right_s, exact=only)
+        axes.set_ylim(0, len(sittings))
+        names = [] if only else [_short_name(one, width) for one in reversed(sittings)]
+        axes.set_yticks([row + 0.35 for row in range(len(names))], names)
+        axes.tick_params(axis="y", length=0)
+        _time_axis(axes, sittings[-1], left_s, right_s, width)
+        _bare(axes)
+        return figure
+
+    what = "How you sat, over the day" if sittings[0].origin_s is not None else "How you sat"
+    sums = totals(sittings)
+    words = ", ".join(
+        f"{state.value} {sums.seconds_by_state.get(state, 0.0) / 60:.0f} min"
+        for state in State
+        if sums.seconds_by_state.get(state, 0.0) >= 30
+    )
+    return _chart("timeline", draw, what, f"Stretches of each state. In all: {words}.")
+
+
+def course(sittings: Sequence[Sitting], shown: Sequence[Shown]) -> Chart | None:
+    """Measures over time: minute by minute for one sitting, day by day for several."""
+    if not shown:
+        return None
+    only = len(sittings) == 1
+
+    def draw(width: float) -> Figure:
+        figure = _figure(width, 0.5 + 1.75 * len(shown))
+        axes: Sequence[Axes] = np.atleast_1d(figure.subplots(len(shown), 1, sharex=True)).tolist()
+        for one, place in zip(shown, axes, strict=True):
+            if only:
+                _minutes(place, sittings[0], one)
+            else:
+                _days(place, sittings, one)
+            place.set_title(one.label, loc="left", fontsize=_FONT_PT, color=INK)
+            _bands(place, one.info)
+            _bare(place, left=True)
+        if only:
+            _time_axis(axes[-1], sittings[0], *_extent(sittings), width)
+        else:
+            _name_axis(axes[-1], [_short_name(one, width) for one in sittings], width)
+        return figure
+
+    names = " and ".join(one.label for one in shown)
+    parts = []
+    for one in shown:
+        found = statistic([slot for sitting in sittings for slot in sitting.slots], one.measure)
+        if found is not None:
+            unit = unit_words(one.info)
+            parts.append(
+                f"{one.label}: mean {found.mean:.0f} {unit}, from {found.p5:.0f} to {found.p95:.0f} {unit} "
+                "for nine tenths of the time"
+            )
+    return _chart("course", draw, f"{names} over time", ". ".join(parts) + ".")
+
+
+def distribution(sittings: Sequence[Sitting], shown: Sequence[Shown]) -> Chart | None:
+    """How much time was spent at which value."""
+    if not shown:
+        return None
+    slots = [slot for sitting in sittings for slot in sitting.slots]
+
+    def draw(width: float) -> Figure:
+        beside = width > _NARROW
+        figure = _figure(width, 1.9 if beside else 1.75 * len(shown) + 0.2)
+        shape = (1, len(shown)) if beside else (len(shown), 1)
+        axes: Sequence[Axes] = np.atleast_1d(figure.subplots(*shape)).ravel().tolist()
+        for one, place in zip(shown, axes, strict=True):
+            _histogram(place, slots, one)
+        return figure
+
+    names = " and ".join(one.label for one in shown)
+    return _chart("distribution", draw, f"Time spent at each value of {names}", "Minutes by value.")
+
+
+def rhythm(labels: Sequence[str], changes: Sequence[float | None], breaks: Sequence[float | None]) -> Chart:
+    """Posture changes and breaks per hour, by hour or by day; None where too little was judged."""
+
+    def draw(width: float) -> Figure:
+        figure = _figure(width, 2.7)
+        upper, lower = figure.subplots(2, 1, sharex=True)
+        for place, values, title in (
+            (upper, changes, "Posture changes an hour"),
+            (lower, breaks, "Breaks an hour"),
+        ):
+            heights = [value or 0.0 for value in values]
+            place.bar(range(len(heights)), heights, width=0.7, color=NECK, linewidth=0)
+            place.set_title(title, loc="left", fontsize=_FONT_PT, color=INK)
+            place.set_ylim(0, max([*heights, 0.5]) * 1.1)
+            place.yaxis.set_major_locator(MaxNLocator(3))
+            _bare(place, left=True)
+        _name_axis(lower, labels, width)
+        return figure
+
+    return _chart("rhythm", draw, "Posture changes and breaks an hour", "The numbers follow as a table.")
+
+
+def trend(weeks: Sequence[Week], now_label: str, now_score: float) -> Chart:
+    """The score of past weeks, and of now."""
+    labels = [f"{week.monday:%d %b}" for week in weeks] + [now_label]
+    scores = [week.score or 0.0 for week in weeks] + [now_score]
+
+    def draw(width: float) -> Figure:
+        figure = _figure(width, 1.7)
+        axes = figure.add_subplot()
+        axes.bar(range(len(weeks)), scores[:-1], width=0.6, color=MUTED, linewidth=0)
+        axes.bar([len(weeks)], scores[-1:], width=0.6, color=NECK, linewidth=0)
+        for place, score in enumerate(scores):
+            axes.text(place, score + 2, f"{score:.0f}", ha="center", color=INK, fontsize=_FONT_PT)
+        axes.set_ylim(0, 115)
+        axes.set_yticks([0, 50, 100])
+        _bare(axes, left=True)
+        _name_axis(axes, labels, width)
+        return figure
+
+    told = ", ".join(f"{label}: {score:.0f}" for label, score in zip(labels, scores, strict=True))
+    return _chart("trend", draw, "Score by week", told)
+
+
+def _chart(key: str, draw: Callable[[float], Figure], title: str, description: str) -> Chart:
+    wide = inline_svg(draw(_WIDE), f"{key}-wide", title, description, "wide")
+    return Chart(wide, inline_svg(draw(_NARROW), f"{key}-narrow", title, description, "narrow"))
+
+
+def _figure(width: float, height: float) -> Figure:
+    return Figure(figsize=(width, height), layout="constrained", dpi=72)
+
+
+def _bare(axes: Axes, *, left: bool = False) -> None:
+    for side, spine in axes.spines.items():
+        spine.set_visible(side == "bottom")
+        spine.set_color(MUTED)
+        spine.set_linewidth(0.8)
+    axes.tick_params(colors=MUTED, labelsize=_FONT_PT - 0.5, labelcolor=INK, width=0.8)
+    if left:
+        axes.tick_params(axis="y", length=0)
+        axes.yaxis.grid(visible=True, color=GRID, linewidth=0.7)
+        axes.set_axisbelow(True)
+
+
+def _strip(axes: Axes, sitting: Sitting, row: int, left_s: float, right_s: float, *, exact: bool) -> None:
+    spans = [(span.start_s, span.end_s, span.state) for span in sitting.spans]
+    if not exact:
+        spans = _cells(spans, left_s, right_s)
+    for state, height in STATE_HEIGHTS.items():
+        bars = [(start_s, end_s - start_s) for start_s, end_s, one in spans if one == state]
+        if bars:
+            axes.broken_barh(bars, (row, height), facecolors=STATE_INKS[state], linewidth=0)
+
+
+def _cells(
+    spans: Sequence[tuple[float, float, State]], left_s: float, right_s: float
+) -> list[tuple[float, float, State]]:
+    """The state that took most of each cell, equal neighbours joined; cells without any are left out."""
+    count = max(1, int(np.ceil((right_s - left_s) / _CELL_S)))
+    states = list(State)
+    seconds = np.zeros((len(states), count))
+    for start_s, end_s, state in spans:
+        first, last = (start_s - left_s) / _CELL_S, (end_s - left_s) / _CELL_S
+        cells = np.arange(max(int(first), 0), min(int(np.ceil(last)), count))
+        seconds[states.index(state), cells] += np.minimum(cells + 1, last) - np.maximum(cells, first)
+    found: list[tuple[float, float, State]] = []
+    for cell in range(count):
+        if seconds[:, cell].sum() < 0.05:
+            continue
+        state = states[int(seconds[:, cell].argmax())]
+        start_s, end_s = left_s + cell * _CELL_S, left_s + (cell + 1) * _CELL_S
+        if found and found[-1][2] == state and found[-1][1] == start_s:
+            found[-1] = (found[-1][0], end_s, state)
+        else:
+            found.append((start_s, end_s, state))
+    return found
+
+
+def _state_hours(sittings: Sequence[Sitting]) -> Chart:
+    """Hours of each state by week, for ranges too long for strips."""
+    weeks: dict[str, list[Sitting]] = {}
+    for sitting in sittings:
+        assert sitting.day is not None
+        monday = sitting.day - timedelta(days=sitting.day.weekday())
+        weeks.setdefault(f"{monday:%d %b}", []).append(sitting)
+
+    def draw(width: float) -> Figure:
+        figure = _figure(width, 2.4)
+        axes = figure.add_subplot()
+        bottom = np.zeros(len(weeks))
+        for state in JUDGED_STATES:
+            hours = np.array(
+                [totals(week).seconds_by_state.get(state, 0.0) / 3600 for week in weeks.values()]
+            )
+            axes.bar(range(len(weeks)), hours, bottom=bottom, width=0.7, color=STATE_INKS[state], linewidth=0)
+            bottom += hours
+        axes.set_title("Hours judged, by week", loc="left", fontsize=_FONT_PT, color=INK)
+        _bare(axes, left=True)
+        _name_axis(axes, list(weeks), width)
+        return figure
+
+    return _chart("timeline", draw, "Hours of each state by week", "The numbers follow as a table.")
+
+
+def _minutes(axes: Axes, sitting: Sitting, one: Shown) -> None:
+    """A line with its uncertainty, broken where nothing was measured."""
+    pieces: list[list[Slot]] = []
+    for slot in sitting.slots:
+        if one.measure not in slot.measures:
+            continue
+        if pieces and slot.start_s - pieces[-1][-1].end_s <= _GAP_S:
+            pieces[-1].append(slot)
+        else:
+            pieces.append([slot])
+    for piece in pieces:
+        times = [(slot.start_s + slot.end_s) / 2 for slot in piece]
+        portions = [slot.measures[one.measure] for slot in piece]
+        means = np.array([portion.mean for portion in portions])
+        errors = np.array([portion.error or 0.0 for portion in portions])
+        if errors.any():
+            axes.fill_between(times, means - errors, means + errors, color=one.ink, alpha=0.22, linewidth=0)
+        marker = "." if len(piece) == 1 else ""
+        axes.plot(times, means, color=one.ink, linewidth=1.3, marker=marker, markersize=3)
+
+
+def _days(axes: Axes, sittings: Sequence[Sitting], one: Shown) -> None:
+    """Mean with its uncertainty, and where nine tenths of the minutes lay."""
+    for place, sitting in enumerate(sittings):
+        found = statistic(sitting.slots, one.measure)
+        if found is None:
+            continue
+        axes.plot([place, place], [found.p5, found.p95], color=one.ink, linewidth=1.1)
+        if found.error is not None:
+            low, high = found.mean - found.error, found.mean + found.error
+            axes.fill_between(
+                [place - 0.28, place + 0.28], [low, low], [high, high], color=one.ink, alpha=0.22, linewidth=0
+            )
+        axes.plot([place], [found.mean], color=one.ink, marker="o", markersize=4)
+
+
+def _bands(axes: Axes, info: MeasureInfo) -> None:
+    """The ranges of good, fair and poor behind the values."""
+    if info.good is None or info.poor is None:
+        return
+    sign = -1.0 if info.lower_is_worse else 1.0
+    good, poor = (info.good, info.poor) if sign > 0 else (-abs(info.good), -abs(info.poor))
+    low, high = axes.get_ylim()
+    low, high = min(low, -0.6 * abs(poor), poor * 1.25), max(high, 0.6 * abs(poor), poor * 1.25)
+    far = high if sign > 0 else low
+    near = low if sign > 0 else high
+    axes.set_ylim(low, high)
+    for start, end, ink in ((near, good, BAND_GOOD), (good, poor, BAND_FAIR), (poor, far, BAND_POOR)):
+        axes.axhspan(min(start, end), max(start, end), color=ink, linewidth=0, zorder=0)
+    axes.axhline(0.0, color=MUTED, linewidth=0.8, zorder=1)
+    axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+
+
+def _histogram(axes: Axes, slots: Sequence[Slot], one: Shown) -> None:
+    portions = [slot.measures[one.measure] for slot in slots if one.measure in slot.measures]
+    means = np.array([portion.mean for portion in portions])
+    minutes = np.array([portion.seconds for portion in portions]) / 60
+    step = 2.0
+    edges = np.arange(np.floor(means.min() / step), np.ceil(means.max() / step) + 1.5) * step
+    heights, _ = np.histogram(means, edges, weights=minutes)
+    unit = "min"
+    if heights.max() > 180:
+        heights, unit = heights / 60, "h"
+    good, poor = one.info.good or np.inf, one.info.poor or np.inf
+    if one.info.lower_is_worse:
+        good, poor = abs(good), abs(poor)
+    for start, height in zip(edges[:-1], heights, strict=True):
+        middle = (start + step / 2) * (-1.0 if one.info.lower_is_worse else 1.0)
+        state = State.GOOD if middle <= good else State.FAIR if middle <= poor else State.POOR
+        axes.bar([start], [height], width=step * 0.9, align="edge", color=STATE_INKS[state], linewidth=0)
+    axes.set_title(one.label, loc="left", fontsize=_FONT_PT, color=INK)
+    axes.yaxis.set_major_locator(MaxNLocator(4, integer=bool(heights.max() >= 4)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} {unit}"))
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    _bare(axes, left=True)
+
+
+def _extent(sittings: Sequence[Sitting]) -> tuple[float, float]:
+    """From when to when there is something to show, in whole hours for days."""
+    starts = [run.start_s for sitting in sittings for run in sitting.runs]
+    ends = [run.end_s for sitting in sittings for run in sitting.runs]
+    left_s, right_s = min(starts, default=0.0), max(ends, default=1.0)
+    if sittings[0].origin_s is None:
+        return 0.0, max(sittings[0].length_s, 1.0)
+    step_s = 3600.0 if right_s - left_s > 5400 else 300.0
+    return np.floor(left_s / step_s) * step_s, np.ceil(right_s / step_s) * step_s
+
+
+def _time_axis(axes: Axes, sitting: Sitting, left_s: float, right_s: float, width: float) -> None:
+    most = 5 if width <= _NARROW else 11
+    steps = (10, 30, 60, 300, 600, 900, 1800, 3600, 7200, 10_800, 14_400, 21_600)
+    step_s = next((step for step in steps if (right_s - left_s) / step <= most), 43_200)
+    first_s = np.ceil(left_s / step_s) * step_s
+    ticks = np.arange(first_s, right_s + 1e-6, step_s)
+    axes.set_xlim(left_s, right_s)
+    axes.set_xticks(ticks, [sitting.time_at(float(tick)) for tick in ticks])
+
+
+def _name_axis(axes: Axes, names: Sequence[str], width: float) -> None:
+    """Names below bars, as many as there is room for."""
+    room = int(width * (2.2 if width <= _NARROW else 2.0))
+    every = max(1, int(np.ceil(len(names) / room)))
+    axes.set_xlim(-0.6, len(names) - 0.4)
+    axes.set_xticks(range(0, len(names), every), list(names)[::every])
+
+
+def _short_name(sitting: Sitting, width: float) -> str:
+    if sitting.day is None:
+        return ""
+    return f"{sitting.day:%d %b}" if width <= _NARROW else f"{sitting.day:%a %d %b}"

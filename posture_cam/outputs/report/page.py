@@ -1,0 +1,130 @@
+"""From a report to its page."""
+
+from __future__ import annotations
+
+import base64
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from posture_cam import __version__
+from posture_cam.files import naming, written_whole
+from posture_cam.outputs.report import charts, content
+from posture_cam.outputs.report.content import Report
+from posture_cam.records import State
+
+
+@cache
+def environment() -> Environment:
+    """Where pages come from; everything that is put into them is escaped."""
+    made = Environment(
+        loader=PackageLoader("posture_cam", "pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["plain"] = plain
+    return made
+
+
+def plain(text: str) -> str:
+    """A name from outside without what cannot be printed: it could hide or turn the words around it."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+def style() -> str:
+    """The style sheet of all pages."""
+    return resources.files("posture_cam").joinpath("pages", "style.css").read_text("utf-8")
+
+
+def day_parts(report: Report) -> dict[str, Any]:
+    """What the templates arrange: headline, charts and tables."""
+    labels, changes, breaks = content.rhythm_of(report)
+    shown = content.shown_of(report)
+    weeks = [week for week in report.weeks if week.score is not None]
+    has_trend = bool(weeks) and report.sums.score is not None and not report.is_recording
+    return {
+        "report": report,
+        "is_single": len(report.sittings) == 1,
+        "states": _shares(report),
+        "cards": content.cards(report),
+        "timeline": _markup(charts.timeline(report.sittings)),
+        "states_table": content.states_table(report),
+        "course": _markup(charts.course(report.sittings, shown)),
+        "shown": [one.info.label.removesuffix(", change from neutral").lower() for one in shown],
+        "has_errors": any(
+            portion.error is not None
+            for sitting in report.sittings
+            for slot in sitting.slots
+            for portion in slot.measures.values()
+        ),
+        "measures_table": content.measures_table(report),
+        "distribution": _markup(charts.distribution(report.sittings, shown)),
+        "rhythm": _markup(charts.rhythm(labels, changes, breaks)) if any(changes) or any(breaks) else None,
+        "rhythm_table": content.rhythm_table(report),
+        "holds_table": content.holds_table(report),
+        "faults_table": content.faults_table(report),
+        "stretches_table": content.stretches_table(report),
+        "pictures": [(_data_uri(one.jpeg), one.caption) for one in report.pictures],
+        "trend": _markup(charts.trend(weeks, "these days", report.sums.score or 0.0)) if has_trend else None,
+        "weeks": weeks,
+        "alerts_table": content.alerts_table(report),
+        "alert_words": content.alert_words(report),
+        "tips": report.sums.tips if report.sums.judged_s > 0 else (),
+        "unseen_table": content.unseen_table(report),
+        "runs_table": content.runs_table(report),
+        "notes": content.notes_of(report),
+        "version": __version__,
+    }
+
+
+def page_of(report: Report) -> str:
+    """The whole page: one file that needs nothing else."""
+    template = environment().get_template("report.html")
+    return template.render(**day_parts(report), style=Markup(style()))
+
+
+def write_report(report: Report, target: Path) -> None:
+    """Write the page, whole or not at all, for its owner alone.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    page = page_of(report)
+    with written_whole(target, private=True) as temporary, naming(target):
+        temporary.write_text(page, "utf-8")
+
+
+def _shares(report: Report) -> list[dict[str, str]]:
+    """The bar at the top: each state with its part of all the time."""
+    seconds = report.sums.seconds_by_state
+    total_s = sum(seconds.values()) or 1.0
+    found: list[dict[str, str]] = []
+    left = 0.0
+    for state in State:
+        share = seconds.get(state, 0.0) / total_s
+        if share > 0:
+            words = "not judged" if state == State.UNJUDGED else state.value
+            found.append(
+                {
+                    "state": state.value,
+                    "left": f"{100 * left:.2f}",
+                    "width": f"{100 * share:.2f}",
+                    "words": f"{words} {content.percent(share)}",
+                }
+            )
+            left += share
+    return found
+
+
+def _markup(chart: charts.Chart | None) -> Markup | None:
+    return None if chart is None else Markup(chart.wide + chart.narrow)
+
+
+def _data_uri(jpeg: bytes) -> str:
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode('ascii')}"

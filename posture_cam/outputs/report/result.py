@@ -1,0 +1,263 @@
+"""Reading the result of an analysis back, for a report of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
+
+from posture_cam.errors import SourceError
+from posture_cam.outputs.history import words_of_neutral
+from posture_cam.records import AlertKind, Measure, Reason, State, View
+from posture_cam.sittings import (
+    FaultStretch,
+    FaultTotal,
+    Hold,
+    Portion,
+    Run,
+    Sitting,
+    Slot,
+    Span,
+    Spoken,
+    Totals,
+)
+
+_MOST_BYTES = 200_000_000
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class _Stretch(_Part):
+    start_s: FiniteFloat
+    end_s: FiniteFloat
+
+
+class _Source(_Part):
+    name: str
+
+
+class _Neutral(_Part):
+    is_personal: bool
+    created_at: str | None
+    view: View
+    start_s: FiniteFloat | None
+    end_s: FiniteFloat | None
+
+
+class _Summary(_Part):
+    duration_s: FiniteFloat
+    good_s: FiniteFloat
+    fair_s: FiniteFloat
+    poor_s: FiniteFloat
+    away_s: FiniteFloat
+    unjudged_s: FiniteFloat
+    score: int | None
+    longest_hold: _Stretch | None
+    unjudged_s_by_reason: dict[Reason, FiniteFloat]
+    seconds_by_view: dict[View, FiniteFloat]
+
+
+class _Episode(_Stretch):
+    state: State
+    worst: Measure | None
+
+
+class _Fault(_Part):
+    measure: Measure
+    total_s: FiniteFloat
+    worst: FiniteFloat
+    longest: tuple[_Stretch, ...]
+
+
+class _Alert(_Part):
+    timestamp_s: FiniteFloat
+    kind: AlertKind
+    measure: Measure | None
+    held_s: FiniteFloat
+    message: str
+    tip_id: str
+
+
+class _Portion(_Part):
+    seconds: FiniteFloat
+    mean: FiniteFloat
+    min: FiniteFloat
+    max: FiniteFloat
+    error: FiniteFloat | None
+
+
+class _Slot(_Part):
+    start_s: FiniteFloat
+    judged_s: FiniteFloat
+    posture_changes: int
+    measures: dict[Measure, _Portion]
+
+
+class _Course(_Part):
+    slot_s: FiniteFloat
+    slots: tuple[_Slot, ...]
+
+
+class _Result(_Part):
+    """What a report needs of a result; docs/formats.md describes all of it."""
+
+    kind: Literal["posture_cam analysis"]
+    schema_version: Literal[1]
+    version: str
+    partial: bool
+    source: _Source
+    model: str
+    estimator: str | None
+    neutral: _Neutral | None
+    summary: _Summary
+    episodes: tuple[_Episode, ...]
+    faults: tuple[_Fault, ...]
+    alerts: tuple[_Alert, ...]
+    breaks: tuple[_Stretch, ...] = ()
+    notes: tuple[str, ...] = ()
+    course: _Course | None = None
+    holds: tuple[_Stretch, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadResult:
+    """The recording of a result.
+
+    Attributes:
+        sums: What it adds up to.
+        neutral_s: The stretch of the recording that served as neutral, where it was one.
+        notes: What the file does not hold.
+    """
+
+    sitting: Sitting
+    sums: Totals
+    neutral_s: tuple[float, float] | None
+    notes: tuple[str, ...]
+
+
+def read_result(path: Path) -> ReadResult:
+    """Read what `posture-cam analyze --json` wrote.
+
+    Raises:
+        SourceError: The file is no result of an analysis, or cannot be read.
+    """
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise SourceError(f"{path} is too large for a result.", "Name the file that --json wrote.")
+        result = _Result.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise SourceError(
+            f"{path} cannot be read ({error.strerror or error}).", "Name the file that --json wrote."
+        ) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise SourceError(
+            f"{path} is no result of posture-cam analyze --json ({where}: {first['msg'].lower()}).",
+            "Make it with: posture-cam analyze VIDEO --json FILE",
+        ) from error
+    notes: tuple[str, ...] = ()
+    if result.course is None:
+        notes = ("The result comes from an older posture_cam and holds no course over time; analyse again.",)
+    neutral, neutral_s = result.neutral, None
+    if neutral is not None and not neutral.created_at and neutral.is_personal and neutral.start_s is not None:
+        neutral_s = neutral.start_s, neutral.end_s or neutral.start_s
+    return ReadResult(_sitting(result), _totals(result), neutral_s, notes)
+
+
+def _sitting(result: _Result) -> Sitting:
+    summary = result.summary
+    holds = result.holds
+    if holds is None:
+        holds = (summary.longest_hold,) if summary.longest_hold is not None else ()
+    neutral = result.neutral
+    slots: tuple[Slot, ...] = ()
+    if (course := result.course) is not None:
+        slots = tuple(
+            Slot(
+                one.start_s,
+                one.start_s + course.slot_s,
+                {State.GOOD: one.judged_s},  # how they divide is told by the spans
+                0.0,
+                0.0,
+                one.posture_changes,
+                {
+                    name: Portion(part.seconds, part.mean, part.min, part.max, part.error)
+                    for name, part in one.measures.items()
+                },
+            )
+            for one in course.slots
+        )
+    run = Run(
+        number=0,
+        start_s=0.0,
+        end_s=summary.duration_s,
+        source=result.source.name,
+        is_analysis=True,
+        how_it_ended="interrupted" if result.partial else "",
+        neutral=None
+        if neutral is None
+        else words_of_neutral(
+            neutral.created_at or "",
+            neutral.view,
+            neutral.start_s,
+            neutral.end_s,
+            is_personal=neutral.is_personal,
+        ),
+        views=summary.seconds_by_view,
+        model=result.model,
+        estimator=result.estimator,
+        version=result.version,
+        notes=result.notes,
+    )
+    return Sitting(
+        name=result.source.name,
+        day=None,
+        origin_s=None,
+        zone=UTC,
+        length_s=summary.duration_s,
+        runs=(run,),
+        spans=tuple(Span(one.start_s, one.end_s, one.state, None, one.worst) for one in result.episodes),
+        slots=slots,
+        faults=tuple(
+            FaultStretch(fault.measure, one.start_s, one.end_s, fault.worst)
+            for fault in result.faults
+            for one in fault.longest
+        ),
+        holds=tuple(Hold(one.start_s, one.end_s) for one in holds),
+        breaks=tuple(Hold(one.start_s, one.end_s) for one in result.breaks),
+        spoken=_spoken(result),
+    )
+
+
+def _spoken(result: _Result) -> tuple[Spoken, ...]:
+    return tuple(
+        Spoken(one.timestamp_s, one.kind, one.measure, one.held_s, one.message, one.tip_id)
+        for one in result.alerts
+    )
+
+
+def _totals(result: _Result) -> Totals:
+    summary = result.summary
+    hold = summary.longest_hold
+    return Totals(
+        seconds_by_state={
+            State.GOOD: summary.good_s,
+            State.FAIR: summary.fair_s,
+            State.POOR: summary.poor_s,
+            State.AWAY: summary.away_s,
+            State.UNJUDGED: summary.unjudged_s,
+        },
+        unjudged_s_by_reason=summary.unjudged_s_by_reason,
+        score=summary.score,
+        changes=sum(one.posture_changes for one in result.course.slots) if result.course else 0,
+        breaks=len(result.breaks),
+        faults=tuple(FaultTotal(one.measure, one.total_s, one.worst) for one in result.faults),
+        longest_hold_s=None if hold is None else hold.end_s - hold.start_s,
+        spoken=_spoken(result),
+    )

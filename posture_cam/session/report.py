@@ -1,0 +1,230 @@
+"""A report: of kept days, or of the result of one analysis, with pictures where they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from posture_cam.errors import HistoryError, SourceError, UsageError
+from posture_cam.files import check_writable
+from posture_cam.history import History, today
+from posture_cam.outputs.report import Picture, ReadResult, Report, read_result, write_report
+from posture_cam.outputs.report.content import limits_of
+from posture_cam.records import (
+    Assessment,
+    Finding,
+    Frame,
+    Measure,
+    Measures,
+    Neutral,
+    Pose,
+    Severity,
+    State,
+    View,
+)
+from posture_cam.settings import history_path, load_settings
+from posture_cam.sittings import FaultStretch, Sitting, totals
+from posture_cam.words import clock, sentence, value_words
+
+_DEFAULT_DAYS = 7
+_WEEKS = 8
+_PICTURES = 4
+_MOST_WIDE_PX = 960
+_JPEG_QUALITY = 82
+# A recording this much longer or shorter than its result is another one.
+_SAME_LENGTH_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reporting:
+    """What to report.
+
+    Attributes:
+        target: The page to write.
+        first, last: Days, both included; None: the last seven, or as far as is kept.
+        result: The result of an analysis instead.
+        frames: Its video, for pictures of the worst stretches.
+        person: Whose report it is; or empty.
+        model: The pose model that finds the person in those pictures.
+    """
+
+    target: Path
+    first: date | None = None
+    last: date | None = None
+    result: Path | None = None
+    frames: Path | None = None
+    person: str = ""
+    model: str = "full"
+
+
+def report(request: Reporting, download: Callable[[str, int, int], None] | None = None) -> Report:
+    """Write a report, and give what it was made from.
+
+    Raises:
+        UsageError: Options that do not go together.
+        HistoryError: Nothing is kept of these days, or the history cannot be read.
+        SourceError: The result or the video cannot be read, or they do not belong together.
+        ModelError: The pose model is missing, wrong, or cannot be fetched.
+        OutputError: The page cannot be written.
+    """
+    never = tuple(path for path in (request.result, request.frames, history_path()) if path is not None)
+    check_writable(request.target, never=never)
+    if request.result is not None:
+        if request.first is not None or request.last is not None:
+            raise UsageError("--result and --from or --to exclude each other.", "Choose one of them.")
+        made = _of_result(request, request.result, download)
+    else:
+        if request.frames is not None:
+            raise UsageError("--frames goes with --result.", "The history holds no pictures.")
+        made = of_days(request.first, request.last, person=request.person)
+    write_report(made, request.target)
+    return made
+
+
+def of_days(first: date | None, last: date | None, *, person: str = "", path: Path | None = None) -> Report:
+    """What there is to report of days.
+
+    Raises:
+        UsageError: The days are in the wrong order.
+        HistoryError: Nothing is kept of them, or the history cannot be read.
+    """
+    if first is not None and last is not None and last < first:
+        raise UsageError(f"--to {last} lies before --from {first}.", "Write the earlier day first.")
+    with History.opened(path) as kept:
+        days = kept.days()
+        if not days:
+            raise HistoryError(
+                "Nothing is kept in the history yet, so there is nothing to report.",
+                "Run posture-cam monitor first, or posture-cam analyze VIDEO --save.",
+            )
+        end = last or max(today(), first or today())
+        start = first or end - timedelta(days=_DEFAULT_DAYS - 1)
+        sittings = kept.sittings(start, end)
+        if not sittings:
+            raise HistoryError(
+                f"Nothing is kept from {start} to {end}.",
+                f"There is something from {days[0]} to {days[-1]}: --from {days[-1]} --to {days[-1]}",
+            )
+        weeks = kept.weeks_before(start, _WEEKS)
+    return Report(tuple(sittings), totals(sittings), today(), tuple(weeks), person)
+
+
+def _of_result(request: Reporting, path: Path, download: Callable[[str, int, int], None] | None) -> Report:
+    found = read_result(path)
+    pictures: tuple[Picture, ...] = ()
+    if request.frames is not None:
+        pictures = tuple(_pictures(found, request.frames, request.model, download))
+    return Report(
+        (found.sitting,),
+        found.sums,
+        today(),
+        person=request.person,
+        pictures=pictures,
+        notes=found.notes,
+    )
+
+
+def _pictures(
+    found: ReadResult, video: Path, model: str, download: Callable[[str, int, int], None] | None
+) -> list[Picture]:
+    """Pictures of the worst moments, with skeleton, neutral posture and angles drawn on them."""
+    # Slow to import, and needed for pictures only.
+    from posture_cam.outputs.overlay import Overlay, Scene
+    from posture_cam.pose.landmarker import PoseLandmarker
+    from posture_cam.pose.model_store import find_model
+    from posture_cam.source import VideoFile
+
+    sitting = found.sitting
+    view = max(sitting.runs[0].views, key=sitting.runs[0].views.__getitem__, default=View.FRONT)
+    table = limits_of([sitting])
+    made = []
+    with ExitStack() as stack:
+        source = stack.enter_context(VideoFile(video))
+        told_s = source.info.duration_s
+        if told_s is not None and abs(told_s - sitting.length_s) > _SAME_LENGTH_S and not _is_cut(sitting):
+            raise SourceError(
+                f"{video.name} lasts {clock(told_s)}, the recording of the result {clock(sitting.length_s)}.",
+                "Name the video that was analysed.",
+            )
+
+        def pose_of(frame: Frame) -> Pose | None:
+            with PoseLandmarker(find_model(model, download), load_settings().pose) as landmarker:
+                return landmarker.estimate(frame)
+
+        neutral = None
+        if found.neutral_s is not None and (frame := source.picture_at(sum(found.neutral_s) / 2)) is not None:
+            neutral = _ghost(pose_of(frame), view)
+        overlay = Overlay(neutral)
+        for fault in _worst(sitting):
+            moment_s, values = _moment(sitting, fault)
+            frame = source.picture_at(moment_s)
+            if frame is None:
+                continue
+            pose = pose_of(frame)
+            state = next((one.state for one in sitting.spans if one.end_s > moment_s), State.POOR)
+            image = _smaller(frame.image_bgr)
+            severity = Severity.POOR if state == State.POOR else Severity.MILD
+            finding = Finding(fault.measure, values.get(fault.measure, fault.worst), severity, 1.0)
+            overlay.draw(
+                image,
+                Scene(
+                    Measures(moment_s, view, values, 1.0),
+                    Assessment(moment_s, state, moment_s, None, (finding,), (), 1.0),
+                    None if pose is None else pose.landmarks[:, :2],
+                    None if pose is None else np.minimum(pose.visibility, pose.presence),
+                ),
+            )
+            ok, jpeg = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+            if ok:
+                what = sentence(table[fault.measure].fault_of(fault.worst))
+                up_to = value_words(fault.measure, fault.worst)
+                made.append(Picture(jpeg.tobytes(), f"{what}, up to {up_to}, at {clock(moment_s)}"))
+    return made
+
+
+def _is_cut(sitting: Sitting) -> bool:
+    return sitting.runs[0].how_it_ended != ""
+
+
+def _worst(sitting: Sitting) -> list[FaultStretch]:
+    """The longest stretches, no two of them at the same time, in order of time."""
+    chosen: list[FaultStretch] = []
+    for fault in sorted(sitting.faults, key=lambda one: -one.seconds):
+        if all(fault.start_s >= one.end_s or fault.end_s <= one.start_s for one in chosen):
+            chosen.append(fault)
+        if len(chosen) == _PICTURES:
+            break
+    return sorted(chosen, key=lambda one: one.start_s)
+
+
+def _moment(sitting: Sitting, fault: FaultStretch) -> tuple[float, dict[Measure, float]]:
+    """When it was worst, and what was measured then."""
+    inside = [
+        slot
+        for slot in sitting.slots
+        if fault.measure in slot.measures and slot.start_s < fault.end_s and slot.end_s > fault.start_s
+    ]
+    if not inside:
+        return (fault.start_s + fault.end_s) / 2, {fault.measure: fault.worst}
+    worst = max(inside, key=lambda slot: abs(slot.measures[fault.measure].mean))
+    middle_s = min(max((worst.start_s + worst.end_s) / 2, fault.start_s), fault.end_s)
+    return middle_s, {measure: portion.mean for measure, portion in worst.measures.items()}
+
+
+def _ghost(pose: Pose | None, view: View) -> Neutral | None:
+    return None if pose is None else Neutral("", "", view, {}, {}, 1, pose=pose)
+
+
+def _smaller(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    height, width = image.shape[:2]
+    if width <= _MOST_WIDE_PX:
+        return image.copy()
+    size = (_MOST_WIDE_PX, round(height * _MOST_WIDE_PX / width))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
