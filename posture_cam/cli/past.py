@@ -1,4 +1,4 @@
-"""posture-cam report and posture-cam history."""
+"""posture-cam report, dashboard and history."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import typer
 
 from posture_cam.cli.common import app, data, plain, talk
 from posture_cam.errors import HistoryError, UsageError
-from posture_cam.terminal import Bars, quiet_native
+from posture_cam.terminal import Bars, quiet_native, stoppable
 
 if TYPE_CHECKING:
     from posture_cam.history import History
@@ -74,6 +74,25 @@ def report(
     talk().print(f"Wrote {plain(str(target))}", highlight=False, soft_wrap=True)
     if open_it and not webbrowser.open(target.resolve().as_uri()):
         talk().print("No browser could be opened; open the file yourself.", style="yellow")
+
+
+@app.command()
+def dashboard(
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, metavar="NUMBER", help="0 takes any that is free.")
+    ] = 0,
+    open_it: Annotated[bool, typer.Option("--open", help="Show it in your browser.")] = False,
+) -> None:
+    """Your history in a browser, on this machine alone: today as it goes on, past days, profiles."""
+    from posture_cam.dashboard import serving
+
+    with stoppable(talk, "Ending.", also_hangup=True) as stop, serving(port) as address:
+        typer.echo(address)
+        talk().print("Open this address in a browser of this machine. Ctrl-C ends it.", highlight=False)
+        if open_it and not webbrowser.open(address):
+            talk().print("No browser could be opened; open the address yourself.", style="yellow")
+        while not stop.wait(0.5):
+            pass
 
 
 history_app = typer.Typer(help="Your kept days: show, export, delete.", invoke_without_command=True)

@@ -1,14 +1,14 @@
 """What was kept of earlier runs: a database of the user's own, on this machine."""
 
 from posture_cam.history.days import day_at, day_bounds_s, today, zone_name, zone_of
-from posture_cam.history.reading import History, Week
+from posture_cam.history.reading import Figures, History
 from posture_cam.history.store import Batch, RunFacts, Writer
 
 __all__ = [
     "Batch",
+    "Figures",
     "History",
     "RunFacts",
-    "Week",
     "Writer",
     "day_at",
     "day_bounds_s",

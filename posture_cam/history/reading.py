@@ -1,4 +1,4 @@
-"""Reading the history: days as sittings, weeks for comparison, runs."""
+"""Reading the history: days as sittings, days and weeks in figures."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _MARGIN = timedelta(days=2)  # no zone is further from another
 
 
 @dataclass(frozen=True, slots=True)
-class Week:
-    """A calendar week in figures; `monday` names it."""
+class Figures:
+    """A day, or a calendar week named by its Monday, in figures."""
 
-    monday: date
+    day: date
     good_s: float
     judged_s: float
     score: float | None
@@ -95,28 +95,49 @@ class History:
                 by_day[one.day].append(one)
         return [_joined(by_day[day]) for day in sorted(by_day)]
 
-    def weeks_before(self, day: date, count: int) -> list[Week]:
+    def figures(self) -> list[Figures]:
+        """Every kept day in figures, in order."""
+        judged = self._by_day(date.min, date.max)
+        return [judged.get(day) or Figures(day, 0.0, 0.0, None) for day in self.days()]
+
+    def weeks_before(self, day: date, count: int) -> list[Figures]:
         """The calendar weeks before the one of `day`, those of which something was judged, in order."""
         end = day - timedelta(days=day.weekday())
-        start = end - timedelta(weeks=count)
+        days = self._by_day(end - timedelta(weeks=count), end - timedelta(days=1))
+        weeks: defaultdict[date, list[Figures]] = defaultdict(list)
+        for one in days.values():
+            weeks[one.day - timedelta(days=one.day.weekday())].append(one)
+        found = []
+        for monday, parts in sorted(weeks.items()):
+            judged_s = sum(one.judged_s for one in parts)
+            score_s = sum(one.judged_s for one in parts if one.score is not None)
+            score_sum = sum((one.score or 0.0) * one.judged_s for one in parts)
+            if judged_s > 0:
+                score = score_sum / score_s if score_s > 0 else None
+                found.append(Figures(monday, sum(one.good_s for one in parts), judged_s, score))
+        return found
+
+    def _by_day(self, first: date, last: date) -> dict[date, Figures]:
+        bounds = (
+            _utc_ms(first - _MARGIN) if first > date.min + _MARGIN else 0,
+            _utc_ms(last + _MARGIN) if last < date.max - _MARGIN else 1 << 62,
+        )
         rows = self._rows(
             "SELECT r.zone, m.start_ms, m.good_s, m.fair_s + m.poor_s, m.score_sum, m.score_s"
             " FROM minutes m JOIN runs r ON r.id = m.run_id WHERE m.start_ms BETWEEN ? AND ?",
-            *(_utc_ms(one) for one in (start - _MARGIN, end + _MARGIN)),
+            *bounds,
         )
         sums: defaultdict[date, list[float]] = defaultdict(lambda: [0.0] * 4)
         zones = {name: zone_of(name) for name in {row[0] for row in rows}}
-        for zone, start_ms, good_s, bad_s, score_sum, score_s in rows:
-            local = day_at(start_ms / 1000, zones[zone])
-            if start <= local < end:
-                total = sums[local - timedelta(days=local.weekday())]
-                for place, value in enumerate((good_s, bad_s, score_sum, score_s)):
-                    total[place] += value
-        return [
-            Week(monday, good_s, good_s + bad_s, score_sum / score_s if score_s > 0 else None)
-            for monday, (good_s, bad_s, score_sum, score_s) in sorted(sums.items())
-            if good_s + bad_s > 0
-        ]
+        for zone, start_ms, *values in rows:
+            total = sums[day_at(start_ms / 1000, zones[zone])]
+            for place, value in enumerate(values):
+                total[place] += value
+        return {
+            day: Figures(day, good_s, good_s + bad_s, score_sum / score_s if score_s > 0 else None)
+            for day, (good_s, bad_s, score_sum, score_s) in sums.items()
+            if first <= day <= last
+        }
 
     def _sittings_of_run(self, row: tuple[Any, ...], first: date, last: date) -> Iterator[Sitting]:
         number, kind, start_ms, end_ms, zone_words = row[:5]

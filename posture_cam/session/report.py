@@ -184,8 +184,8 @@ def _pictures(
             ok, jpeg = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
             if ok:
                 what = sentence(table[fault.measure].fault_of(fault.worst))
-                up_to = value_words(fault.measure, fault.worst)
-                made.append(Picture(jpeg.tobytes(), f"{what}, up to {up_to}, at {clock(moment_s)}"))
+                value = value_words(fault.measure, finding.value)
+                made.append(Picture(jpeg.tobytes(), f"{what}, {value}, at {clock(moment_s)}"))
     return made
 
 

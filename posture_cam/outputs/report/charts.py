@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from posture_cam.history import Week
+from posture_cam.history import Figures
 from posture_cam.outputs.report.svg import (
     BAND_FAIR,
     BAND_GOOD,
@@ -147,7 +147,7 @@ def course(sittings: Sequence[Sitting], shown: Sequence[Shown]) -> Chart | None:
         if only:
             _time_axis(axes[-1], sittings[0], *_extent(sittings), width)
         else:
-            _name_axis(axes[-1], [_short_name(one, width) for one in sittings], width)
+            _name_axis(axes[-1], [_short_name(one, _NARROW) for one in sittings], width)
         return figure
 
     names = " and ".join(one.label for one in shown)
@@ -204,9 +204,9 @@ def rhythm(labels: Sequence[str], changes: Sequence[float | None], breaks: Seque
     return _chart("rhythm", draw, "Posture changes and breaks an hour", "The numbers follow as a table.")
 
 
-def trend(weeks: Sequence[Week], now_label: str, now_score: float) -> Chart:
+def trend(weeks: Sequence[Figures], now_label: str, now_score: float) -> Chart:
     """The score of past weeks, and of now."""
-    labels = [f"{week.monday:%d %b}" for week in weeks] + [now_label]
+    labels = [f"{week.day:%d %b}" for week in weeks] + [now_label]
     scores = [week.score or 0.0 for week in weeks] + [now_score]
 
     def draw(width: float) -> Figure:

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from posture_cam.history import Week
+from posture_cam.history import Figures
 from posture_cam.outputs.report.charts import Shown, shown_measures, unit_words
 from posture_cam.records import JUDGED_STATES, AlertKind, Measure, Reason, State
 from posture_cam.settings import MeasureInfo, load_measures
 from posture_cam.sittings import HELPED_WITHIN_S, Sitting, Totals, statistic, totals
-from posture_cam.words import VIEW_WORDS, clock, duration_words, sentence, value_words
+from posture_cam.words import VIEW_WORDS, clock, duration_words, error_words, sentence, value_words
 
 _WEEKS_COMPARED = 4
 _LEAST_WEEK_S = 3600.0
@@ -46,7 +46,7 @@ class Report:
     sittings: tuple[Sitting, ...]
     sums: Totals
     made_on: date
-    weeks: tuple[Week, ...] = ()
+    weeks: tuple[Figures, ...] = ()
     person: str = ""
     pictures: tuple[Picture, ...] = ()
     notes: tuple[str, ...] = ()
@@ -113,7 +113,13 @@ def cards(report: Report) -> list[Card]:
             "–" if sums.score is None else f"{sums.score:.0f} of 100",
             "nothing could be judged" if sums.score is None else trend_words(report),
         ),
-        Card("Posture changes", _rate(changes), "moving often matters more than one perfect posture"),
+        Card(
+            "Posture changes",
+            _rate(changes),
+            "moving often matters more than one perfect posture"
+            if changes is not None
+            else "too little was judged to tell how often",
+        ),
     ]
     if not report.is_recording:
         found.append(Card("Breaks", _rate(breaks), "a minute or more away from the chair"))
@@ -136,7 +142,7 @@ def trend_words(report: Report) -> str:
     return f"{points} {'above' if change > 0 else 'below'} your weeks before ({mean:.0f})"
 
 
-def past_score(weeks: Sequence[Week]) -> float | None:
+def past_score(weeks: Sequence[Figures]) -> float | None:
     """The mean score of the last weeks of which enough was judged."""
     told = [week for week in weeks if week.score is not None and week.judged_s >= _LEAST_WEEK_S]
     told = told[-_WEEKS_COMPARED:]
@@ -146,7 +152,8 @@ def past_score(weeks: Sequence[Week]) -> float | None:
 
 def states_table(report: Report) -> Rows:
     """Seconds by state, for each day or for the recording."""
-    heads = ("Day", *(sentence(state.value) for state in State), "Score")
+    names = ["Not judged" if state == State.UNJUDGED else sentence(state.value) for state in State]
+    heads = ("Recording" if report.is_recording else "Day", *names, "Score")
     rows = []
     for sitting in report.sittings:
         sums = totals([sitting]) if len(report.sittings) > 1 else report.sums
@@ -167,7 +174,7 @@ def measures_table(report: Report) -> Rows:
         found = statistic(slots, measure)
         if found is None or measure == Measure.STILLNESS or info.group is None:
             continue
-        error = "not known" if found.error is None else f"± {max(found.error, 0.5):.0f} {unit_words(info)}"
+        error = "not known" if found.error is None else error_words(measure, found.error)
         rows.append(
             (
                 info.label,
@@ -293,6 +300,8 @@ def alert_words(report: Report) -> str:
     """Whether alerts helped, in a sentence."""
     if report.is_recording:
         count = len(report.sums.spoken)
+        if not count:
+            return "A live monitor would have kept quiet."
         return f"A live monitor would have spoken up {_times(count)} in this recording."
     faults = [one for one in report.sums.spoken if one.kind != AlertKind.BREAK]
     if not faults:
@@ -374,9 +383,10 @@ def _limit_words(measure: Measure, info: MeasureInfo) -> str:
         return "–"
     sign = "±" if info.two_sided else ""
     unit = unit_words(info)
-    words = f"{sign}{info.good:g} / {sign}{info.poor:g} {unit}"
+    unit = unit if unit == "°" else f" {unit}"
+    words = f"{sign}{info.good:g} / {sign}{info.poor:g}{unit}"
     if info.good_low is not None and info.poor_low is not None:
-        words += f"; {info.good_low:g} / {info.poor_low:g} {unit}".replace("-", "−")
+        words += f"; {info.good_low:g} / {info.poor_low:g}{unit}"
     return words.replace("-", "−")
 
 
@@ -390,7 +400,7 @@ def _time(sums: Totals, state: State) -> str:
 
 
 def _times(count: int) -> str:
-    return {0: "not once", 1: "once", 2: "twice"}.get(count, f"{count} times")
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
 def _reason(reason: Reason) -> str:

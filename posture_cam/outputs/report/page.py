@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import unicodedata
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -33,8 +34,13 @@ def environment() -> Environment:
 
 
 def plain(text: str) -> str:
-    """A name from outside without what cannot be printed: it could hide or turn the words around it."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+    """A name from outside without control characters and halves of characters, which no page can hold.
+
+    Marks that turn the direction of writing stay, as names may need them; pages keep them inside `bdi`.
+    """
+    return "".join(
+        "\N{REPLACEMENT CHARACTER}" if unicodedata.category(char) in ("Cc", "Cs") else char for char in text
+    )
 
 
 def style() -> str:

@@ -225,7 +225,7 @@ def _sitting(result: _Result) -> Sitting:
         spans=tuple(Span(one.start_s, one.end_s, one.state, None, one.worst) for one in result.episodes),
         slots=slots,
         faults=tuple(
-            FaultStretch(fault.measure, one.start_s, one.end_s, fault.worst)
+            FaultStretch(fault.measure, one.start_s, one.end_s, _worst(slots, fault, one))
             for fault in result.faults
             for one in fault.longest
         ),
@@ -233,6 +233,16 @@ def _sitting(result: _Result) -> Sitting:
         breaks=tuple(Hold(one.start_s, one.end_s) for one in result.breaks),
         spoken=_spoken(result),
     )
+
+
+def _worst(slots: tuple[Slot, ...], fault: _Fault, stretch: _Stretch) -> float:
+    """The value furthest from neutral in one stretch, on the side that the fault was on in all."""
+    found = [
+        slot.measures[fault.measure].max if fault.worst > 0 else slot.measures[fault.measure].min
+        for slot in slots
+        if fault.measure in slot.measures and slot.start_s < stretch.end_s and slot.end_s > stretch.start_s
+    ]
+    return (max(found) if fault.worst > 0 else min(found)) if found else fault.worst
 
 
 def _spoken(result: _Result) -> tuple[Spoken, ...]:
