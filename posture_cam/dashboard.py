@@ -157,9 +157,13 @@ class Pages:
             return None
         running = [run for run in sitting.runs if run.how_it_ended == "running"]
         now_s = self._now_utc_s() - sitting.origin_s
-        if not running or not sitting.spans or now_s - running[-1].end_s > _NOW_WITHIN_S:
+        if not running or now_s - running[-1].end_s > _NOW_WITHIN_S:
             return None
-        last = max(sitting.spans, key=lambda span: span.end_s)
+        run = running[-1]
+        spans = [span for span in sitting.spans if run.start_s <= span.start_s and span.end_s <= run.end_s]
+        if not spans:
+            return None
+        last = max(spans, key=lambda span: span.end_s)
         words = f"for {duration_words(last.seconds)}"
         if last.reason is not None:
             words = f"{last.reason.value}, {words}"
@@ -168,15 +172,15 @@ class Pages:
             "state": last.state.value,
             "name": sentence(name),
             "words": words,
-            "source": running[-1].source,
-            "time": sitting.time_at(running[-1].end_s),
+            "source": run.source,
+            "time": sitting.time_at(run.end_s),
         }
 
     def _page(self, template: str, here: str, **values: Any) -> str:
-        return self._render(template, root=self._root, here=here, **values)
+        return self._render(template, here=here, **values)
 
     def _render(self, template: str, **values: Any) -> str:
-        return environment().get_template(template).render(root=self._root, **{**values})
+        return environment().get_template(template).render(root=self._root, **values)
 
 
 def application(token: str, port: int, path: Path | None = None) -> Any:
@@ -315,6 +319,7 @@ def serving(port: int = 0, path: Path | None = None) -> Iterator[str]:
                 log_level="error",
                 access_log=False,  # addresses hold the token
                 server_header=False,
+                proxy_headers=False,
                 ws="none",
                 timeout_graceful_shutdown=1,
             )
