@@ -122,7 +122,7 @@ class LiveHistory(_Kept):
         self._due_s = 0.0
         self._unwritten = Entries()
         self._counts = dict.fromkeys(("episodes", "faults", "holds", "breaks"), 0)
-        self._has_failed = False
+        self._is_failing = self._has_said_so = self._has_said_again = False
 
     def open(self, keep_days: int) -> int:
         """Take hold of the history now, so that what is in the way is said at the start.
@@ -188,14 +188,17 @@ class LiveHistory(_Kept):
         for name in ("faults", "holds", "breaks"):
             self._counts[name] += len(getattr(left, name))
         self._unwritten, self._changed_from = Entries(), None
-        if self._has_failed:
-            self._has_failed = False
-            self._say("The history is kept again; nothing is missing.")
+        if self._is_failing:
+            self._is_failing = False
+            if not self._has_said_again:
+                self._has_said_again = True
+                self._say("The history is kept again; nothing is missing.")
 
     def _fail(self, error: HistoryError) -> None:
         self.close()
-        if not self._has_failed:
-            self._has_failed = True
+        self._is_failing = True
+        if not self._has_said_so:  # once a run, however often it comes and goes
+            self._has_said_so = True
             self._say(f"{error.message} {error.hint} Watching goes on; keeping it is tried again.")
 
 

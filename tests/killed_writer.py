@@ -1,0 +1,37 @@
+"""Keeps a run as fast as it goes, telling how far it is, until it is killed (test_history.py)."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from posture_cam.outputs.history import LiveHistory
+from posture_cam.records import State
+from posture_cam.settings import load_settings
+from tests.sittings import pieces
+
+
+def main() -> None:
+    history = LiveHistory(
+        datetime(2026, 11, 24, 9, tzinfo=UTC),
+        None,
+        load_settings(),
+        lambda words: sys.exit(words),
+        Path(sys.argv[1]),
+    )
+    history.open(0)
+    states = (State.GOOD, State.FAIR, State.POOR, State.AWAY, State.GOOD, State.UNJUDGED)
+    plan = [(7.0 + 3 * (number % 5), states[number % len(states)]) for number in range(20_000)]
+    waiting = []
+    for piece in pieces(plan, step_s=0.5):
+        waiting.append(piece)
+        if len(waiting) > 16:  # what a live run knows for sure lies some seconds back
+            history.keep(waiting.pop(0))
+        if history.is_due(piece.end_s):
+            history.flush(piece.end_s, waiting)
+        print(f"{piece.end_s:.1f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
