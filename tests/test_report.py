@@ -1,0 +1,290 @@
+"""The report: true figures, one file that needs nothing else, and readable as a person has it before them."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from posture_cam.errors import HistoryError, SourceError
+from posture_cam.history import Figures
+from posture_cam.outputs.report import Report, page_of, read_result
+from posture_cam.outputs.report.content import cards, past_score, trend_words
+from posture_cam.records import State
+from posture_cam.session import Analysis, Reporting, analyze, report
+from posture_cam.session.report import of_days
+from posture_cam.sittings import Sitting, totals
+from tests.browser import Browser, browser, needs_browser
+from tests.conftest import SAMPLES
+from tests.sittings import BERLIN, kept_run
+from tests.test_cli import run
+
+GOOD, FAIR, POOR, AWAY, UNJUDGED = State.GOOD, State.FAIR, State.POOR, State.AWAY, State.UNJUDGED
+MONDAY = datetime(2026, 11, 23, 9, tzinfo=BERLIN)
+HOSTILE = '<img src="https://example.org/x" onerror="pwned=1"><script>pwned=1</script>\'"&\u202eabc\u2066'
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser() as one:
+        yield one
+
+
+def a_week() -> None:
+    """Three days of this week and one of the last."""
+    kept_run(MONDAY - timedelta(days=6), [(7200, GOOD), (7200, POOR)])
+    kept_run(
+        MONDAY,
+        [(3600, GOOD), (900, AWAY), (1200, FAIR), (600, POOR)],
+        alerts=[(5500.0, 5520.0), (5900.0, None)],
+    )
+    kept_run(MONDAY + timedelta(days=1), [(1800, GOOD), (600, UNJUDGED), (1800, GOOD)])
+
+
+# Figures.
+
+
+def test_the_headline_is_what_was_kept() -> None:
+    a_week()
+    made = of_days(date(2026, 11, 23), date(2026, 11, 24))
+    assert made.title == "23 to 24 November 2026"
+    by_label = {card.label: (card.value, card.words) for card in cards(made)}
+    assert by_label["In good posture"] == ("2 h 0 min", "80 % of 2 h 30 min judged")
+    score = (7200 * 100 + 1200 * 70 + 600 * 30) / 9000
+    assert made.sums.score == pytest.approx(score)
+    assert by_label["Score"] == ("91 of 100", "26 points above your weeks before (65)")
+    assert by_label["Breaks"][0] == "0.4 an hour"
+    assert by_label["Longest hold"][0] == "1 h 0 min"
+    page = page_of(made)
+    assert "After 1 of 2 you sat well again" in page
+    assert "Paused by you" in page
+
+
+def test_trend_needs_weeks_worth_comparing() -> None:
+    a_week()
+    made = of_days(date(2026, 11, 17), date(2026, 11, 17))
+    assert trend_words(made) == "no earlier weeks are kept to compare with"
+    weeks = [Figures(date(2026, 11, 2), 0.0, 600.0, 10.0), Figures(date(2026, 11, 9), 0.0, 7200.0, 70.0)]
+    assert past_score(weeks) == 70.0  # ten minutes are no week
+    assert past_score(weeks[:1]) is None
+
+
+def test_days_and_weeks_have_their_own_form() -> None:
+    for back in range(40):
+        kept_run(MONDAY - timedelta(days=back), [(1200, GOOD), (300, POOR)])
+    long = page_of(of_days(date(2026, 10, 1), date(2026, 11, 23)))
+    assert "Hours judged, by week" in long
+    assert "Hours judged, by week" not in page_of(of_days(date(2026, 11, 20), date(2026, 11, 23)))
+
+
+@pytest.mark.parametrize(
+    "stretches",
+    [
+        [(600.0, AWAY)],
+        [(600.0, UNJUDGED)],
+        [(3.0, GOOD)],
+        [(3.0, AWAY), (70.0, POOR)],
+        [(40_000.0, FAIR)],
+    ],
+)
+def test_days_with_little_or_nothing_to_tell_are_told_too(stretches: list[tuple[float, State]]) -> None:
+    kept_run(MONDAY, stretches)
+    page = page_of(of_days(MONDAY.date(), MONDAY.date()))
+    assert "no diagnosis" in page
+    assert "nan" not in re.sub(r"<[^>]+>", " ", page).lower().split()
+
+
+def test_a_sitting_without_any_part_is_a_page() -> None:
+    empty = Sitting("nothing", None, None, UTC, 0.0)
+    assert "nothing could be judged" in page_of(Report((empty,), totals([empty]), date(2026, 11, 24)))
+
+
+def test_an_empty_range_says_where_there_is_something() -> None:
+    with pytest.raises(HistoryError, match="Nothing is kept in the history yet"):
+        of_days(None, None)
+    a_week()
+    with pytest.raises(HistoryError) as told:
+        of_days(date(2026, 1, 1), date(2026, 1, 31))
+    assert "from 2026-11-17 to 2026-11-24" in told.value.hint
+
+
+# A recording.
+
+
+@pytest.fixture(scope="module")
+def result(sample_poses: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("result") / "result.json"
+    analyze(Analysis(sample_poses("desk-monitor"), json=target))
+    return target
+
+
+def test_a_result_is_read_back_as_it_was_written(result: Path) -> None:
+    told = json.loads(result.read_text("utf-8"))
+    found = read_result(result)
+    assert found.sums.score == told["summary"]["score"]
+    assert found.sums.judged_s == pytest.approx(told["summary"]["judged_s"])
+    assert [span.state.value for span in found.sitting.spans] == [one["state"] for one in told["episodes"]]
+    assert found.neutral_s == (told["neutral"]["start_s"], told["neutral"]["end_s"])
+    assert found.notes == ()
+    slots = found.sitting.slots
+    assert [slot.start_s for slot in slots] == [one["start_s"] for one in told["course"]["slots"]]
+    worst = {fault.measure: fault.worst for fault in found.sums.faults}
+    for fault in found.sitting.faults:  # each stretch has a worst value of its own
+        assert abs(fault.worst) <= abs(worst[fault.measure]) + 0.5
+
+
+def test_pictures_only_where_they_are_asked_for_and_of_the_right_recording(
+    result: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "report.html"
+    report(Reporting(page, result=result))
+    assert "data:image/jpeg" not in page.read_text("utf-8")
+    made = report(Reporting(page, result=result, frames=SAMPLES / "desk-monitor.mp4"))
+    assert len(made.pictures) >= 2
+    assert page.read_text("utf-8").count("data:image/jpeg") == len(made.pictures)
+    assert all(one.jpeg.startswith(b"\xff\xd8") for one in made.pictures)
+    assert any(one.caption.startswith("Head forward, +2") for one in made.pictures)
+    with pytest.raises(SourceError, match="does not exist"):
+        report(Reporting(page, result=result, frames=tmp_path / "missing.mp4"))
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{}", "[1]", '{"kind": "posture_cam analysis"}', '{"kind": "another"}', "\x00\xff", '{"kind": NaN}'],
+)
+def test_what_is_no_result_is_said(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "other.json"
+    path.write_text(content, "utf-8")
+    with pytest.raises(SourceError, match="is no result"):
+        read_result(path)
+
+
+def test_a_result_of_an_older_version_is_reported_without_its_course(result: Path, tmp_path: Path) -> None:
+    old = json.loads(result.read_text("utf-8"))
+    del old["course"], old["holds"]
+    path = tmp_path / "old.json"
+    path.write_text(json.dumps(old), "utf-8")
+    page = tmp_path / "report.html"
+    report(Reporting(page, result=path))
+    assert "older posture_cam" in page.read_text("utf-8")
+
+
+# One file that needs nothing else.
+
+
+def hostile_page(tmp_path: Path) -> Path:
+    kept_run(MONDAY, [(1800, GOOD), (600, POOR)], source=HOSTILE, notes=[HOSTILE], profile="desk")
+    target = tmp_path / "report.html"
+    report(Reporting(target, MONDAY.date(), MONDAY.date(), person=HOSTILE))
+    return target
+
+
+def test_names_from_outside_stay_text(tmp_path: Path) -> None:
+    page = hostile_page(tmp_path).read_text("utf-8")
+    assert html.escape(HOSTILE, quote=False).replace('"', "&#34;").replace("'", "&#39;") in page
+    assert "<img" not in page
+    assert "<script" not in page
+    assert page.count("\u202e") == page.count("<bdi>&lt;img")  # a mark that turns words stays in its own cell
+
+
+def test_it_fetches_nothing_and_is_private(tmp_path: Path) -> None:
+    a_week()
+    target = tmp_path / "report.html"
+    report(Reporting(target, date(2026, 11, 23), date(2026, 11, 24)))
+    page = target.read_text("utf-8")
+    assert re.findall(r'(?:src|href)="(?!#|data:)', page) == []
+    assert "url(http" not in page
+    assert "@import" not in page
+    assert set(re.findall(r'="(https?://[^"]*)"', page)) <= {
+        "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
+    }  # fmt: skip
+    assert " style=" not in page
+    assert target.stat().st_mode & 0o077 == 0
+
+
+def test_ids_are_unique_and_lead_somewhere(tmp_path: Path) -> None:
+    a_week()
+    page = page_of(of_days(date(2026, 11, 23), date(2026, 11, 24)))
+    ids = re.findall(r' id="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    used = re.findall(r'url\(#([^)]+)\)|xlink:href="#([^"]+)"|aria-labelledby="([^"]+)"', page)
+    assert {name for group in used for names in group if names for name in names.split()} <= set(ids)
+
+
+# As a reader has it before them.
+
+
+@needs_browser
+def test_a_browser_shows_it_without_complaint_in_light_and_dark_and_prints_it(
+    chromium: Browser, tmp_path: Path
+) -> None:
+    page = hostile_page(tmp_path)
+    chromium.open(page.as_uri())
+    assert chromium.requests() == [page.as_uri()]
+    assert chromium.run("return typeof pwned") == "undefined"
+    assert chromium.run("return document.querySelectorAll('script, img, link, iframe').length") == 0
+    assert HOSTILE in chromium.run("return document.body.textContent")
+    for scheme in ("light", "dark"):
+        chromium.scheme(scheme)
+        for width_px in (390, 1200):
+            chromium.resize(width_px)
+            count, failing = chromium.low_contrast()
+            assert count > 50
+            assert failing == [], (scheme, width_px)
+            assert chromium.run("return document.documentElement.scrollWidth") <= width_px
+    papers = set()
+    for scheme in ("light", "dark"):
+        chromium.scheme(scheme)
+        papers.add(chromium.run("return getComputedStyle(document.body).backgroundColor"))
+    assert len(papers) == 2
+    printed = chromium.printed()
+    assert printed.startswith(b"%PDF")
+    width_pt, height_pt = map(float, re.search(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", printed).groups())  # type: ignore[union-attr]
+    assert (width_pt, height_pt) == pytest.approx((595, 842), abs=2)
+    assert chromium.complaints() == []
+
+
+@needs_browser
+def test_it_can_be_read_without_seeing_it(chromium: Browser, tmp_path: Path) -> None:
+    a_week()
+    target = tmp_path / "report.html"
+    report(Reporting(target, date(2026, 11, 23), date(2026, 11, 24)))
+    chromium.open(target.as_uri())
+    for width_px, shown, hidden in ((1200, "wide", "narrow"), (390, "narrow", "wide")):
+        chromium.resize(width_px)
+        sizes = {
+            name: chromium.run(
+                f"return [...document.querySelectorAll('svg.{name}')].map(e => e.getClientRects().length)"
+            )
+            for name in ("wide", "narrow")
+        }
+        assert set(sizes[shown]) == {1}
+        assert set(sizes[hidden]) == {0}
+    assert chromium.run("return document.documentElement.lang") == "en"
+    unnamed = (
+        "return [...document.querySelectorAll('svg:not([aria-hidden]):not([aria-label])')]"
+        ".filter(e => !(e.querySelector('title') && e.querySelector('desc'))).length"
+    )
+    assert chromium.run(unnamed) == 0
+    assert chromium.run("return [...document.querySelectorAll('table')].filter(t => !t.caption).length") == 0
+    levels = chromium.run("return [...document.querySelectorAll('h1,h2,h3')].map(h => Number(h.tagName[1]))")
+    assert levels[0] == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    sections = chromium.run("return [...document.querySelectorAll('h2')].map(h => h.textContent)")
+    assert "At a glance" in sections
+    assert "How this was measured, and what was not seen" in sections
+
+
+def test_the_command_writes_where_it_is_told(tmp_path: Path) -> None:
+    a_week()
+    done = run("report", "--from", "2026-11-23", "--to", "2026-11-24", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Wrote posture-report.html" in done.stderr
+    assert done.stdout == ""
+    assert "23 to 24 November 2026" in (tmp_path / "posture-report.html").read_text("utf-8")
