@@ -13,10 +13,11 @@ from pathlib import Path
 
 from posture_cam import __version__
 from posture_cam.config import config_path, load_config
-from posture_cam.errors import ModelError, SettingsError
+from posture_cam.errors import HistoryError, ModelError, SettingsError
+from posture_cam.history import History
 from posture_cam.pose.model_store import find_model
 from posture_cam.session.neutral import ESTIMATOR_FILE, load_estimator
-from posture_cam.settings import bundled_model, models_cache_dir, profiles_dir
+from posture_cam.settings import bundled_model, history_path, models_cache_dir, profiles_dir
 
 DEBIAN_PACKAGES = "libgl1 libegl1 libgles2 libglib2.0-0"
 
@@ -55,6 +56,7 @@ def examine() -> list[Finding]:
         _sound(),
         _config(),
         _folder("Profiles", profiles_dir()),
+        _history(),
         _folder("Fetched models", models_cache_dir()),
     ]
 
@@ -202,6 +204,19 @@ def _config() -> Finding:
     except SettingsError as error:
         return Finding("Settings", error.message, is_fine=False, hint=error.hint)
     return Finding("Settings", str(path))
+
+
+def _history() -> Finding:
+    path = history_path()
+    try:
+        with History.opened() as kept:
+            days = kept.days()
+    except HistoryError as error:
+        return Finding("History", error.message, is_fine=False, is_needed=False, hint=error.hint)
+    if not days:
+        return _folder("History", path.parent)
+    size_mb = path.stat().st_size / 1e6
+    return Finding("History", f"{path}, {len(days)} days up to {days[-1]}, {size_mb:.1f} MB")
 
 
 def _folder(what: str, path: Path) -> Finding:

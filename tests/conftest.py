@@ -67,3 +67,14 @@ def astronaut() -> np.ndarray:
 
     picture: Any = data.astronaut
     return np.asarray(picture(), dtype=np.uint8)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What was not tested for want of a program is told, with how to install it."""
+    missing = {
+        report.longrepr[2].removeprefix("Skipped: ")
+        for report in terminalreporter.stats.get("skipped", [])
+        if isinstance(report.longrepr, tuple) and "install" in report.longrepr[2].lower()
+    }
+    for words in sorted(missing):
+        terminalreporter.write_line(words, yellow=True)

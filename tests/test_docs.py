@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import re
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
+from datetime import UTC, date, datetime
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from posture_cam.history import History
+from posture_cam.history.schema import migrate
+from posture_cam.outputs.days import CSV_HEADER, days_as_json, write_export_json
 from posture_cam.outputs.tables import CsvResult
-from posture_cam.records import Reason
+from posture_cam.records import Measure, Reason, State
 from posture_cam.settings import GROUP_WEIGHTS, MeasureInfo, load_measures
 from tests.conftest import ROOT
+from tests.sittings import kept_run
 
 DOCS = [
     *ROOT.glob("*.md"),
@@ -21,6 +30,10 @@ DOCS = [
     ROOT / "models" / "README.md",
     ROOT / "samples" / "README.md",
 ]
+COMMANDS = (
+    "analyze", "calibrate", "config", "dashboard", "doctor", "history", "history delete", "history export",
+    "monitor", "report", "tips",
+)  # fmt: skip
 VIEW_WORDS = {"front": "front", "three_quarter": "three quarters", "side_left": "side"}
 
 
@@ -70,20 +83,54 @@ def test_every_column_and_key_is_documented() -> None:
 
 def test_the_options_in_the_readme_are_those_there_are() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
-    there = {
-        command: options_of(command)
-        for command in ("analyze", "calibrate", "config", "doctor", "monitor", "tips")
-    }
+    there = {command: options_of(command) for command in COMMANDS}
     named = set(re.findall(r"`(?:[^`]*\s)?(--[a-z][a-z-]+)", readme))
     assert there["analyze"] <= set(re.findall(r"--[a-z][a-z-]+", readme))
     assert named <= set().union(*there.values())
-    monitor_page = (ROOT / "docs" / "monitor.md").read_text("utf-8")
-    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", monitor_page)) <= set().union(*there.values())
+    for page in ("monitor.md", "history.md"):
+        text = (ROOT / "docs" / page).read_text("utf-8")
+        assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) <= set().union(*there.values()), page
+
+
+def test_every_table_of_the_history_is_documented() -> None:
+    text = (ROOT / "docs" / "history.md").read_text("utf-8")
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        migrate(connection)
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        columns = {row[1] for row in connection.execute("PRAGMA table_info(runs)")} - {"id"}
+    assert {name for (name,) in tables} - {"sqlite_sequence"} == set(
+        re.findall(r"^\| `(\w+)` \|", text, re.M)
+    )
+    for column in columns:
+        assert f"`{column}`" in text, column
+
+
+def test_the_keys_of_a_kept_day_are_documented() -> None:
+    text = (ROOT / "docs" / "formats.md").read_text("utf-8")
+    kept_run(
+        datetime(2026, 11, 24, 9, tzinfo=UTC), [(600, State.GOOD), (60, State.POOR)], alerts=[(610.0, None)]
+    )
+    day = date(2026, 11, 24)
+    with History.opened() as kept:
+        sittings = kept.sittings(day, day)
+    told = days_as_json(sittings, day, day, [day])
+    exported = StringIO()
+    write_export_json(sittings, exported)
+    for key in keys_of(told) | keys_of(json.loads(exported.getvalue())) | {*CSV_HEADER}:
+        assert f"`{key}`" in text or key in {measure.value for measure in Measure}, key
+
+
+def keys_of(content: object) -> set[str]:
+    if isinstance(content, list):
+        return set().union(*map(keys_of, content))
+    if isinstance(content, dict):
+        return set(content) | set().union(*map(keys_of, content.values()))
+    return set()
 
 
 def options_of(command: str) -> set[str]:
     shown = subprocess.run(
-        [sys.executable, "-m", "posture_cam", command, "--help"],
+        [sys.executable, "-m", "posture_cam", *command.split(), "--help"],
         capture_output=True, text=True, encoding="utf-8", check=True, env={"COLUMNS": "200", "PATH": ""},
     ).stdout  # fmt: skip
     return set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", shown)) - {"--help"}

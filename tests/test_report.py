@@ -17,8 +17,8 @@ from posture_cam.history import Figures
 from posture_cam.outputs.report import Report, page_of, read_result
 from posture_cam.outputs.report.content import cards, past_score, trend_words
 from posture_cam.records import State
-from posture_cam.session import Analysis, Reporting, analyze, report
-from posture_cam.session.report import of_days
+from posture_cam.session import Analysis, analyze
+from posture_cam.session.report import Reporting, of_days, report
 from posture_cam.sittings import Sitting, totals
 from tests.browser import Browser, browser, needs_browser
 from tests.conftest import SAMPLES

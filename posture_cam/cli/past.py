@@ -54,8 +54,8 @@ def report(
     verbose: Annotated[bool, typer.Option("--verbose", help="Let MediaPipe and OpenCV talk.")] = False,
 ) -> None:
     """A page about your days, or about a recording: to look at, to print, to hand to a therapist."""
-    from posture_cam.session import Reporting
-    from posture_cam.session import report as run
+    from posture_cam.session.report import Reporting
+    from posture_cam.session.report import report as run
     from posture_cam.words import parse_day
 
     if target.suffix.lower() not in (".html", ".htm"):

@@ -9,6 +9,8 @@ from datetime import timedelta
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from posture_cam.history import Figures
@@ -104,11 +106,10 @@ def timeline(sittings: Sequence[Sitting]) -> Chart:
     left_s, right_s = _extent(sittings)
 
     def draw(width: float) -> Figure:
-        height = 1.35 if only else 0.55 + 0.24 * len(sittings)
-        figure = _figure(width, height)
-        axes = figure.add_subplot()
-        for row, sitting in enumerate(reversed(sittings)):
-            _strip(axes, sitting, row, left_s, right_s, exact=only)
+        height = 1.0 if only else 0.24 * len(sittings) + 0.1
+        left = 0.25 if only else 0.95 if width > _NARROW else 0.62
+        figure, [axes] = _panels(width, [height], left=left, has_titles=False)
+        _strips(axes, sittings, left_s, right_s, exact=only)
         axes.set_ylim(0, len(sittings))
         names = [] if only else [_short_name(one, width) for one in reversed(sittings)]
         axes.set_yticks([row + 0.35 for row in range(len(names))], names)
@@ -134,8 +135,7 @@ def course(sittings: Sequence[Sitting], shown: Sequence[Shown]) -> Chart | None:
     only = len(sittings) == 1
 
     def draw(width: float) -> Figure:
-        figure = _figure(width, 0.5 + 1.75 * len(shown))
-        axes: Sequence[Axes] = np.atleast_1d(figure.subplots(len(shown), 1, sharex=True)).tolist()
+        figure, axes = _panels(width, [1.35] * len(shown), shares_x=True)
         for one, place in zip(shown, axes, strict=True):
             if only:
                 _minutes(place, sittings[0], one)
@@ -170,10 +170,7 @@ def distribution(sittings: Sequence[Sitting], shown: Sequence[Shown]) -> Chart |
     slots = [slot for sitting in sittings for slot in sitting.slots]
 
     def draw(width: float) -> Figure:
-        beside = width > _NARROW
-        figure = _figure(width, 1.9 if beside else 1.75 * len(shown) + 0.2)
-        shape = (1, len(shown)) if beside else (len(shown), 1)
-        axes: Sequence[Axes] = np.atleast_1d(figure.subplots(*shape)).ravel().tolist()
+        figure, axes = _panels(width, [1.35] * len(shown), left=0.7, is_beside=width > _NARROW)
         for one, place in zip(shown, axes, strict=True):
             _histogram(place, slots, one)
         return figure
@@ -186,8 +183,7 @@ def rhythm(labels: Sequence[str], changes: Sequence[float | None], breaks: Seque
     """Posture changes and breaks per hour, by hour or by day; None where too little was judged."""
 
     def draw(width: float) -> Figure:
-        figure = _figure(width, 2.7)
-        upper, lower = figure.subplots(2, 1, sharex=True)
+        figure, (upper, lower) = _panels(width, [0.9, 0.9], shares_x=True)
         for place, values, title in (
             (upper, changes, "Posture changes an hour"),
             (lower, breaks, "Breaks an hour"),
@@ -210,8 +206,7 @@ def trend(weeks: Sequence[Figures], now_label: str, now_score: float) -> Chart:
     scores = [week.score or 0.0 for week in weeks] + [now_score]
 
     def draw(width: float) -> Figure:
-        figure = _figure(width, 1.7)
-        axes = figure.add_subplot()
+        figure, [axes] = _panels(width, [1.35], has_titles=False)
         axes.bar(range(len(weeks)), scores[:-1], width=0.6, color=MUTED, linewidth=0)
         axes.bar([len(weeks)], scores[-1:], width=0.6, color=NECK, linewidth=0)
         for place, score in enumerate(scores):
@@ -231,8 +226,43 @@ def _chart(key: str, draw: Callable[[float], Figure], title: str, description: s
     return Chart(wide, inline_svg(draw(_NARROW), f"{key}-narrow", title, description, "narrow"))
 
 
-def _figure(width: float, height: float) -> Figure:
-    return Figure(figsize=(width, height), layout="constrained", dpi=72)
+def _panels(
+    width: float,
+    heights: Sequence[float],
+    *,
+    left: float = 0.5,
+    has_titles: bool = True,
+    shares_x: bool = False,
+    is_beside: bool = False,
+) -> tuple[Figure, list[Axes]]:
+    """A figure with panels below or beside one another; all in inches.
+
+    Room is given by hand: matplotlib's own layout draws everything twice to find it.
+    """
+    title, foot, right = (0.28 if has_titles else 0.06), 0.3, 0.25
+    if is_beside:
+        whole = title + heights[0] + foot
+        figure = Figure(figsize=(width, whole), dpi=72)
+        each = (width - right) / len(heights)
+        places = [(number * each + left, foot, each - left, heights[0]) for number in range(len(heights))]
+    else:
+        feet = [
+            foot if not shares_x or number == len(heights) - 1 else 0.08 for number in range(len(heights))
+        ]
+        whole = sum(heights) + title * len(heights) + sum(feet)
+        figure = Figure(figsize=(width, whole), dpi=72)
+        top, places = whole, []
+        for height, below in zip(heights, feet, strict=True):
+            top -= title + height
+            places.append((left, top, width - left - right, height))
+            top -= below
+    axes: list[Axes] = []
+    for x, y, wide, high in places:
+        share = axes[0] if axes and shares_x else None
+        axes.append(figure.add_axes((x / width, y / whole, wide / width, high / whole), sharex=share))
+    for one in axes[:-1] if shares_x else []:
+        one.tick_params(axis="x", labelbottom=False)
+    return figure, axes
 
 
 def _bare(axes: Axes, *, left: bool = False) -> None:
@@ -247,14 +277,23 @@ def _bare(axes: Axes, *, left: bool = False) -> None:
         axes.set_axisbelow(True)
 
 
-def _strip(axes: Axes, sitting: Sitting, row: int, left_s: float, right_s: float, *, exact: bool) -> None:
-    spans = [(span.start_s, span.end_s, span.state) for span in sitting.spans]
-    if not exact:
-        spans = _cells(spans, left_s, right_s)
-    for state, height in STATE_HEIGHTS.items():
-        bars = [(start_s, end_s - start_s) for start_s, end_s, one in spans if one == state]
-        if bars:
-            axes.broken_barh(bars, (row, height), facecolors=STATE_INKS[state], linewidth=0)
+def _strips(axes: Axes, sittings: Sequence[Sitting], left_s: float, right_s: float, *, exact: bool) -> None:
+    """A strip for each sitting, the first on top; all bars of a state are one path."""
+    bars: dict[State, list[tuple[float, float, float]]] = {state: [] for state in STATE_HEIGHTS}
+    for row, sitting in enumerate(reversed(sittings)):
+        spans = [(span.start_s, span.end_s, span.state) for span in sitting.spans]
+        for start_s, end_s, state in spans if exact else _cells(spans, left_s, right_s):
+            bars[state].append((row, start_s, end_s))
+    corners = [Path.MOVETO, Path.LINETO, Path.LINETO, Path.LINETO, Path.CLOSEPOLY]
+    for state, found in bars.items():
+        if not found:
+            continue
+        points: list[tuple[float, float]] = []
+        for low, start_s, end_s in found:
+            high = low + STATE_HEIGHTS[state]
+            points += [(start_s, low), (end_s, low), (end_s, high), (start_s, high), (start_s, low)]
+        path = Path(points, corners * len(found))
+        axes.add_patch(PathPatch(path, facecolor=STATE_INKS[state], linewidth=0))
 
 
 def _cells(
@@ -290,8 +329,7 @@ def _state_hours(sittings: Sequence[Sitting]) -> Chart:
         weeks.setdefault(f"{monday:%d %b}", []).append(sitting)
 
     def draw(width: float) -> Figure:
-        figure = _figure(width, 2.4)
-        axes = figure.add_subplot()
+        figure, [axes] = _panels(width, [1.9])
         bottom = np.zeros(len(weeks))
         for state in JUDGED_STATES:
             hours = np.array(
@@ -330,17 +368,16 @@ def _minutes(axes: Axes, sitting: Sitting, one: Shown) -> None:
 
 def _days(axes: Axes, sittings: Sequence[Sitting], one: Shown) -> None:
     """Mean with its uncertainty, and where nine tenths of the minutes lay."""
-    for place, sitting in enumerate(sittings):
-        found = statistic(sitting.slots, one.measure)
-        if found is None:
-            continue
-        axes.plot([place, place], [found.p5, found.p95], color=one.ink, linewidth=1.1)
-        if found.error is not None:
-            low, high = found.mean - found.error, found.mean + found.error
-            axes.fill_between(
-                [place - 0.28, place + 0.28], [low, low], [high, high], color=one.ink, alpha=0.22, linewidth=0
-            )
-        axes.plot([place], [found.mean], color=one.ink, marker="o", markersize=4)
+    found = [statistic(sitting.slots, one.measure) for sitting in sittings]
+    told = [(place, each) for place, each in enumerate(found) if each is not None]
+    places = [place for place, _ in told]
+    axes.vlines(places, [each.p5 for _, each in told], [each.p95 for _, each in told], one.ink, linewidth=1.1)
+    errors = [each.error or 0.0 for _, each in told]
+    lows = [each.mean - error for (_, each), error in zip(told, errors, strict=True)]
+    axes.bar(
+        places, [2 * error for error in errors], 0.56, bottom=lows, color=one.ink, alpha=0.22, linewidth=0
+    )
+    axes.plot(places, [each.mean for _, each in told], color=one.ink, marker="o", markersize=4, linestyle="")
 
 
 def _bands(axes: Axes, info: MeasureInfo) -> None:
@@ -407,7 +444,7 @@ def _time_axis(axes: Axes, sitting: Sitting, left_s: float, right_s: float, widt
 
 def _name_axis(axes: Axes, names: Sequence[str], width: float) -> None:
     """Names below bars, as many as there is room for."""
-    room = int(width * (2.2 if width <= _NARROW else 2.0))
+    room = int(width * (1.6 if width <= _NARROW else 2.0))
     every = max(1, int(np.ceil(len(names) / room)))
     axes.set_xlim(-0.6, len(names) - 0.4)
     axes.set_xticks(range(0, len(names), every), list(names)[::every])
