@@ -35,8 +35,9 @@ HOST = "127.0.0.1"
 _WEEKS = 8
 # A running monitor writes every five seconds; what is older than this is not now.
 _NOW_WITHIN_S = 20.0
-# Charts are drawn anew at most this often while somebody looks.
-_BODY_EVERY_S = 15.0
+# Charts are drawn anew at most this often while somebody looks, and for a twentieth of the time at most.
+_BODY_EVERY_S = 10.0
+_BODY_SHARE = 0.05
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
@@ -65,7 +66,7 @@ class Pages:
     ) -> None:
         self._root, self._path, self._now_utc_s = root, path, now_utc_s
         self._lock = threading.Lock()
-        self._mark, self._body, self._version, self._made_s = "", "", 0, -_BODY_EVERY_S
+        self._mark, self._body, self._version, self._due_s = "", "", 0, 0.0
 
     def today(self) -> str:
         """Today, which goes on by itself."""
@@ -134,8 +135,8 @@ class Pages:
     def _today_body(self) -> str:
         with self._lock, History.opened(self._path) as kept:
             day, mark = today(), kept.change_mark()
-            since_s = time.monotonic() - self._made_s
-            if f"{day} {mark}" == self._mark or (self._body and since_s < _BODY_EVERY_S):
+            began_s = time.monotonic()
+            if f"{day} {mark}" == self._mark or (self._body and began_s < self._due_s):
                 return self._body
             sitting = kept.sitting(day)
             if sitting is None:
@@ -145,7 +146,9 @@ class Pages:
                 body = self._render(
                     "body.html", **day_parts(Report((sitting,), totals([sitting]), day, weeks))
                 )
-            self._mark, self._body, self._made_s = f"{day} {mark}", body, time.monotonic()
+            took_s = time.monotonic() - began_s
+            self._due_s = began_s + max(_BODY_EVERY_S, took_s / _BODY_SHARE)
+            self._mark, self._body = f"{day} {mark}", body
             self._version += 1
             return body
 
