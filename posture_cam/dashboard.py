@@ -70,19 +70,17 @@ class Pages:
 
     def today(self) -> str:
         """Today, which goes on by itself."""
-        return self._page(
-            "today.html", "today", now=self._now(), body=self._today_body(), version=self._version
-        )
+        body, version = self._today_body()
+        return self._page("today.html", "today", now=self._now(), body=body, version=version)
 
     def now(self) -> dict[str, Any]:
         """What the page of today asks for every few seconds."""
         now = self._render("now.html", now=self._now())
-        self._today_body()
-        return {"now": now, "version": self._version}
+        return {"now": now, "version": self._today_body()[1]}
 
     def today_body(self) -> str:
         """The changing part of the page of today."""
-        return self._today_body()
+        return self._today_body()[0]
 
     def days(self) -> str:
         """Every kept day."""
@@ -132,12 +130,12 @@ class Pages:
         """A page that says what went wrong."""
         return self._page("trouble.html", "", message=message, hint=hint)
 
-    def _today_body(self) -> str:
+    def _today_body(self) -> tuple[str, int]:
         with self._lock, History.opened(self._path) as kept:
             day, mark = today(), kept.change_mark()
             began_s = time.monotonic()
             if f"{day} {mark}" == self._mark or (self._body and began_s < self._due_s):
-                return self._body
+                return self._body, self._version
             sitting = kept.sitting(day)
             if sitting is None:
                 body = self._render("nothing.html", last=max(kept.days(), default=None))
@@ -150,7 +148,7 @@ class Pages:
             self._due_s = began_s + max(_BODY_EVERY_S, took_s / _BODY_SHARE)
             self._mark, self._body = f"{day} {mark}", body
             self._version += 1
-            return body
+            return body, self._version
 
     def _now(self) -> dict[str, str] | None:
         """The state of a running monitor, or None where none is running."""
@@ -253,6 +251,8 @@ class _Guard:
     def __init__(self, inner: Any, token: str, port: int) -> None:
         self._inner, self._token = inner, token
         self._hosts = {f"{HOST}:{port}".encode(), f"localhost:{port}".encode()}
+        if port == 80:  # which browsers leave out
+            self._hosts |= {HOST.encode(), b"localhost"}
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":

@@ -12,10 +12,10 @@ from datetime import UTC, date, datetime, tzinfo
 
 from posture_cam.records import JUDGED_STATES, AlertKind, Measure, Reason, State, Statistic, Tip, View
 from posture_cam.tips import tips_for_faults
-from posture_cam.words import clock
+from posture_cam.words import clock, duration_words
 
-# An alert counts as having helped where it was answered within this time.
-HELPED_WITHIN_S = 60.0
+# Sitting well, or leaving the chair, counts as an answer to an alert within this time.
+ANSWERED_WITHIN_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,7 @@ class Slot:
     Attributes:
         score_sum: Score times seconds, over `score_s` seconds that had one.
         changes: How often the posture changed.
+        run: The number of its run.
     """
 
     start_s: float
@@ -70,6 +71,7 @@ class Slot:
     score_s: float
     changes: int
     measures: Mapping[Measure, Portion]
+    run: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +121,18 @@ class Spoken:
     watched_s: float = 0.0
 
     @property
-    def helped(self) -> bool | None:
-        """Whether it was answered within a minute; None where the run ended before that could be told."""
+    def is_about_posture(self) -> bool:
+        """Whether sitting well answers it: breaks and a moved camera are something else."""
+        return self.kind != AlertKind.BREAK and self.measure is not None
+
+    @property
+    def was_answered(self) -> bool | None:
+        """Whether it was answered within a minute; None where that cannot be told."""
+        if not self.is_about_posture:
+            return None
         if self.answered_s is not None:
-            return self.answered_s - self.time_s <= HELPED_WITHIN_S
-        return False if self.watched_s >= HELPED_WITHIN_S else None
+            return self.answered_s - self.time_s <= ANSWERED_WITHIN_S
+        return False if self.watched_s >= ANSWERED_WITHIN_S else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,15 +237,22 @@ class Totals:
         return count / (self.judged_s / 3600.0) if self.judged_s >= 600.0 else None
 
     @property
-    def helped(self) -> tuple[int, int]:
-        """Alerts of faults that helped, and those of which it can be told."""
-        known = [one.helped for one in self.spoken if one.kind != AlertKind.BREAK and one.helped is not None]
+    def answered(self) -> tuple[int, int]:
+        """Alerts of faults that were answered in time, and those of which it can be told."""
+        known = [one.was_answered for one in self.spoken if one.was_answered is not None]
         return sum(known), len(known)
 
     @property
     def tips(self) -> tuple[Tip, ...]:
         """For the longest faults; general where there was none."""
         return tips_for_faults({fault.measure: fault.seconds for fault in self.faults})
+
+
+def hold_words(sums: Totals) -> str:
+    """The longest time in one posture; shorter ones than a minute are not kept."""
+    if sums.longest_hold_s is not None:
+        return duration_words(sums.longest_hold_s)
+    return "under 1 min" if sums.judged_s > 0 else "–"
 
 
 def totals(sittings: Iterable[Sitting]) -> Totals:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 from posture_cam.errors import UsageError
 from posture_cam.records import Measure, View
 
 _CLOCK = re.compile(r"(?:(\d+):)?(?:(\d+):)?(\d+(?:\.\d+)?)")
 _HOURS = re.compile(r"(\d{1,2})(?::(\d\d))?\s*-\s*(\d{1,2})(?::(\d\d))?")
+# Days outside of these are slips of the hand.
+_YEARS = (1971, 2999)
 VIEW_WORDS = {
     View.FRONT: "the front",
     View.THREE_QUARTER: "three quarters",
@@ -71,9 +73,12 @@ def parse_day(text: str) -> date:
         UsageError: It is none.
     """
     try:
-        return date.fromisoformat(text.strip())
+        day = date.fromisoformat(text.strip())
+        if not _YEARS[0] <= day.year <= _YEARS[1]:
+            raise ValueError(text)  # noqa: TRY301
     except ValueError:
         raise UsageError(f"{text!r} is no date.", "Write year, month and day, such as 2026-11-24.") from None
+    return day
 
 
 def parse_moment(text: str) -> datetime:
@@ -84,13 +89,26 @@ def parse_moment(text: str) -> datetime:
     """
     try:
         moment = datetime.fromisoformat(text.strip())
-        if len(text.strip()) < len("2026-11-24 09"):
+        if len(text.strip()) < len("2026-11-24 09") or not _YEARS[0] <= moment.year <= _YEARS[1]:
             raise ValueError(text)  # noqa: TRY301
-        return moment if moment.tzinfo is not None else moment.astimezone()
+        moment = moment.astimezone()  # the zone of the place, whichever was named
     except (ValueError, OverflowError, OSError):
         raise UsageError(
             f"{text!r} is no date with a time.", 'Write both, such as "2026-11-24 09:30".'
         ) from None
+    if moment > datetime.now(UTC):
+        raise UsageError(f"{text!r} has not come yet.", "Write when the recording began.")
+    return moment
+
+
+def printable(text: str) -> str:
+    """A name from outside without what would steer a terminal, or turn the words around it."""
+    return "".join(char if char.isprintable() else "?" for char in text)
+
+
+def count_words(count: int, what: str) -> str:
+    """`1 day`, `2 days`."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _seconds(text: str) -> float:

@@ -17,7 +17,7 @@ def main() -> None:
         datetime(2026, 11, 24, 9, tzinfo=UTC),
         None,
         load_settings(),
-        lambda words: sys.exit(words),
+        lambda _: None,
         Path(sys.argv[1]),
     )
     history.open(0)

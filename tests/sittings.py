@@ -79,6 +79,7 @@ def kept_run(
     notes: Iterable[str] = (),
     alerts: Iterable[tuple[float, float | None]] = (),
     content: str | None = None,
+    ended: str = "done",
 ) -> None:
     """Keep a run at once; alerts are (time, answered time or None), both from the run's start."""
     ledger = Ledger(60.0, start.timestamp(), 60.0, 10.0)
@@ -98,7 +99,7 @@ def kept_run(
         views={View.FRONT.value: end_s},
         content=content,
         end_s=end_s,
-        ended="done",
+        ended=ended,
     )
     spoken = [
         Spoken(

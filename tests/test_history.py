@@ -25,10 +25,10 @@ from posture_cam.config import load_config
 from posture_cam.errors import HistoryError
 from posture_cam.history import History, Writer, day_bounds_s, zone_name, zone_of
 from posture_cam.history.schema import MIGRATIONS, migrate, version
-from posture_cam.outputs.history import LiveHistory
+from posture_cam.outputs.history import KeptAs, LiveHistory
 from posture_cam.outputs.ledger import Ledger
 from posture_cam.outputs.tables import as_json
-from posture_cam.records import JUDGED_STATES, Alert, Observation, Reason, State
+from posture_cam.records import JUDGED_STATES, Alert, Observation, Piece, Reason, State
 from posture_cam.session import Analysis, Monitoring, analyze, monitor
 from posture_cam.settings import history_path, load_settings
 from posture_cam.sittings import totals
@@ -105,12 +105,13 @@ def test_a_saved_analysis_adds_up_to_its_result(
 def test_the_same_recording_is_kept_once(sample_poses: Callable[[str], Path]) -> None:
     path = sample_poses("desk-side")
     first = datetime(2026, 11, 20, 9, tzinfo=UTC)
-    told: list[tuple[datetime, bool]] = []
+    told: list[KeptAs] = []
     for start in (first, first + timedelta(days=1)):
-        analyze(
-            Analysis(path, save=True, recorded_at=start), kept=lambda when, again: told.append((when, again))
-        )
-    assert told == [(first, False), (first + timedelta(days=1), True)]
+        analyze(Analysis(path, save=True, recorded_at=start), kept=told.append)
+    assert [(one.start, one.replaced, one.trouble) for one in told] == [
+        (first, None, None),
+        (first + timedelta(days=1), date(2026, 11, 20), None),
+    ]
     with History.opened() as kept:
         assert kept.days() == [date(2026, 11, 21)]
 
@@ -118,10 +119,12 @@ def test_the_same_recording_is_kept_once(sample_poses: Callable[[str], Path]) ->
 def test_a_live_run_is_kept_as_it_is_judged(tmp_path: Path) -> None:
     said: list[str] = []
     keeper = LiveHistory(NINE, "default", load_settings(), said.append)
+    keeper.open(0)
     summary = monitor(
         Monitoring(SAMPLES / "desk-monitor.mp4", NINE), load_config({}).settings(), [], keeper=keeper
     )
-    assert said == []
+    assert len(said) == 1  # once, when it begins to be kept
+    assert "never a picture" in said[0]
     with History.opened() as kept:
         sitting = kept.sitting(DAY)
     assert sitting is not None
@@ -146,7 +149,7 @@ def test_alerts_tell_what_followed() -> None:
     with History.opened() as kept:
         sitting = kept.sitting(DAY)
     assert sitting is not None
-    assert [(one.answered_s and one.answered_s - one.time_s, one.helped) for one in sitting.spoken] == [
+    assert [(one.answered_s and one.answered_s - one.time_s, one.was_answered) for one in sitting.spoken] == [
         (20.0, True),
         (100.0, False),
         (None, False),
@@ -287,6 +290,7 @@ def test_what_is_not_final_is_kept_and_set_right_later() -> None:
 
 
 def test_a_second_writer_is_told_who_writes_and_takes_over_later(berlin: None) -> None:
+    kept_run(NINE - timedelta(days=3), [(60, GOOD)])
     said: list[str] = []
     with live_history(NINE, pytest.fail) as first, live_history(NINE, said.append) as second:
         first.open(0)
@@ -341,6 +345,7 @@ def test_a_full_disk_is_said_once_and_watching_goes_on(room_kb: int) -> None:
 
 
 def test_a_database_held_by_another_program_is_tried_again() -> None:
+    kept_run(NINE - timedelta(days=3), [(60, GOOD)])
     said: list[str] = []
     settings = load_settings()
     settings = settings.model_copy(update={"history": settings.history.model_copy(update={"busy_s": 0.1})})
@@ -378,7 +383,7 @@ def test_a_killed_monitor_is_in_the_history() -> None:
     )
     with History.opened() as kept:
         [sitting] = kept.sittings(date.today() - timedelta(days=1), date.today())  # noqa: DTZ011
-    assert sitting.runs[0].how_it_ended == "running"
+    assert sitting.runs[0].how_it_ended == "cut off"  # its process has gone
     assert sum(totals([sitting]).seconds_by_state.values()) >= told_s - 10.0
 
 
@@ -392,6 +397,174 @@ def test_it_is_private_and_no_picture_is_in_it() -> None:
         schema = " ".join(row[0] or "" for row in connection.execute("SELECT sql FROM sqlite_master"))
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert "BLOB" not in schema.upper()
+
+
+def test_a_run_taken_out_meanwhile_is_kept_anew_and_no_other_one_is_touched() -> None:
+    said: list[str] = []
+    with live_history(NINE, said.append) as history:
+        for piece in pieces([(30, GOOD)]):
+            history.keep(piece)
+        history.flush(30.0, [])
+        history.close()
+        for path in history_path().parent.glob("history.db*"):
+            path.unlink()
+        kept_run(NINE - timedelta(days=3), [(60, POOR)], source="therapy.mp4")  # which takes its number
+        for piece in pieces([(20, FAIR)], start_s=30.0):
+            history.keep(piece)
+        history.flush(50.0, [])
+        history.flush(55.0, [])
+    assert len(said) == 1
+    assert "kept anew" in said[0]
+    assert seconds_of(NINE.date() - timedelta(days=3)) == {POOR: 60}
+    assert seconds_of(DAY)[FAIR] == 20
+
+
+def test_a_damaged_history_does_not_stop_a_run_that_would_delete_in_it() -> None:
+    kept_run(NINE - timedelta(days=400), [(36_000, GOOD)])
+    whole = history_path().read_bytes()
+    chance = random.Random(4)
+    for _ in range(12):
+        content = bytearray(whole)
+        start = chance.randrange(4096, len(content) - 4096)
+        content[start : start + 3000] = bytes(chance.randrange(256) for _ in range(3000))
+        for path in history_path().parent.glob("history.db-*"):
+            path.unlink()
+        history_path().write_bytes(content)
+        said: list[str] = []
+        with live_history(NINE, said.append) as history:
+            history.open(30)
+            history.flush(5.0, list(pieces([(5, GOOD)])))
+    done = run("history", "delete", "--all", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "Nothing is kept" in run("history").stderr
+
+
+def test_values_that_cannot_be_are_told_as_damage_and_can_be_deleted() -> None:
+    kept_run(NINE, [(60, GOOD)])
+    with closing(sqlite3.connect(history_path())) as connection:
+        connection.execute("UPDATE runs SET end_ms = 9000000000000000")
+        connection.commit()
+    done = run("history")
+    assert done.returncode == 1
+    assert "holds what cannot be" in done.stderr.replace("\n", " ")
+    assert run("history", "delete", "--all", "--yes").returncode == 0
+    assert "Nothing is kept" in run("history").stderr
+
+
+def test_a_moved_camera_is_no_fault_that_was_not_answered() -> None:
+    kept_run(NINE, [(600, GOOD), (600, POOR)], alerts=[(700.0, None)])
+    with closing(sqlite3.connect(history_path())) as connection:
+        connection.execute("UPDATE alerts SET measure = NULL, kind = 'question'")
+        connection.commit()
+    with History.opened() as kept:
+        sums = totals(kept.sittings(DAY, DAY))
+    assert len(sums.spoken) == 1
+    assert sums.answered == (0, 0)
+
+
+def test_a_break_over_midnight_counts_once() -> None:
+    kept_run(datetime(2026, 11, 23, 23, 59, 0, tzinfo=BERLIN), [(50, GOOD), (80, AWAY), (60, GOOD)])
+    with History.opened() as kept:
+        first, second = kept.sittings(date(2026, 11, 23), DAY)
+    assert [one.seconds for one in first.breaks] == [80.0]
+    assert second.breaks == ()
+    assert totals([first, second]).seconds_by_state[AWAY] == 80.0
+
+
+def test_a_hold_ends_with_a_change_that_was_not_judged() -> None:
+    """Still for 70 s, then set aside for 130 s with a change after 10 s of them, then judged again."""
+    ledger = Ledger(60.0, 0.0, 60.0, 10.0)
+    for start_s in range(0, 210):
+        still_s = start_s if start_s < 80 else start_s - 80
+        state = UNJUDGED if 70 <= start_s < 200 else GOOD
+        moment = observation(float(start_s), GOOD, still_s)
+        ledger.add(
+            Piece(
+                float(start_s),
+                start_s + 1.0,
+                state,
+                Reason.CAMERA_MOVED if state == UNJUDGED else None,
+                moment,
+            )
+        )
+    ledger.close()
+    assert [(hold.start_s, hold.end_s) for hold in ledger.taken().holds] == [(0.0, 70.0), (80.0, 210.0)]
+
+
+def test_who_never_rests_changes_posture_all_the_time() -> None:
+    ledger = Ledger(60.0, 0.0, 60.0, 10.0)
+    for start_s in range(120):
+        ledger.add(Piece(float(start_s), start_s + 1.0, GOOD, None, observation(float(start_s), GOOD, 0.0)))
+    ledger.close()
+    entries = ledger.taken()
+    assert entries.holds == []
+    assert sum(slot.changes for slot in entries.slots) == 119
+
+
+def test_an_interrupted_analysis_does_not_take_the_place_of_a_whole_one() -> None:
+    kept_run(NINE, [(600, GOOD)], content="the same")
+    with pytest.raises(HistoryError, match="interrupted analysis does not take its place"):
+        kept_run(NINE, [(60, GOOD)], content="the same", ended="interrupted")
+    with pytest.raises(HistoryError, match="nothing could be judged"):
+        kept_run(NINE, [(600, UNJUDGED)], content="the same")
+    assert seconds_of(DAY) == {GOOD: 600}
+
+
+def test_a_result_that_cannot_be_kept_is_printed_all_the_same(
+    sample_poses: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ("analyze", sample_poses("desk-side"), "--save", "--recorded-at", "2026-11-20 09:30")
+    assert run(*arguments).returncode == 0
+    with closing(
+        sqlite3.connect(history_path())
+    ) as connection:  # so that it cannot be written in the end only
+        connection.execute("CREATE TRIGGER no BEFORE INSERT ON runs BEGIN SELECT RAISE(FAIL, 'no room'); END")
+        connection.commit()
+    done = run(*arguments)
+    assert done.returncode == 1
+    assert "Score" in done.stdout
+    assert "no room" in done.stderr
+
+
+def test_a_history_that_cannot_be_written_is_said_before_the_work(tmp_path: Path, own_folders: Path) -> None:
+    (own_folders / "data").mkdir(parents=True)
+    (own_folders / "data" / "posture_cam").write_text("")
+    done = run("analyze", SAMPLES / "desk-side.mp4", "--save")
+    assert done.returncode == 1
+    assert "Score" not in done.stdout
+    assert "cannot be used" in done.stderr
+
+
+def test_what_is_deleted_leaves_the_disk_even_while_somebody_reads() -> None:
+    kept_run(NINE, [(600, POOR)], alerts=[(100.0, None)])
+    with History.opened() as reader:
+        assert reader.days() == [DAY]
+        with Writer() as writer:
+            writer.delete_all()
+            assert not writer.is_wiped
+    with Writer() as writer:
+        assert writer.is_wiped
+    assert b"Head forward" not in history_path().read_bytes()
+
+
+def test_a_name_from_outside_does_not_steer_the_terminal() -> None:
+    kept_run(NINE, [(600, GOOD)], source="new\nline\x1b[31m\u202ered.mp4")
+    shown = run("history", "--day", "2026-11-24").stdout
+    assert "new?line?[31m?red.mp4" in shown
+    assert "\x1b" not in shown
+
+
+def test_a_reader_that_leaves_is_not_the_fault_of_the_history() -> None:
+    kept_run(NINE, [(36_000, GOOD)])
+    for target in ("head -c 10", "cat > /dev/full"):
+        command = f"{sys.executable} -m posture_cam history export - | {target}"
+        if "full" in target:
+            command = f"{sys.executable} -m posture_cam history export - > /dev/full"
+        done = subprocess.run(
+            ["bash", "-c", command], capture_output=True, text=True, check=False, timeout=60
+        )
+        assert "The history" not in done.stderr
+        assert "Traceback" not in done.stderr
 
 
 # Schema.
@@ -518,17 +691,17 @@ def test_history_on_the_command_line(tmp_path: Path) -> None:
     assert [one["corrected_within_60_s"] for one in day["alerts"]] == [True, False]
     assert day["alerts"][0]["time"] == "2026-11-24T09:21:40.000+01:00"
     rows = run("history", "--day", "2026-11-24", "--csv").stdout.splitlines()
-    assert rows[1].startswith("2026-11-24,1200.000,400.000,400.000,0.000,0.000,2000.000,80.0,2,")
+    assert rows[1].startswith("2026-11-24,1200.000,400.000,400.000,0.000,0.000,2000.000,80,2,")
     exported = json.loads(run("history", "export", "-").stdout)
     assert [one["date"] for one in exported["days"]] == ["2026-11-24", "2026-11-25"]
     assert sum(minute["good_s"] for minute in exported["days"][0]["minutes"]) == pytest.approx(1200.0)
     assert run("history", "export", str(tmp_path / "all.csv"), "--from", "2026-11-25").returncode == 0
     minutes = (tmp_path / "all.csv").read_text("utf-8").splitlines()
-    assert minutes[0].startswith("start,good_s")
+    assert minutes[0].startswith("run,start,good_s")
     assert len(minutes) == 11
-    assert minutes[1].startswith("2026-11-25T09:00:00+01:00,60.000")
+    assert minutes[1].startswith("2,2026-11-25T09:00:00+01:00,60.000")
     done = run("history", "delete", "--run", "1", "--yes")
-    assert "Deleted run 1" in done.stderr
+    assert "Deleted run 1." in done.stderr
     assert run("history", "delete", "--run", "1", "--yes").returncode == 1
     assert run("history", "delete", "--all").returncode == 1  # asked, and nobody there to answer
     assert run("history", "delete", "--all", "--yes").returncode == 0
@@ -539,6 +712,17 @@ def test_history_on_the_command_line(tmp_path: Path) -> None:
     ("arguments", "code", "words"),
     [
         (["history", "--day", "yesterday"], 2, "is no date"),
+        (["history", "--day", "0001-01-01"], 2, "is no date"),
+        (["history", "--day", "9999-12-31"], 2, "is no date"),
+        (["history", "delete", "--run", "99999999999999999999999", "--yes"], 2, "--run"),
+        (["history", "delete", "--run", "77"], 1, "There is no run 77"),
+        (["history", "export", ""], 2, "has no name"),
+        (["analyze", "x.mp4", "--save", "--recorded-at", "9999-12-31 23:59"], 2, "no date with a time"),
+        (["analyze", "x.mp4", "--save", "--recorded-at", "2999-01-01 10:00"], 2, "has not come yet"),
+        (["analyze", "x.poses.jsonl", "--save"], 2, "do not tell when"),
+        (["report", "--from", "0001-01-01"], 2, "is no date"),
+        (["report", "-o", ""], 2, "is no page"),
+        (["report", "--model", "lite"], 2, "--model goes with --frames"),
         (["history", "--week", "--day", "2026-11-24"], 2, "exclude each other"),
         (["history", "--json", "--csv"], 2, "exclude each other"),
         (["history", "--week", "export", "-"], 2, "do not go with history export"),

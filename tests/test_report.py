@@ -5,20 +5,26 @@ from __future__ import annotations
 import html
 import json
 import re
+import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
+import matplotlib
 import pytest
+from matplotlib.figure import Figure
 
 from posture_cam.errors import HistoryError, SourceError
 from posture_cam.history import Figures
 from posture_cam.outputs.report import Report, page_of, read_result
+from posture_cam.outputs.report.charts import Shown, _limits, _minutes
 from posture_cam.outputs.report.content import cards, past_score, trend_words
-from posture_cam.records import State
+from posture_cam.records import Measure, State
 from posture_cam.session import Analysis, analyze
 from posture_cam.session.report import Reporting, of_days, report
+from posture_cam.settings import load_measures
 from posture_cam.sittings import Sitting, totals
 from tests.browser import Browser, browser, needs_browser
 from tests.conftest import SAMPLES
@@ -59,7 +65,7 @@ def test_the_headline_is_what_was_kept() -> None:
     score = (7200 * 100 + 1200 * 70 + 600 * 30) / 9000
     assert made.sums.score == pytest.approx(score)
     assert by_label["Score"] == ("91 of 100", "26 points above your weeks before (65)")
-    assert by_label["Breaks"][0] == "0.4 an hour"
+    assert by_label["Breaks"][0] == "0.4 / h"
     assert by_label["Longest hold"][0] == "1 h 0 min"
     page = page_of(made)
     assert "After 1 of 2 you sat well again" in page
@@ -152,6 +158,22 @@ def test_pictures_only_where_they_are_asked_for_and_of_the_right_recording(
     assert any(one.caption.startswith("Head forward, +2") for one in made.pictures)
     with pytest.raises(SourceError, match="does not exist"):
         report(Reporting(page, result=result, frames=tmp_path / "missing.mp4"))
+    with pytest.raises(SourceError, match="is not the recording"):
+        report(Reporting(page, result=result, frames=SAMPLES / "desk-side.mp4"))
+
+
+def test_a_video_is_known_by_its_content(tmp_path: Path) -> None:
+    """Another clip of the same size and length is another recording."""
+    first, second = tmp_path / "first.mp4", tmp_path / "second.mp4"
+    shutil.copy(SAMPLES / "desk-side.mp4", first)
+    second.write_bytes(first.read_bytes() + b"another")
+    target = tmp_path / "result.json"
+    analyze(Analysis(first, json=target, rate_hz=2.0))
+    assert json.loads(target.read_text("utf-8"))["source"]["content"]
+    page = tmp_path / "report.html"
+    report(Reporting(page, result=target, frames=first))
+    with pytest.raises(SourceError, match="is not the recording"):
+        report(Reporting(page, result=target, frames=second))
 
 
 @pytest.mark.parametrize(
@@ -163,6 +185,55 @@ def test_what_is_no_result_is_said(content: str, tmp_path: Path) -> None:
     path.write_text(content, "utf-8")
     with pytest.raises(SourceError, match="is no result"):
         read_result(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("duration_s", 1e16), ("duration_s", -1.0), ("good_s", float("inf")), ("score", 101), ("score", -1)],
+)
+def test_a_result_with_impossible_figures_is_none(
+    key: str, value: float, result: Path, tmp_path: Path
+) -> None:
+    told = json.loads(result.read_text("utf-8"))
+    told["summary"][key] = value
+    path = tmp_path / "odd.json"
+    path.write_text(json.dumps(told), "utf-8")
+    with pytest.raises(SourceError, match="is no result"):
+        read_result(path)
+
+
+def test_leaning_far_back_is_drawn_as_what_it_is() -> None:
+    trunk = load_measures("estimated")[Measure.TRUNK_INCLINATION_CHANGE]
+    assert _limits(trunk) == (-30.0, -15.0, 8.0, 17.0)
+    no_limit = float("inf")
+    assert _limits(load_measures()[Measure.HEAD_DROP]) == (-16.0, -8.0, no_limit, no_limit)
+    assert _limits(load_measures()[Measure.SHOULDER_TILT_CHANGE])[0] < 0
+
+
+def test_lines_break_between_runs_that_overlap() -> None:
+    kept_run(MONDAY, [(3600, GOOD)])
+    kept_run(MONDAY + timedelta(minutes=20), [(600, POOR)])
+    [sitting] = of_days(MONDAY.date(), MONDAY.date()).sittings
+    drawn: list[int] = []
+    figure = Figure()
+    axes = figure.add_subplot()
+    _minutes(
+        axes,
+        sitting,
+        Shown(Measure.NECK_INCLINATION_CHANGE, load_measures()[Measure.NECK_INCLINATION_CHANGE], "#000000"),
+    )
+    drawn = sorted(len(line.get_xdata()) for line in axes.lines)  # type: ignore[arg-type]
+    assert drawn == [10, 60]
+
+
+def test_pages_are_the_same_from_many_threads() -> None:
+    a_week()
+    made = of_days(date(2026, 11, 23), date(2026, 11, 24))
+    alone = page_of(made)
+    with ThreadPoolExecutor(4) as pool:
+        pages = list(pool.map(lambda _: page_of(made), range(8)))
+    assert set(pages) == {alone}
+    assert matplotlib.rcParams["svg.fonttype"] == "path"  # as it was
 
 
 def test_a_result_of_an_older_version_is_reported_without_its_course(result: Path, tmp_path: Path) -> None:

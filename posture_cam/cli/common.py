@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from posture_cam.errors import PostureCamError
+from posture_cam.words import printable
 
 INTERRUPTED = 130
 
@@ -32,7 +33,7 @@ def say(error: PostureCamError) -> int:
 
 def plain(text: str) -> str:
     """File names may hold anything; none of it is markup, and none of it steers the terminal."""
-    return "".join(char if char.isprintable() else "?" for char in text).replace("[", "\\[")
+    return printable(text).replace("[", "\\[")
 
 
 def talk() -> Console:

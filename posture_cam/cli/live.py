@@ -186,17 +186,18 @@ def _keeper(config: Config, started_at: datetime, profile: str | None, stack: Ex
     if not config.history.history:
         return None
     from posture_cam.outputs.history import LiveHistory
+    from posture_cam.words import count_words
 
     def say(words: str) -> None:
         talk().print(words, style="yellow", highlight=False, markup=False, soft_wrap=True)
 
+    if config.source.source and not is_stream(config.source.source):
+        say("A recording that is played is kept in the history like a live run; --no-history leaves it out.")
     keeper = LiveHistory(started_at, profile, config.settings(), say)
     stack.callback(keeper.close)
     if deleted := keeper.open(config.history.keep_days):
-        say(
-            f"Runs older than {config.history.keep_days} days deleted from the history: {deleted} "
-            "(keep_days says so)."
-        )
+        days = count_words(config.history.keep_days, "day")
+        say(f"Older than {days}, as keep_days says: {count_words(deleted, 'run')} deleted from the history.")
     return keeper
 
 

@@ -15,6 +15,7 @@ import typer
 from posture_cam.cli.common import app, data, plain, talk
 from posture_cam.errors import HistoryError, UsageError
 from posture_cam.terminal import Bars, quiet_native, stoppable
+from posture_cam.words import count_words
 
 if TYPE_CHECKING:
     from posture_cam.history import History
@@ -59,7 +60,9 @@ def report(
     from posture_cam.words import parse_day
 
     if target.suffix.lower() not in (".html", ".htm"):
-        raise UsageError(f"{target} is no page.", "Give it a name that ends in .html.")
+        raise UsageError(
+            f"{target if target.name else 'That'} is no page.", "Give it a name that ends in .html."
+        )
     request = Reporting(
         target=target,
         first=parse_day(first) if first is not None else None,
@@ -126,39 +129,29 @@ def history(
     now = today()
     last = parse_day(day) if day is not None else now
     first = last - timedelta(days=6) if week else last
+    midnight = datetime.combine(now, datetime.min.time()).astimezone()
     with History.opened() as kept:
         found = kept.sittings(first, last)
-        if not week and day is None:  # what was kept today belongs to today's news, whatever its date
-            midnight = datetime.combine(now, datetime.min.time()).astimezone()
-            others = [one for one in kept.days_saved_since(midnight.timestamp()) if one != now]
-            found = sorted(
-                [*found, *(one for other in others if (one := kept.sitting(other)) is not None)],
-                key=lambda one: one.day or now,
-            )
+        saved = [one for one in kept.days_saved_since(midnight.timestamp()) if not first <= one <= last]
         days = kept.days()
     if as_json:
-        content = days_as_json(found, first, last, days)
+        content = days_as_json(found, first, last, days, saved)
         typer.echo(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
     elif as_csv:
         write_days_csv(found, sys.stdout)
     elif found:
         print_days(found, data())
-    if not found:
-        _say_what_there_is(
-            days, "today" if last == now and not week else "of these days" if week else str(last)
-        )
-
-
-def _say_what_there_is(days: list[date], asked: str) -> None:
     if not days:
-        talk().print(f"{NOTHING_KEPT} {FIRST_STEPS}", highlight=False, soft_wrap=True)
-        return
-    talk().print(
-        f"Nothing is kept {asked if asked in ('today', 'of these days') else 'of ' + asked}. "
-        f"The last day that is: posture-cam history --day {days[-1]}",
-        highlight=False,
-        soft_wrap=True,
-    )
+        _tell(f"{NOTHING_KEPT} {FIRST_STEPS}")
+    elif not found:
+        asked = "of these days" if week else "of today" if last == now else f"of {last}"
+        _tell(f"Nothing is kept {asked}. The last day that is: posture-cam history --day {days[-1]}")
+    for one in saved if day is None else []:
+        _tell(f"A recording saved today belongs to another day: posture-cam history --day {one}")
+
+
+def _tell(words: str) -> None:
+    talk().print(words, highlight=False, soft_wrap=True)
 
 
 @history_app.command("export")
@@ -177,6 +170,10 @@ def export(
     from posture_cam.outputs.days import write_export_csv, write_export_json
     from posture_cam.settings import history_path
 
+    if not target:
+        raise UsageError(
+            "The file has no name.", "Give it one that ends in .json or .csv, or - for JSON here."
+        )
     write: Callable[[Iterable[Sitting], TextIO], None] = write_export_json
     path = Path(target)
     if target != "-":
@@ -197,7 +194,7 @@ def export(
             temporary.open("w", encoding="utf-8", newline="") as file,
         ):
             write(_one_by_one(kept, days), file)
-    talk().print(f"Wrote {plain(target)}: {len(days)} days", highlight=False, soft_wrap=True)
+    _tell(f"Wrote {plain(target)}: {count_words(len(days), 'day')}")
 
 
 def range_of(days: list[date], first: str | None, last: str | None) -> list[date]:
@@ -235,7 +232,10 @@ def delete(
         str | None, typer.Option(metavar="DATE", help="All before this day.", show_default=False)
     ] = None,
     run: Annotated[
-        int | None, typer.Option(metavar="NUMBER", help="One run; history tells numbers.", show_default=False)
+        int | None,
+        typer.Option(
+            min=1, max=2**62, metavar="NUMBER", help="One run; history tells numbers.", show_default=False
+        ),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Everything.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
@@ -243,29 +243,55 @@ def delete(
     """Delete what is kept, after asking."""
     if (before is not None) + (run is not None) + everything != 1:
         raise UsageError("history delete needs one of --before, --run and --all.", "")
-    from posture_cam.history import History, Writer, today
+    from posture_cam.history import Writer, erase, today
+    from posture_cam.settings import history_path
     from posture_cam.words import parse_day
 
     day = parse_day(before) if before is not None else None
     if day is not None and day > today():
         raise UsageError(f"{day} has not come yet.", "--all deletes everything.")
-    with History.opened() as kept:
-        days = kept.days()
-    if not days:
-        talk().print(f"{NOTHING_KEPT} There is nothing to delete.", highlight=False, soft_wrap=True)
+    if not everything and not _is_something_there(run, day):
+        return
+    if everything and not history_path().exists():
+        _tell(f"{NOTHING_KEPT} There is nothing to delete.")
         return
     what = "everything" if everything else f"run {run}" if run is not None else f"everything before {day}"
-    with Writer() as writer:
-        if not yes:
-            typer.confirm(f"Delete {what} from the history? It cannot be brought back.", abort=True, err=True)
-        if run is not None:
-            if not writer.delete_run(run):
-                raise HistoryError(
-                    f"There is no run {run}.", "posture-cam history --day DATE tells their numbers."
-                )
-            count = 1
-        else:
-            count = writer.delete_all() if day is None else writer.delete_before(day)
-    talk().print(
-        f"Deleted {what}: {count} {'run' if count == 1 else 'runs'}, whole or in part.", highlight=False
-    )
+    if not yes:
+        typer.confirm(f"Delete {what} from the history? It cannot be brought back.", abort=True, err=True)
+    try:
+        with Writer() as writer:
+            if run is not None:
+                writer.delete_run(run)
+            elif day is not None:
+                writer.delete_before(day)
+            else:
+                writer.delete_all()
+            is_wiped = writer.is_wiped
+    except HistoryError:
+        if not everything:
+            raise
+        erase()  # a damaged one, or a disk too full to delete in it
+        is_wiped = True
+    _tell(f"Deleted {what}.")
+    if not is_wiped:
+        _tell(
+            "Another program is reading the history: what was deleted leaves the disk once that has "
+            "ended and a monitor starts."
+        )
+
+
+def _is_something_there(run: int | None, day: date | None) -> bool:
+    from posture_cam.history import History
+
+    with History.opened() as kept:
+        if kept.is_empty:
+            _tell(f"{NOTHING_KEPT} There is nothing to delete.")
+            return False
+        if run is not None and not kept.has_run(run):
+            raise HistoryError(
+                f"There is no run {run}.", "posture-cam history --day DATE tells their numbers."
+            )
+        if day is not None and kept.days()[0] >= day:
+            _tell(f"Nothing is kept before {day}.")
+            return False
+    return True

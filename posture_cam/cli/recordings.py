@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from posture_cam.cli.common import INTERRUPTED, app, data, plain, talk
 from posture_cam.terminal import Bars, quiet_native, stoppable
+
+if TYPE_CHECKING:
+    from posture_cam.outputs.history import KeptAs
 
 
 @app.command()
@@ -95,28 +97,36 @@ def analyze(
         recorded_at=parse_moment(recorded_at) if recorded_at is not None else None,
     )
 
-    def kept(start: datetime, has_replaced: bool) -> None:
-        day = f"{start:%Y-%m-%d}"
-        how = "" if recorded_at is not None else ", by the file's date (--recorded-at says otherwise)"
-        again = " The same recording was there already; this one takes its place." if has_replaced else ""
-        talk().print(
-            f"Kept in the history: {day}, {start:%H:%M}{how}.{again}\n"
-            f"See it: posture-cam history --day {day}",
-            highlight=False,
-            soft_wrap=True,
-        )
-
+    filed: list[KeptAs] = []
     with quiet_native(verbose=verbose), stoppable(talk) as stop, Bars(talk()) as bars:
         summary = run(
             request,
             Listener(progress=bars.show_seconds, download=bars.show_bytes, should_stop=stop.is_set),
-            kept=kept,
+            kept=filed.append,
         )
     if not to_stdout:
         print_summary(summary, data())
     for target in (request.json, request.csv, request.video, request.poses):
         if isinstance(target, Path):
             talk().print(f"Wrote {plain(str(target))}", highlight=False, soft_wrap=True)
+    for kept_as in filed:
+        if kept_as.trouble is not None:
+            raise kept_as.trouble
+        _say_kept(kept_as, is_told=recorded_at is not None)
     if summary.partial and stop.is_set():
         talk().print("Interrupted; what was done until then is kept.", style="yellow")
         raise typer.Exit(INTERRUPTED)
+
+
+def _say_kept(kept_as: KeptAs, *, is_told: bool) -> None:
+    day = f"{kept_as.start:%Y-%m-%d}"
+    how = "" if is_told else ", by the file's date (--recorded-at says otherwise)"
+    again = ""
+    if kept_as.replaced is not None:
+        again = f" It takes the place of what was kept of it under {kept_as.replaced}."
+    talk().print(
+        f"Kept in the history: {day}, {kept_as.start:%H:%M}{how}.{again}\n"
+        f"See it: posture-cam history --day {day}",
+        highlight=False,
+        soft_wrap=True,
+    )

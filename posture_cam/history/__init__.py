@@ -2,16 +2,19 @@
 
 from posture_cam.history.days import day_at, day_bounds_s, today, zone_name, zone_of
 from posture_cam.history.reading import Figures, History
-from posture_cam.history.store import Batch, RunFacts, Writer
+from posture_cam.history.store import Batch, KeptRun, RunFacts, RunGone, Writer, erase
 
 __all__ = [
     "Batch",
     "Figures",
     "History",
+    "KeptRun",
     "RunFacts",
+    "RunGone",
     "Writer",
     "day_at",
     "day_bounds_s",
+    "erase",
     "today",
     "zone_name",
     "zone_of",

@@ -4,30 +4,57 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
+import psutil
+
+from posture_cam.errors import HistoryError
 from posture_cam.history.days import day_at, day_bounds_s, zone_of
 from posture_cam.history.store import reading
 from posture_cam.records import AlertKind, Measure, Reason, State, View
+from posture_cam.settings import history_path
 from posture_cam.sittings import FaultStretch, Hold, Portion, Run, Sitting, Slot, Span, Spoken
 
 _MARGIN = timedelta(days=2)  # no zone is further from another
+# A live run writes every few seconds; one that has not for so long is none, whatever process has its number.
+_WRITES_WITHIN_S = 300.0
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """A day, or a calendar week named by its Monday, in figures."""
+    """A day, or seven days named by their first, in figures."""
 
     day: date
     good_s: float
     judged_s: float
     score: float | None
+
+
+def _telling(method: Callable[P, T]) -> Callable[P, T]:
+    """What the database holds although it cannot be is told as damage."""
+
+    @wraps(method)
+    def told(*arguments: P.args, **options: P.kwargs) -> T:
+        try:
+            return method(*arguments, **options)
+        except (ValueError, OverflowError) as error:
+            raise HistoryError(
+                f"The history holds what cannot be ({error}).",
+                "posture-cam history delete --all begins a new one.",
+            ) from error
+
+    return told
 
 
 class History:
@@ -36,8 +63,8 @@ class History:
     Use `History.opened()`, which also serves where nothing was kept yet.
     """
 
-    def __init__(self, connection: sqlite3.Connection | None) -> None:
-        self._connection = connection
+    def __init__(self, connection: sqlite3.Connection | None, path: Path) -> None:
+        self._connection, self._path = connection, path
 
     @classmethod
     @contextmanager
@@ -47,12 +74,23 @@ class History:
         Raises:
             HistoryError: It is damaged, or cannot be read.
         """
+        path = path or history_path()
         with reading(path) as connection:
-            yield cls(connection)
+            yield cls(connection, path)
 
     def _rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         return [] if self._connection is None else self._connection.execute(query, values).fetchall()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no run is kept."""
+        return not self._rows("SELECT 1 FROM runs LIMIT 1")
+
+    def has_run(self, number: int) -> bool:
+        """Whether there is a run of that number."""
+        return bool(self._rows("SELECT 1 FROM runs WHERE id = ?", number))
+
+    @_telling
     def days(self) -> list[date]:
         """Every day of which something is kept, in order."""
         found: set[date] = set()
@@ -64,6 +102,7 @@ class History:
                 day += timedelta(days=1)
         return sorted(found)
 
+    @_telling
     def days_saved_since(self, utc_s: float) -> list[date]:
         """The days that recordings saved since then belong to."""
         rows = self._rows(
@@ -76,16 +115,19 @@ class History:
         rows = self._rows("SELECT count(*), max(id), max(end_ms), max(saved_ms), total(end_ms) FROM runs")
         return "-".join(str(one) for one in rows[0]) if rows else ""
 
+    @_telling
     def sitting(self, day: date) -> Sitting | None:
         """One day, or None where nothing of it is kept."""
         found = self.sittings(day, day)
         return found[0] if found else None
 
+    @_telling
     def sittings(self, first: date, last: date) -> list[Sitting]:
         """The days from `first` to `last` of which something is kept, in order."""
         rows = self._rows(
             "SELECT id, kind, start_ms, end_ms, zone, source, profile, neutral, model, estimator, version,"
-            " views, notes, ended FROM runs WHERE end_ms >= ? AND start_ms <= ? ORDER BY start_ms, id",
+            " views, notes, ended, process FROM runs WHERE end_ms >= ? AND start_ms <= ?"
+            " ORDER BY start_ms, id",
             *(_utc_ms(one) for one in (first - _MARGIN, last + _MARGIN)),
         )
         by_day: defaultdict[date, list[Sitting]] = defaultdict(list)
@@ -95,26 +137,27 @@ class History:
                 by_day[one.day].append(one)
         return [_joined(by_day[day]) for day in sorted(by_day)]
 
+    @_telling
     def figures(self) -> list[Figures]:
         """Every kept day in figures, in order."""
         judged = self._by_day(date.min, date.max)
         return [judged.get(day) or Figures(day, 0.0, 0.0, None) for day in self.days()]
 
+    @_telling
     def weeks_before(self, day: date, count: int) -> list[Figures]:
-        """The calendar weeks before the one of `day`, those of which something was judged, in order."""
-        end = day - timedelta(days=day.weekday())
-        days = self._by_day(end - timedelta(weeks=count), end - timedelta(days=1))
+        """The last `count` times seven days before `day` of which something was judged, in order."""
+        days = self._by_day(day - timedelta(weeks=count), day - timedelta(days=1))
         weeks: defaultdict[date, list[Figures]] = defaultdict(list)
         for one in days.values():
-            weeks[one.day - timedelta(days=one.day.weekday())].append(one)
+            weeks[day - timedelta(weeks=((day - one.day).days - 1) // 7 + 1)].append(one)
         found = []
-        for monday, parts in sorted(weeks.items()):
+        for start, parts in sorted(weeks.items()):
             judged_s = sum(one.judged_s for one in parts)
             score_s = sum(one.judged_s for one in parts if one.score is not None)
             score_sum = sum((one.score or 0.0) * one.judged_s for one in parts)
             if judged_s > 0:
                 score = score_sum / score_s if score_s > 0 else None
-                found.append(Figures(monday, sum(one.good_s for one in parts), judged_s, score))
+                found.append(Figures(start, sum(one.good_s for one in parts), judged_s, score))
         return found
 
     def _by_day(self, first: date, last: date) -> dict[date, Figures]:
@@ -153,7 +196,7 @@ class History:
                 end_s=(min(end_ms, right_ms) - left_ms) / 1000,
                 source=row[5],
                 is_analysis=kind == "analysis",
-                how_it_ended={"done": "", None: "running"}.get(row[13], row[13]),
+                how_it_ended=_ended(row[13], row[14], end_ms),
                 profile=row[6],
                 neutral=row[7],
                 model=row[8],
@@ -177,6 +220,14 @@ class History:
                 spoken=parts.spoken(),
             )
             day += timedelta(days=1)
+
+
+def _ended(ended: str | None, process: int | None, end_ms: int) -> str:
+    """How a run ended; one without an end goes on only while its process is there and writes."""
+    if ended is not None:
+        return "" if ended == "done" else ended
+    is_fresh = time.time() - end_ms / 1000 < _WRITES_WITHIN_S
+    return "running" if is_fresh and process is not None and psutil.pid_exists(process) else "cut off"
 
 
 class _Parts:
@@ -220,9 +271,11 @@ class _Parts:
         )
 
     def times(self, table: str) -> tuple[Hold, ...]:
+        """Whole ones, with the day that they begin on, so that one over midnight counts once."""
         return tuple(
-            Hold(self._at(start_ms), self._at(end_ms))
+            Hold(self._at(start_ms), (end_ms - self._left_ms) / 1000)
             for start_ms, end_ms in self._of(table, "start_ms, end_ms")
+            if start_ms >= self._left_ms
         )
 
     def slots(self) -> tuple[Slot, ...]:
@@ -244,6 +297,7 @@ class _Parts:
                 score_s=score_s,
                 changes=changes,
                 measures=measures[start_ms],
+                run=self._run,
             )
             for start_ms, *seconds, score_sum, score_s, changes in self._rows(
                 "SELECT start_ms, good_s, fair_s, poor_s, away_s, unjudged_s, score_sum, score_s, changes"

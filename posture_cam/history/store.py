@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -16,12 +17,14 @@ from typing import Any, Self
 from filelock import FileLock, Timeout
 
 from posture_cam.errors import HistoryError
-from posture_cam.history.days import day_bounds_s, today, zone_of
+from posture_cam.history.days import day_at, day_bounds_s, today, zone_of
 from posture_cam.history.schema import APPLICATION_ID, MIGRATIONS, migrate, version
-from posture_cam.records import State
+from posture_cam.records import JUDGED_STATES, State
 from posture_cam.settings import history_path
 from posture_cam.sittings import FaultStretch, Hold, Slot, Span, Spoken
 
+_CANNOT_WRITE = "Is the disk full, or the folder read-only or not yours?"
+_WIPED_WITHIN_TRIES = 10
 _TABLES_OF_PARTS = ("episodes", "faults", "holds", "breaks")
 
 
@@ -50,6 +53,14 @@ class RunFacts:
     ended: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class KeptRun:
+    """A run in the database; `saved_ms` tells it from another one that has come by its number."""
+
+    number: int
+    saved_ms: int
+
+
 @dataclass(slots=True)
 class Batch:
     """What is to be written at once; times are seconds from the start of the run.
@@ -67,6 +78,10 @@ class Batch:
     firsts: dict[str, int] = field(default_factory=dict)
 
 
+class RunGone(HistoryError):  # noqa: N818
+    """The run that is being written is not in the database any more."""
+
+
 class Writer:
     """Writes to the history; private to the user, made where it is missing.
 
@@ -74,6 +89,9 @@ class Writer:
         path: The database.
         busy_s: How long to wait for another program that holds it.
         is_exclusive: A live run, or a deletion: only one of these at a time.
+
+    Attributes:
+        is_wiped: What was deleted is off the disk.
 
     Raises:
         HistoryError: Another one is writing, or the database is damaged, or cannot be written.
@@ -83,49 +101,67 @@ class Writer:
         self._path = path or history_path()
         self._stack = ExitStack()
         self._measure_ids: dict[str, int] = {}
+        self.is_wiped = True
         with ExitStack() as stack, telling(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             if is_exclusive:
                 stack.enter_context(_locked(self._path))
             self._connection = stack.enter_context(_opened(self._path, busy_s))
-            if version(self._connection) < len(MIGRATIONS) and not is_exclusive:
-                with _locked(self._path):
+            if version(self._connection) in range(1, len(MIGRATIONS)) and not is_exclusive:
+                with _locked(self._path, "The history has to be brought up to date first, and"):
                     migrate(self._connection)
             else:
                 migrate(self._connection)
             if is_exclusive:  # whoever left these has gone
+                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
                 self._connection.execute("UPDATE runs SET ended = 'cut off' WHERE ended IS NULL")
             self._stack = stack.pop_all()
 
-    def begin(self, facts: RunFacts) -> int:
-        """Make room for a run; its number."""
+    def begin(self, facts: RunFacts) -> KeptRun:
+        """Make room for a run."""
         with self._transaction():
-            if facts.content is not None:
-                self._connection.execute("DELETE FROM runs WHERE content = ?", (facts.content,))
             return self._insert(facts)
 
-    def write(self, run: int, facts: RunFacts, batch: Batch) -> None:
+    def write(self, run: KeptRun, facts: RunFacts, batch: Batch) -> None:
         """Write what is new of a run, whole or not at all.
 
         Raises:
+            RunGone: It is not there any more: deleted, or the database is another one.
             HistoryError: It cannot be written.
         """
         with self._transaction():
-            self._write(run, facts, batch)
+            row = self._connection.execute(
+                "SELECT saved_ms FROM runs WHERE id = ? AND process = ?", (run.number, os.getpid())
+            ).fetchone()
+            if row != (run.saved_ms,):
+                raise RunGone("This run has been taken out of the history.")
+            self._write(run.number, facts, batch)
 
-    def save(self, facts: RunFacts, batch: Batch) -> bool:
+    def save(self, facts: RunFacts, batch: Batch) -> date | None:
         """Write a whole run at once; an earlier one of the same content goes.
 
         Returns:
-            Whether there was one.
+            The day of that one, where there was one.
 
         Raises:
-            HistoryError: It cannot be written.
+            HistoryError: It cannot be written, or tells less than what is kept of this content.
         """
         with self._transaction():
-            cursor = self._connection.execute("DELETE FROM runs WHERE content = ?", (facts.content,))
-            self._write(self._insert(facts), facts, batch)
-        return cursor.rowcount > 0
+            earlier = self._connection.execute(
+                "SELECT start_ms, zone, ended FROM runs WHERE content = ?", (facts.content,)
+            ).fetchone()
+            judged = any(span.state in JUDGED_STATES for span in batch.spans)
+            if earlier is not None and earlier[2] == "done" and not (judged and facts.ended == "done"):
+                day = day_at(earlier[0] / 1000, zone_of(earlier[1]))
+                what = "interrupted analysis" if judged else "analysis, in which nothing could be judged,"
+                raise HistoryError(
+                    f"The whole recording is in the history already, under {day}; this {what} does not take "
+                    "its place.",
+                    "Analyse it again to the end.",
+                )
+            self._connection.execute("DELETE FROM runs WHERE content = ?", (facts.content,))
+            self._write(self._insert(facts).number, facts, batch)
+        return None if earlier is None else day_at(earlier[0] / 1000, zone_of(earlier[1]))
 
     def delete_older(self, days: int) -> int:
         """Delete what is older than so many days; how many runs were touched."""
@@ -194,10 +230,17 @@ class Writer:
             self._stack.close()
 
     def _wipe(self) -> None:
-        """Give back the room of deleted rows; `secure_delete` has zeroed them already."""
-        with suppress(sqlite3.OperationalError):
-            self._connection.execute("VACUUM")
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        """Take deleted rows off the disk; `is_wiped` tells whether a reader is still in the way."""
+        with telling(self._path):
+            with suppress(sqlite3.OperationalError):  # it needs room, which there may be none of
+                self._connection.execute("VACUUM")
+            self._connection.execute("PRAGMA busy_timeout = 100")
+            for _ in range(_WIPED_WITHIN_TRIES):
+                is_busy = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+                self.is_wiped = not is_busy
+                if self.is_wiped:
+                    break
+                time.sleep(0.2)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -212,7 +255,8 @@ class Writer:
                         self._connection.execute("ROLLBACK")
                 raise
 
-    def _insert(self, facts: RunFacts) -> int:
+    def _insert(self, facts: RunFacts) -> KeptRun:
+        saved_ms = _ms(datetime.now(UTC).timestamp())
         cursor = self._connection.execute(
             "INSERT INTO runs (kind, start_ms, end_ms, zone, source, version, process, saved_ms, content)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -224,12 +268,12 @@ class Writer:
                 facts.source,
                 facts.version,
                 os.getpid(),
-                _ms(datetime.now(UTC).timestamp()),
+                saved_ms,
                 facts.content,
             ),
         )
         assert cursor.lastrowid is not None
-        return cursor.lastrowid
+        return KeptRun(cursor.lastrowid, saved_ms)
 
     def _write(self, run: int, facts: RunFacts, batch: Batch) -> None:
         execute, many = self._connection.execute, self._connection.executemany
@@ -247,7 +291,7 @@ class Writer:
                 facts.neutral,
                 facts.model,
                 facts.estimator,
-                json.dumps(facts.views),
+                json.dumps({view: round(seconds, 3) for view, seconds in facts.views.items()}),
                 json.dumps(facts.notes, ensure_ascii=False),
                 facts.ended,
                 run,
@@ -341,6 +385,18 @@ class Writer:
         return self._measure_ids[name]
 
 
+def erase(path: Path | None = None) -> None:
+    """Take the whole database away, for where it is damaged, or the disk too full for deleting in it.
+
+    Raises:
+        HistoryError: Another one is writing, or the files cannot be deleted.
+    """
+    path = path or history_path()
+    with telling(path), _locked(path):
+        for suffix in ("", "-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
 @contextmanager
 def reading(path: Path | None = None) -> Iterator[sqlite3.Connection | None]:
     """The database for reading, as it is at one moment; None where there is none yet.
@@ -350,10 +406,13 @@ def reading(path: Path | None = None) -> Iterator[sqlite3.Connection | None]:
     """
     path = path or history_path()
     with telling(path):
-        if not path.exists() or path.stat().st_size == 0:
-            yield None
-            return
-        with closing(_read_only(path)) as connection:
+        is_there = path.exists() and path.stat().st_size > 0
+    if not is_there:
+        yield None
+        return
+    with telling(path):
+        connection = _read_only(path)
+        try:
             _check_ours(connection, path)
             if version(connection) >= len(MIGRATIONS):
                 migrate(connection)  # tells of a newer one
@@ -361,7 +420,16 @@ def reading(path: Path | None = None) -> Iterator[sqlite3.Connection | None]:
                 with Writer(path, is_exclusive=False):
                     pass  # an older one is brought up to date first
             connection.execute("BEGIN")
-            yield connection
+        except BaseException:
+            connection.close()
+            raise
+    try:
+        yield connection
+    except sqlite3.Error:
+        with telling(path):
+            raise
+    finally:
+        connection.close()
 
 
 def _read_only(path: Path) -> sqlite3.Connection:
@@ -403,14 +471,14 @@ def _check_ours(connection: sqlite3.Connection, path: Path) -> None:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _locked(path: Path, why: str = "") -> Iterator[None]:
     lock = FileLock(path.with_suffix(".lock"), mode=0o600, timeout=0)
     try:
         lock.acquire()
     except Timeout:
-        raise HistoryError(
-            f"The history is being written by {_who_writes(path)}.", "End that one first."
-        ) from None
+        who = _who_writes(path)
+        words = f"{why} {who} is writing it." if why else f"The history is being written by {who}."
+        raise HistoryError(words, "End that one first.") from None
     try:
         yield
     finally:
@@ -439,7 +507,7 @@ def telling(path: Path) -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         words = str(error)
-        hint = "Is the disk full, or the folder read-only?"
+        hint = _CANNOT_WRITE
         if "locked" in words or "busy" in words:
             hint = "Another program holds it; close that one."
         raise HistoryError(f"The history {path} cannot be used ({words}).", hint) from error
@@ -450,7 +518,7 @@ def telling(path: Path) -> Iterator[None]:
     except OSError as error:
         raise HistoryError(
             f"The history {path} cannot be used ({error.strerror or error}).",
-            "Check the permissions of its folder.",
+            _CANNOT_WRITE,
         ) from error
 
 

@@ -24,7 +24,7 @@ from posture_cam.records import (
     Tip,
 )
 from posture_cam.settings import load_measures
-from posture_cam.words import VIEW_WORDS, clock, duration_words, sentence, value_words
+from posture_cam.words import VIEW_WORDS, clock, duration_words, printable, sentence, value_words
 
 _BAR_CELLS = 24
 _ALERTS_SHOWN = 5
@@ -36,7 +36,7 @@ def print_summary(summary: SessionSummary, console: Console) -> None:
     seen = ", ".join(VIEW_WORDS[view] for view, seconds in summary.views.items() if seconds >= 1.0)
     console.print(
         Text.assemble(
-            (summary.source.name, "bold"),
+            (printable(summary.source.name), "bold"),
             f"  {clock(summary.duration_s)}" + (f", seen from {seen}" if seen else ""),
             ("  (interrupted: only this far)" if summary.partial else "", "yellow"),
         )

@@ -15,10 +15,10 @@ from rich.text import Text
 from posture_cam import __version__
 from posture_cam.outputs.console import print_tips
 from posture_cam.outputs.styles import STATE_STYLES
-from posture_cam.records import AlertKind, Measure, State
+from posture_cam.records import JUDGED_STATES, Measure, State
 from posture_cam.settings import load_measures
-from posture_cam.sittings import Run, Sitting, Spoken, Totals, totals
-from posture_cam.words import clock, duration_words, sentence, value_words
+from posture_cam.sittings import ANSWERED_WITHIN_S, Run, Sitting, Spoken, Totals, hold_words, totals
+from posture_cam.words import duration_words, printable, sentence, value_words
 
 SCHEMA_VERSION = 1
 CSV_HEADER = (
@@ -31,79 +31,49 @@ CSV_HEADER = (
     "breaks",
     "longest_hold_s",
     "alerts",
-    "alerts_helped",
-    "alerts_not_helped",
+    "alerts_answered",
+    "alerts_not_answered",
 )
 _FAULTS_SHOWN = 4
 _ALERTS_SHOWN = 6
 
 
 def print_days(sittings: Sequence[Sitting], console: Console) -> None:
-    """A line for each day, and all of them together; a single day in more words."""
+    """A line for each day and all of them together; then what was off and what may help."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bright_black")
     table.add_column("day")
-    for column in ("judged", "good", "fair", "poor", "score", "alerts", "helped", "breaks", "longest hold"):
+    columns = (
+        "judged",
+        "good",
+        "fair",
+        "poor",
+        "score",
+        "alerts",
+        "answered",
+        "breaks",
+        "changes",
+        "longest hold",
+    )
+    for column in columns:
         table.add_column(column, justify="right")
     for sitting in sittings:
         assert sitting.day is not None
         table.add_row(f"{sitting.day:%a} {sitting.day.isoformat()}", *_cells(totals([sitting])))
+    sums = totals(sittings)
     if len(sittings) > 1:
-        table.add_row("all", *_cells(totals(sittings)), style="bold")
+        table.add_row("all", *_cells(sums), style="bold")
     console.print(table, highlight=False)
-    if len(sittings) == 1:
-        _print_day(sittings[0], console)
-    console.print(
-        "\nMeasured by a camera, in comparison with your own neutral posture; no medical finding.",
-        style="bright_black",
-    )
-
-
-def _cells(sums: Totals) -> list[Text]:
-    shares = [
-        Text("–" if sums.judged_s <= 0 else f"{sums.seconds_by_state.get(state, 0.0) / sums.judged_s:.0%}")
-        for state in (State.GOOD, State.FAIR, State.POOR)
-    ]
-    for share, state in zip(shares, (State.GOOD, State.FAIR, State.POOR), strict=True):
-        share.stylize(STATE_STYLES[state])
-        share.plain = share.plain.replace("%", " %")
-    helped, told = sums.helped
-    return [
-        Text(duration_words(sums.judged_s)),
-        *shares,
-        Text("–" if sums.score is None else f"{sums.score:.0f}"),
-        Text(str(sum(one.kind != AlertKind.BREAK for one in sums.spoken))),
-        Text(f"{helped} of {told}" if told else "–"),
-        Text(str(sums.breaks)),
-        Text("–" if sums.longest_hold_s is None else duration_words(sums.longest_hold_s)),
-    ]
-
-
-def _print_day(sitting: Sitting, console: Console) -> None:
-    sums = totals([sitting])
-    console.print("\n[bold]Runs[/bold]")
-    table = Table.grid(padding=(0, 2))
-    for run in sitting.runs:
-        times = f"  {sitting.time_at(run.start_s)} to {sitting.time_at(run.end_s)}"
-        ended = f"({run.how_it_ended})" if run.how_it_ended else ""
-        kind = "recording" if run.is_analysis else "live"
-        table.add_row(times, Text(run.source), f"{kind} {ended}", f"run {run.number}")
-    console.print(table, highlight=False)
-    if sums.faults:
-        console.print("\n[bold]What was off[/bold]")
-        info = load_measures()
-        table = Table.grid(padding=(0, 2))
-        for fault in sums.faults[:_FAULTS_SHOWN]:
-            words = sentence(info[fault.measure].fault_of(fault.worst))
-            worst = f"up to {value_words(fault.measure, fault.worst)}"
-            table.add_row(f"  {words}", duration_words(fault.seconds), worst)
-        console.print(table, highlight=False)
     if sums.spoken:
-        console.print("\n[bold]Alerts[/bold]")
-        for one in sums.spoken[:_ALERTS_SHOWN]:
-            words = f"  {sitting.time_at(one.time_s)}  {one.message}  {helped_words(one)}"
-            console.print(words, highlight=False, markup=False)
-        if len(sums.spoken) > _ALERTS_SHOWN:
-            console.print(f"  and {len(sums.spoken) - _ALERTS_SHOWN} more", highlight=False)
+        console.print(
+            f"An alert counts as answered where you sat well, or left, within {ANSWERED_WITHIN_S:.0f} s.",
+            style="bright_black",
+            highlight=False,
+        )
+    if len(sittings) == 1:
+        _print_runs(sittings[0], console)
+    _print_faults(sums, console)
+    if len(sittings) == 1:
+        _print_spoken(sittings[0], console)
     if sums.judged_s > 0:
         console.print("\n[bold]Worth trying[/bold]")
         print_tips(sums.tips, console)
@@ -111,19 +81,83 @@ def _print_day(sitting: Sitting, console: Console) -> None:
     shown = [f"{reason.value} ({duration_words(seconds)})" for reason, seconds in unseen if seconds >= 0.5]
     if shown:
         console.print(f"\nNot judged: {'; '.join(shown)}.", highlight=False)
+    console.print(
+        "\nMeasured by a camera, in comparison with your own neutral posture; no medical finding.",
+        style="bright_black",
+    )
 
 
-def helped_words(one: Spoken) -> str:
+def _cells(sums: Totals) -> list[Text]:
+    shares = []
+    for state in JUDGED_STATES:
+        share = sums.seconds_by_state.get(state, 0.0) / sums.judged_s if sums.judged_s > 0 else None
+        words = "–" if share is None else f"{100 * share:.0f} %"
+        shares.append(Text(words, style=STATE_STYLES[state]))
+    answered, told = sums.answered
+    changes = sums.per_hour(sums.changes)
+    return [
+        Text(duration_words(sums.judged_s)),
+        *shares,
+        Text("–" if sums.score is None else f"{sums.score:.0f}"),
+        Text(str(sum(one.is_about_posture for one in sums.spoken))),
+        Text(f"{answered} of {told}" if told else "–"),
+        Text(str(sums.breaks)),
+        Text("–" if changes is None else f"{changes:.0f} / h"),
+        Text(hold_words(sums)),
+    ]
+
+
+def _print_runs(sitting: Sitting, console: Console) -> None:
+    console.print("\n[bold]Runs[/bold]")
+    table = Table.grid(padding=(0, 2))
+    for run in sitting.runs:
+        times = f"  {sitting.time_at(run.start_s)} to {sitting.time_at(run.end_s)}"
+        kind = "recording" if run.is_analysis else "live"
+        if run.how_it_ended:
+            kind += f" ({run.how_it_ended})"
+        table.add_row(times, Text(printable(run.source)), kind, f"run {run.number}")
+    console.print(table, highlight=False)
+
+
+def _print_faults(sums: Totals, console: Console) -> None:
+    if not sums.faults:
+        return
+    console.print("\n[bold]What was off[/bold]")
+    info = load_measures()
+    table = Table.grid(padding=(0, 2))
+    for fault in sums.faults[:_FAULTS_SHOWN]:
+        words = sentence(info[fault.measure].fault_of(fault.worst))
+        worst = f"up to {value_words(fault.measure, fault.worst)}"
+        table.add_row(f"  {words}", duration_words(fault.seconds), worst)
+    console.print(table, highlight=False)
+
+
+def _print_spoken(sitting: Sitting, console: Console) -> None:
+    if not sitting.spoken:
+        return
+    console.print("\n[bold]Alerts[/bold]")
+    for one in sitting.spoken[:_ALERTS_SHOWN]:
+        words = f"  {sitting.time_at(one.time_s)}  {printable(one.message)}  {_answer_words(one)}"
+        console.print(words, highlight=False, markup=False)
+    if len(sitting.spoken) > _ALERTS_SHOWN:
+        console.print(f"  and {len(sitting.spoken) - _ALERTS_SHOWN} more", highlight=False)
+
+
+def _answer_words(one: Spoken) -> str:
     """What followed an alert."""
-    if one.kind == AlertKind.BREAK:
+    if not one.is_about_posture:
         return ""
     if one.answered_s is not None:
-        return f"answered after {clock(one.answered_s - one.time_s)} min"
-    return "not answered" if one.helped is False else "run ended too soon to tell"
+        return f"answered after {duration_words(one.answered_s - one.time_s)}"
+    return "not answered" if one.was_answered is False else "the run ended too soon to tell"
 
 
 def days_as_json(
-    sittings: Sequence[Sitting], first: date, last: date, kept: Sequence[date]
+    sittings: Sequence[Sitting],
+    first: date,
+    last: date,
+    kept: Sequence[date],
+    saved_today: Sequence[date] = (),
 ) -> dict[str, Any]:
     """Days for programs (docs/formats.md).
 
@@ -132,6 +166,7 @@ def days_as_json(
         first: What was asked for.
         last: What was asked for.
         kept: Every day of which something is kept.
+        saved_today: The days of recordings that were saved today.
     """
     return {
         "kind": "posture_cam history",
@@ -149,6 +184,7 @@ def days_as_json(
             }
             for sitting in sittings
         ],
+        "saved_today": [day.isoformat() for day in saved_today],
         "days_kept": len(kept),
         "last_day": kept[-1].isoformat() if kept else None,
     }
@@ -161,20 +197,20 @@ def write_days_csv(sittings: Iterable[Sitting], target: TextIO) -> None:
     for sitting in sittings:
         sums = totals([sitting])
         changes_per_h = sums.per_hour(sums.changes)
-        helped, told = sums.helped
+        answered, told = sums.answered
         rows.writerow(
             [
                 sitting.day,
                 *(f"{sums.seconds_by_state.get(state, 0.0):.3f}" for state in State),
                 f"{sums.judged_s:.3f}",
-                "" if sums.score is None else f"{sums.score:.1f}",
+                "" if sums.score is None else round(sums.score),
                 sums.changes,
                 "" if changes_per_h is None else f"{changes_per_h:.1f}",
                 sums.breaks,
                 "" if sums.longest_hold_s is None else f"{sums.longest_hold_s:.1f}",
-                sum(one.kind != AlertKind.BREAK for one in sums.spoken),
-                helped,
-                told - helped,
+                sum(one.is_about_posture for one in sums.spoken),
+                answered,
+                told - answered,
             ]
         )
 
@@ -192,6 +228,7 @@ def write_export_json(sittings: Iterable[Sitting], target: TextIO) -> None:
 def export_header() -> list[str]:
     """The columns of an export as CSV."""
     return [
+        "run",
         "start",
         *(f"{state.value}_s" for state in State),
         "score",
@@ -209,6 +246,7 @@ def write_export_csv(sittings: Iterable[Sitting], target: TextIO) -> None:
             means = [slot.measures[name].mean if name in slot.measures else None for name in Measure]
             rows.writerow(
                 [
+                    slot.run,
                     sitting.moment(slot.start_s).isoformat(),
                     *(f"{slot.seconds_by_state.get(state, 0.0):.3f}" for state in State),
                     f"{slot.score_sum / slot.score_s:.1f}" if slot.score_s > 0 else "",
@@ -220,7 +258,7 @@ def write_export_csv(sittings: Iterable[Sitting], target: TextIO) -> None:
 
 def _sums(sums: Totals) -> dict[str, Any]:
     changes_per_h, breaks_per_h = sums.per_hour(sums.changes), sums.per_hour(sums.breaks)
-    helped, told = sums.helped
+    answered, told = sums.answered
     table = load_measures()
     return {
         "judged_s": _seconds(sums.judged_s),
@@ -231,8 +269,9 @@ def _sums(sums: Totals) -> dict[str, Any]:
         "breaks": sums.breaks,
         "breaks_per_h": None if breaks_per_h is None else round(breaks_per_h, 2),
         "longest_hold_s": None if sums.longest_hold_s is None else _seconds(sums.longest_hold_s),
-        "alerts_helped": helped,
-        "alerts_not_helped": told - helped,
+        "alert_count": sum(one.is_about_posture for one in sums.spoken),
+        "alerts_answered": answered,
+        "alerts_not_answered": told - answered,
         "unjudged_s_by_reason": {
             reason.value: _seconds(seconds) for reason, seconds in sums.unjudged_s_by_reason.items()
         },
@@ -274,7 +313,7 @@ def _spoken(sitting: Sitting, one: Spoken) -> dict[str, Any]:
         "message": one.message,
         "tip_id": one.tip_id,
         "answered_after_s": None if one.answered_s is None else _seconds(one.answered_s - one.time_s),
-        "corrected_within_60_s": None if one.kind == AlertKind.BREAK else one.helped,
+        "corrected_within_60_s": one.was_answered,
     }
 
 
@@ -296,6 +335,7 @@ def _everything(sitting: Sitting) -> dict[str, Any]:
         ],
         "minutes": [
             {
+                "run": slot.run,
                 "start": _moment(sitting, slot.start_s),
                 **{f"{state.value}_s": _seconds(slot.seconds_by_state.get(state, 0.0)) for state in State},
                 "score": round(slot.score_sum / slot.score_s, 1) if slot.score_s > 0 else None,

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 from posture_cam import __version__
 from posture_cam.errors import HistoryError
-from posture_cam.history import Batch, RunFacts, Writer, zone_name
+from posture_cam.files import content_of
+from posture_cam.history import Batch, KeptRun, RunFacts, RunGone, Writer, zone_name
 from posture_cam.outputs.ledger import Entries, Ledger
 from posture_cam.records import Alert, Neutral, Observation, Piece, Reason, SessionSummary, SourceInfo, View
-from posture_cam.settings import Settings
+from posture_cam.settings import Settings, history_path
 from posture_cam.sittings import Spoken
 from posture_cam.words import VIEW_WORDS, clock
 
 SLOT_S = 60.0
-_HASHED_BYTES = 1 << 20
 _UNSEEN = (Reason.NOBODY, Reason.HEAD_HIDDEN, Reason.TOO_SMALL)
 
 
@@ -28,11 +27,13 @@ class KeptAs:
 
     Attributes:
         start: The time of day at its start.
-        has_replaced: The same recording had been kept before.
+        replaced: The day under which the same recording had been kept before, or None.
+        trouble: Why it could not be kept, or None.
     """
 
     start: datetime
-    has_replaced: bool
+    replaced: date | None = None
+    trouble: HistoryError | None = None
 
 
 class _Kept:
@@ -80,7 +81,7 @@ class _Kept:
         observation = piece.observation
         if observation is not None and observation.measures.reason not in _UNSEEN:
             views, view = self.facts.views, observation.measures.view.value
-            views[view] = round(views.get(view, 0.0) + piece.end_s - piece.start_s, 3)
+            views[view] = views.get(view, 0.0) + piece.end_s - piece.start_s
 
     def _batch(self, entries: Entries, tail: Entries, firsts: dict[str, int]) -> Batch:
         spoken_from = len(self._spoken) if self._changed_from is None else self._changed_from
@@ -118,7 +119,7 @@ class LiveHistory(_Kept):
         super().__init__(facts, settings)
         self._settings, self._say, self._path = settings.history, say, path
         self._writer: Writer | None = None
-        self._run: int | None = None
+        self._run: KeptRun | None = None
         self._due_s = 0.0
         self._unwritten = Entries()
         self._counts = dict.fromkeys(("episodes", "faults", "holds", "breaks"), 0)
@@ -133,8 +134,14 @@ class LiveHistory(_Kept):
         Returns:
             How many runs were deleted, or shortened.
         """
+        is_first = not (self._path or history_path()).exists()
         try:
             self._writer = self._opened()
+            if is_first:
+                self._say(
+                    "The numbers of your runs are kept on this machine, never a picture: posture-cam history "
+                    "shows them, --no-history leaves them out."
+                )
             return self._writer.delete_older(keep_days) if keep_days else 0
         except HistoryError as error:
             self._fail(error)
@@ -157,7 +164,8 @@ class LiveHistory(_Kept):
     def finish(self, summary: SessionSummary) -> None:
         """Write the rest; the run is over."""
         self._ledger.close()
-        self.facts.end_s, self.facts.ended = summary.duration_s, "done"
+        self.facts.end_s = summary.duration_s
+        self.facts.ended = "cut off" if summary.partial else "done"
         self.facts.notes = list(summary.notes)
         try:
             self._write(Entries())
@@ -181,9 +189,16 @@ class LiveHistory(_Kept):
             getattr(left, name).extend(getattr(taken, name))
         if self._writer is None:
             self._writer = self._opened()
-        if self._run is None:
+        try:
+            if self._run is None:
+                self._run = self._writer.begin(self.facts)
+            self._writer.write(self._run, self.facts, self._batch(left, tail, self._counts))
+        except RunGone:
+            self._say("What was kept of this run has been deleted; it is kept anew from here.")
+            self._counts = dict.fromkeys(self._counts, 0)
+            self._changed_from = len(self._spoken)
             self._run = self._writer.begin(self.facts)
-        self._writer.write(self._run, self.facts, self._batch(left, tail, self._counts))
+            self._writer.write(self._run, self.facts, self._batch(left, tail, self._counts))
         self._counts["episodes"] += len(left.spans)
         for name in ("faults", "holds", "breaks"):
             self._counts[name] += len(getattr(left, name))
@@ -230,7 +245,7 @@ class KeptAnalysis(_Kept):
             content=content_of(recording),
         )
         super().__init__(facts, settings)
-        self._recorded_at, self._path = recorded_at, path
+        self._recorded_at, self._path = recorded_at.astimezone(), path
         self.kept_as: KeptAs | None = None
 
     def is_due(self, now_s: float) -> bool:
@@ -241,18 +256,18 @@ class KeptAnalysis(_Kept):
         """Nothing is written on the way."""
 
     def finish(self, summary: SessionSummary) -> None:
-        """Write it.
-
-        Raises:
-            HistoryError: It cannot be written.
-        """
+        """Write it, or note in `kept_as` why that was not possible."""
         self._ledger.close()
         self.facts.end_s = summary.duration_s
         self.facts.ended = "interrupted" if summary.partial else "done"
         self.facts.notes = list(summary.notes)
-        with Writer(self._path, is_exclusive=False) as writer:
-            has_replaced = writer.save(self.facts, self._batch(self._ledger.taken(), Entries(), {}))
-        self.kept_as = KeptAs(self._recorded_at, has_replaced)
+        replaced, trouble = None, None
+        try:
+            with Writer(self._path, is_exclusive=False) as writer:
+                replaced = writer.save(self.facts, self._batch(self._ledger.taken(), Entries(), {}))
+        except HistoryError as error:
+            trouble = error
+        self.kept_as = KeptAs(self._recorded_at, replaced, trouble)
 
 
 def neutral_words(neutral: Neutral) -> str:
@@ -273,24 +288,6 @@ def words_of_neutral(
     if start_s is not None and end_s is not None:
         return f"own posture at {clock(start_s)} to {clock(end_s)} of the run, from {VIEW_WORDS[view]}"
     return f"own neutral posture, from {VIEW_WORDS[view]}"
-
-
-def content_of(path: Path) -> str:
-    """What tells a recording from others: its size, and a checksum of its start, middle and end.
-
-    Raises:
-        HistoryError: It cannot be read.
-    """
-    try:
-        size = path.stat().st_size
-        digest = hashlib.blake2b(str(size).encode(), digest_size=16)
-        with path.open("rb") as file:
-            for start in (0, size // 2, max(size - _HASHED_BYTES, 0)):
-                file.seek(start)
-                digest.update(file.read(_HASHED_BYTES))
-    except OSError as error:
-        raise HistoryError(f"{path} cannot be read ({error.strerror or error}).") from error
-    return digest.hexdigest()
 
 
 def _key(alert: Alert) -> tuple[float, str]:

@@ -77,7 +77,6 @@ class Ledger:
         self._slot: _OpenSlot | None = None
         self._faults: dict[Measure, FaultStretch] = {}
         self._hold: Hold | None = None
-        self._still: tuple[float, float] | None = None  # when, and how long still by then
 
     def add(self, piece: Piece) -> None:
         """Take the next piece."""
@@ -143,15 +142,14 @@ class Ledger:
         still_min = observation.measures.values.get(Measure.STILLNESS)
         if still_min is None or piece.state not in JUDGED_STATES:
             return False
-        still_s = 60.0 * still_min
-        before, self._still = self._still, (piece.end_s, still_s)
-        is_anew = before is None or still_s < before[1] - 1e-9
-        if is_anew or self._hold is None:
-            self._close_hold()
-            self._hold = Hold(max(piece.start_s - still_s, 0.0), piece.end_s)
-        else:
-            self._hold = replace(self._hold, end_s=piece.end_s)
-        return before is not None and is_anew and piece.start_s - before[0] <= self._max_gap_s
+        since_s = max(piece.start_s - 60.0 * still_min, 0.0)
+        hold = self._hold
+        if hold is not None and since_s <= hold.start_s + 1e-3:
+            self._hold = replace(hold, end_s=piece.end_s)
+            return False
+        self._close_hold()
+        self._hold = Hold(since_s, piece.end_s)
+        return hold is not None and piece.start_s - hold.end_s <= self._max_gap_s
 
     def _close_hold(self) -> None:
         if self._hold is not None and self._hold.seconds >= _LEAST_HOLD_S:

@@ -16,9 +16,10 @@ from typing import TextIO
 
 from posture_cam.alerts import AlertPolicy
 from posture_cam.errors import NeutralError, NothingJudged, UsageError
-from posture_cam.files import check_writable
+from posture_cam.files import check_writable, content_of
 from posture_cam.geometry import average_neutral
-from posture_cam.outputs.history import KeptAnalysis
+from posture_cam.history import Writer
+from posture_cam.outputs.history import KeptAnalysis, KeptAs
 from posture_cam.outputs.tables import CsvResult, JsonResult
 from posture_cam.profiles import load_profile
 from posture_cam.protocols import Sink
@@ -51,6 +52,9 @@ from posture_cam.session.poses import (
     recorded_poses,
 )
 from posture_cam.settings import Settings, load_settings
+
+# Older dates of files come from clocks that were never set.
+_FILES_SINCE_S = datetime(1990, 1, 1, tzinfo=UTC).timestamp()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +99,14 @@ def analyze(
     request: Analysis,
     listener: Listener | None = None,
     *,
-    kept: Callable[[datetime, bool], None] = lambda _start, _has_replaced: None,
+    kept: Callable[[KeptAs], None] | None = None,
 ) -> SessionSummary:
     """Analyse a recording and write the results asked for.
 
     Args:
         request: What is wanted.
         listener: Follows the work.
-        kept: Called with the time of day that it was filed under in the history, and whether the same
-            recording had been kept before.
+        kept: Called with how it was filed in the history, or why it could not be, which then is no error.
 
     Returns:
         The summary; `partial` where the listener stopped it.
@@ -115,7 +118,7 @@ def analyze(
         ModelError: The pose model is missing, wrong, or cannot be fetched.
         NeutralError: No such profile, or the person is not seen in the stretch asked for.
         OutputError: A result cannot be written.
-        HistoryError: It cannot be kept.
+        HistoryError: It cannot be kept; results are written all the same.
     """
     listener = listener or Listener()
     settings = load_settings()
@@ -138,8 +141,11 @@ def analyze(
         neutral = _neutral(request, profile, poses, settings)
         keeper = _keeper(request, poses.end_s, settings) if request.save else None
         summary = _judge(request, poses, neutral, settings, listener, keeper)
-        if keeper is not None and keeper.kept_as is not None:
-            kept(keeper.kept_as.start, keeper.kept_as.has_replaced)
+        if keeper is not None and (kept_as := keeper.kept_as) is not None:
+            if kept is not None:
+                kept(kept_as)
+            elif kept_as.trouble is not None:
+                raise kept_as.trouble
     if not summary.judged_s and not summary.partial:
         raise _nothing_judged(summary)
     return summary
@@ -174,6 +180,14 @@ def _check_request(request: Analysis) -> None:
                 )
     if request.recorded_at is not None and not request.save:
         raise UsageError("--recorded-at goes with --save.", "Add --save, or leave it out.")
+    if request.save and request.recorded_at is None and request.is_recorded:
+        raise UsageError(
+            "Recorded poses do not tell when the recording was made.",
+            'Add it: --recorded-at "2026-11-20 09:30"',
+        )
+    if request.save:
+        with Writer(is_exclusive=False):
+            pass  # what is in the way is said before the work, not after it
     taken: list[Path] = []
     for target in (request.json, request.csv, request.video, request.poses):
         if isinstance(target, Path):
@@ -260,7 +274,10 @@ def _judge(
 def _keeper(request: Analysis, duration_s: float, settings: Settings) -> KeptAnalysis:
     recorded_at = request.recorded_at
     if recorded_at is None:  # a file is usually written until the recording ends
+        now = datetime.now(UTC)
         written_s = request.path.stat().st_mtime
+        if not _FILES_SINCE_S <= written_s <= now.timestamp():
+            written_s = now.timestamp()  # a clock that was wrong
         recorded_at = datetime.fromtimestamp(written_s - duration_s, UTC).astimezone()
     return KeptAnalysis(request.path, recorded_at, request.profile, settings)
 
@@ -282,7 +299,8 @@ def _sinks(
         frames = _frames_again(request.path, stack)
         sinks.append(stack.enter_context(AnnotatedVideo(request.video, source, frames, neutral)))
     if request.json is not None:
-        sinks.append(stack.enter_context(JsonResult(request.json, end_s, settings)))
+        content = None if request.is_recorded else content_of(request.path)
+        sinks.append(stack.enter_context(JsonResult(request.json, end_s, settings, content)))
     return sinks
 
 

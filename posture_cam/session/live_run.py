@@ -151,7 +151,7 @@ class LiveRun:
                 self._flush()
         except Exception:
             with suppress(Exception):
-                self._finish()  # what was judged until then is told all the same
+                self._finish(has_failed=True)  # what was judged until then is told all the same
             raise
         return self._finish()
 
@@ -354,8 +354,10 @@ class LiveRun:
         extractor = FeatureExtractor(self._settings)
         interval_s = 1.0 / self._settings.sampling.rate_hz
         due_s = self._source.now_s
+        start_s = due_s
         while not self._should_stop():
             item = self._source.take(due_s, _WAIT_S)
+            self._judging.flush(self._source.now_s, (start_s, Reason.CALIBRATING))
             if isinstance(item, SourceEvent):
                 self._note(item)
             elif item is not None:
@@ -382,14 +384,14 @@ class LiveRun:
         for sink in self._sinks:
             sink.tell(event)
 
-    def _finish(self) -> SessionSummary:
+    def _finish(self, *, has_failed: bool = False) -> SessionSummary:
         end_s = self._source.now_s
         if self._paused_s is not None:
             self._judging.explain(self._paused_s, end_s, Reason.PAUSED)
         self._close_trouble(end_s)
         for _ in self._judging.finish(end_s):
             pass
-        summary = self._judging.summary(self._source.info, self._model, partial=False, is_live=True)
+        summary = self._judging.summary(self._source.info, self._model, partial=has_failed, is_live=True)
         if self._keeper is not None:
             self._keeper.finish(summary)
         for sink in self._sinks:

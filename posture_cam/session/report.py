@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posture_cam.errors import HistoryError, SourceError, UsageError
-from posture_cam.files import check_writable
+from posture_cam.files import check_writable, content_of
 from posture_cam.history import History, today
 from posture_cam.outputs.report import Picture, ReadResult, Report, read_result, write_report
 from posture_cam.outputs.report.content import limits_of
@@ -26,6 +26,7 @@ from posture_cam.records import (
     Neutral,
     Pose,
     Severity,
+    SourceInfo,
     State,
     View,
 )
@@ -76,6 +77,8 @@ def report(request: Reporting, download: Callable[[str, int, int], None] | None 
     """
     never = tuple(path for path in (request.result, request.frames, history_path()) if path is not None)
     check_writable(request.target, never=never)
+    if request.model != "full" and request.frames is None:
+        raise UsageError("--model goes with --frames.", "Without pictures no model is needed.")
     if request.result is not None:
         if request.first is not None or request.last is not None:
             raise UsageError("--result and --from or --to exclude each other.", "Choose one of them.")
@@ -147,11 +150,10 @@ def _pictures(
     made = []
     with ExitStack() as stack:
         source = stack.enter_context(VideoFile(video))
-        told_s = source.info.duration_s
-        if told_s is not None and abs(told_s - sitting.length_s) > _SAME_LENGTH_S and not _is_cut(sitting):
+        if not _is_same(found, video, source.info):
             raise SourceError(
-                f"{video.name} lasts {clock(told_s)}, the recording of the result {clock(sitting.length_s)}.",
-                "Name the video that was analysed.",
+                f"{video.name} is not the recording that the result tells of ({sitting.name}).",
+                "Name the very video that was analysed.",
             )
 
         def pose_of(frame: Frame) -> Pose | None:
@@ -189,8 +191,15 @@ def _pictures(
     return made
 
 
-def _is_cut(sitting: Sitting) -> bool:
-    return sitting.runs[0].how_it_ended != ""
+def _is_same(found: ReadResult, video: Path, info: SourceInfo) -> bool:
+    """Whether a video is the recording of a result; by its content, else by what is known of it."""
+    if found.content is not None:
+        return content_of(video) == found.content
+    is_whole = found.sitting.runs[0].how_it_ended == ""
+    differs_s = abs((info.duration_s or found.sitting.length_s) - found.sitting.length_s)
+    if is_whole and differs_s > _SAME_LENGTH_S:
+        return False
+    return (info.width_px, info.height_px) == found.size_wh
 
 
 def _worst(sitting: Sitting) -> list[FaultStretch]:

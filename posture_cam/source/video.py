@@ -166,6 +166,10 @@ def _as_bgr(image: np.ndarray) -> NDArray[np.uint8]:
 
 def _check_file(path: Path) -> None:
     """Say plainly what is wrong with a path before OpenCV fails without words."""
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:  # OpenCV ends the whole program on these
+        raise SourceError(f"The name of {path} is not valid text.", "Give the file another name.") from None
     if not path.exists():
         raise SourceError(f"{path} does not exist.", "Check the name and the folder you are in.")
     if path.is_dir():

@@ -176,7 +176,7 @@ def distribution(sittings: Sequence[Sitting], shown: Sequence[Shown]) -> Chart |
         return figure
 
     names = " and ".join(one.label for one in shown)
-    return _chart("distribution", draw, f"Time spent at each value of {names}", "Minutes by value.")
+    return _chart("distribution", draw, f"Time spent at each value of {names}", "Time by value.")
 
 
 def rhythm(labels: Sequence[str], changes: Sequence[float | None], breaks: Sequence[float | None]) -> Chart:
@@ -188,8 +188,9 @@ def rhythm(labels: Sequence[str], changes: Sequence[float | None], breaks: Seque
             (upper, changes, "Posture changes an hour"),
             (lower, breaks, "Breaks an hour"),
         ):
-            heights = [value or 0.0 for value in values]
-            place.bar(range(len(heights)), heights, width=0.7, color=NECK, linewidth=0)
+            told = [(number, value) for number, value in enumerate(values) if value is not None]
+            heights = [value for _, value in told]
+            place.bar([number for number, _ in told], heights, width=0.7, color=NECK, linewidth=0)
             place.set_title(title, loc="left", fontsize=_FONT_PT, color=INK)
             place.set_ylim(0, max([*heights, 0.5]) * 1.1)
             place.yaxis.set_major_locator(MaxNLocator(3))
@@ -202,7 +203,7 @@ def rhythm(labels: Sequence[str], changes: Sequence[float | None], breaks: Seque
 
 def trend(weeks: Sequence[Figures], now_label: str, now_score: float) -> Chart:
     """The score of past weeks, and of now."""
-    labels = [f"{week.day:%d %b}" for week in weeks] + [now_label]
+    labels = [f"from {week.day:%d %b}" for week in weeks] + [now_label]
     scores = [week.score or 0.0 for week in weeks] + [now_score]
 
     def draw(width: float) -> Figure:
@@ -351,7 +352,8 @@ def _minutes(axes: Axes, sitting: Sitting, one: Shown) -> None:
     for slot in sitting.slots:
         if one.measure not in slot.measures:
             continue
-        if pieces and slot.start_s - pieces[-1][-1].end_s <= _GAP_S:
+        last = pieces[-1][-1] if pieces else None
+        if last is not None and slot.run == last.run and 0 <= slot.start_s - last.end_s + 1e-6 <= _GAP_S:
             pieces[-1].append(slot)
         else:
             pieces.append([slot])
@@ -380,19 +382,30 @@ def _days(axes: Axes, sittings: Sequence[Sitting], one: Shown) -> None:
     axes.plot(places, [each.mean for _, each in told], color=one.ink, marker="o", markersize=4, linestyle="")
 
 
+def _limits(info: MeasureInfo) -> tuple[float, float, float, float]:
+    """Where poor, fair, fair and poor begin, from low to high; infinite where a side has no limit."""
+    good, poor = abs(info.good or np.inf), abs(info.poor or np.inf)
+    low_good, low_poor = info.good_low or -np.inf, info.poor_low or -np.inf
+    if info.two_sided or info.lower_is_worse:
+        low_good, low_poor = -good, -poor
+    if info.lower_is_worse:
+        good = poor = np.inf
+    return low_poor, low_good, good, poor
+
+
 def _bands(axes: Axes, info: MeasureInfo) -> None:
     """The ranges of good, fair and poor behind the values."""
-    if info.good is None or info.poor is None:
-        return
-    sign = -1.0 if info.lower_is_worse else 1.0
-    good, poor = (info.good, info.poor) if sign > 0 else (-abs(info.good), -abs(info.poor))
+    low_poor, low_good, good, poor = _limits(info)
     low, high = axes.get_ylim()
-    low, high = min(low, -0.6 * abs(poor), poor * 1.25), max(high, 0.6 * abs(poor), poor * 1.25)
-    far = high if sign > 0 else low
-    near = low if sign > 0 else high
+    for side in (low_poor, poor):
+        if np.isfinite(side) and (side > 0 or info.good_low is None):
+            low, high = min(low, 1.25 * side, -0.6 * abs(side)), max(high, 1.25 * side, 0.6 * abs(side))
     axes.set_ylim(low, high)
-    for start, end, ink in ((near, good, BAND_GOOD), (good, poor, BAND_FAIR), (poor, far, BAND_POOR)):
-        axes.axhspan(min(start, end), max(start, end), color=ink, linewidth=0, zorder=0)
+    edges = [low, *(float(np.clip(edge, low, high)) for edge in (low_poor, low_good, good, poor)), high]
+    inks = (BAND_POOR, BAND_FAIR, BAND_GOOD, BAND_FAIR, BAND_POOR)
+    for start, end, ink in zip(edges[:-1], edges[1:], inks, strict=True):
+        if end > start:
+            axes.axhspan(start, end, color=ink, linewidth=0, zorder=0)
     axes.axhline(0.0, color=MUTED, linewidth=0.8, zorder=1)
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
 
@@ -400,19 +413,20 @@ def _bands(axes: Axes, info: MeasureInfo) -> None:
 def _histogram(axes: Axes, slots: Sequence[Slot], one: Shown) -> None:
     portions = [slot.measures[one.measure] for slot in slots if one.measure in slot.measures]
     means = np.array([portion.mean for portion in portions])
-    minutes = np.array([portion.seconds for portion in portions]) / 60
+    held_s = np.array([portion.seconds for portion in portions])
     step = 2.0
     edges = np.arange(np.floor(means.min() / step), np.ceil(means.max() / step) + 1.5) * step
-    heights, _ = np.histogram(means, edges, weights=minutes)
-    unit = "min"
-    if heights.max() > 180:
-        heights, unit = heights / 60, "h"
-    good, poor = one.info.good or np.inf, one.info.poor or np.inf
-    if one.info.lower_is_worse:
-        good, poor = abs(good), abs(poor)
+    heights, _ = np.histogram(means, edges, weights=held_s)
+    divided_by, unit = next(
+        (by, unit) for by, unit in ((3600, "h"), (60, "min"), (1, "s")) if heights.max() > 3 * by or by == 1
+    )
+    heights = heights / divided_by
+    low_poor, low_good, good, poor = _limits(one.info)
     for start, height in zip(edges[:-1], heights, strict=True):
-        middle = (start + step / 2) * (-1.0 if one.info.lower_is_worse else 1.0)
-        state = State.GOOD if middle <= good else State.FAIR if middle <= poor else State.POOR
+        middle = start + step / 2
+        state = State.GOOD if low_good <= middle <= good else State.FAIR
+        if not low_poor <= middle <= poor:
+            state = State.POOR
         axes.bar([start], [height], width=step * 0.9, align="edge", color=STATE_INKS[state], linewidth=0)
     axes.set_title(one.label, loc="left", fontsize=_FONT_PT, color=INK)
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=bool(heights.max() >= 4)))

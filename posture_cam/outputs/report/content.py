@@ -10,8 +10,8 @@ from posture_cam.history import Figures
 from posture_cam.outputs.report.charts import Shown, shown_measures, unit_words
 from posture_cam.records import JUDGED_STATES, AlertKind, Measure, Reason, State
 from posture_cam.settings import MeasureInfo, load_measures
-from posture_cam.sittings import HELPED_WITHIN_S, Sitting, Totals, statistic, totals
-from posture_cam.words import VIEW_WORDS, clock, duration_words, error_words, sentence, value_words
+from posture_cam.sittings import ANSWERED_WITHIN_S, Sitting, Totals, hold_words, statistic, totals
+from posture_cam.words import VIEW_WORDS, duration_words, error_words, sentence, value_words
 
 _WEEKS_COMPARED = 4
 _LEAST_WEEK_S = 3600.0
@@ -103,10 +103,10 @@ def cards(report: Report) -> list[Card]:
     found = [
         Card(
             "In good posture",
-            duration_words(good_s),
+            long_words(good_s),
             "nothing could be judged"
             if share is None
-            else f"{percent(share)} of {duration_words(sums.judged_s)} judged",
+            else f"{percent(share)} of {long_words(sums.judged_s)} judged",
         ),
         Card(
             "Score",
@@ -123,8 +123,7 @@ def cards(report: Report) -> list[Card]:
     ]
     if not report.is_recording:
         found.append(Card("Breaks", _rate(breaks), "a minute or more away from the chair"))
-    longest = "–" if sums.longest_hold_s is None else duration_words(sums.longest_hold_s)
-    found.append(Card("Longest hold", longest, "in one posture"))
+    found.append(Card("Longest hold", hold_words(sums), "in one posture"))
     return found
 
 
@@ -177,7 +176,7 @@ def measures_table(report: Report) -> Rows:
         error = "not known" if found.error is None else error_words(measure, found.error)
         rows.append(
             (
-                info.label,
+                info.label.split(",")[0],
                 value_words(measure, found.mean),
                 value_words(measure, found.p5),
                 value_words(measure, found.p95),
@@ -186,7 +185,7 @@ def measures_table(report: Report) -> Rows:
             )
         )
     return Rows(
-        "Measures, by the means of short stretches: nine tenths of the time lay between low and high",
+        "Changes from neutral; nine tenths of the time (means of short stretches) lay between low and high",
         ("Measure", "Mean", "Low", "High", "90 % sure within", "Good up to / poor from"),
         tuple(rows),
     )
@@ -280,19 +279,20 @@ def alerts_table(report: Report) -> Rows:
     for sitting in report.sittings:
         for one in sitting.spoken:
             if one.kind == AlertKind.BREAK:
-                followed = [
-                    away for away in sitting.breaks if 0 <= away.start_s - one.time_s <= _A_BREAK_FOLLOWED_S
-                ]
-                groups.setdefault("Time for a break", []).append(bool(followed))
+                followed = any(
+                    0 <= away.start_s - one.time_s <= _A_BREAK_FOLLOWED_S for away in sitting.breaks
+                )
+                is_told = followed or one.watched_s >= _A_BREAK_FOLLOWED_S
+                groups.setdefault("Time for a break", []).append(followed if is_told else None)
             else:
                 name = "Camera moved" if one.measure is None else sentence(info[one.measure].fault)
-                groups.setdefault(name, []).append(one.helped)
+                groups.setdefault(name, []).append(one.was_answered)
     rows = []
     for name, helped in groups.items():
         told = [one for one in helped if one is not None]
         words = "cannot be told" if not told or report.is_recording else f"{sum(told)} of {len(told)}"
         rows.append((name, str(len(helped)), words))
-    within = f"Answered within {HELPED_WITHIN_S:.0f} s (a break: within {_A_BREAK_FOLLOWED_S / 60:.0f} min)"
+    within = f"Answered within {ANSWERED_WITHIN_S:.0f} s (breaks: {_A_BREAK_FOLLOWED_S / 60:.0f} min)"
     return Rows("Alerts and what followed", ("About", "Alerts", within), tuple(rows))
 
 
@@ -303,15 +303,15 @@ def alert_words(report: Report) -> str:
         if not count:
             return "A live monitor would have kept quiet."
         return f"A live monitor would have spoken up {_times(count)} in this recording."
-    faults = [one for one in report.sums.spoken if one.kind != AlertKind.BREAK]
+    faults = [one for one in report.sums.spoken if one.is_about_posture]
     if not faults:
         return "No posture was worth an alert."
-    helped, told = report.sums.helped
+    helped, told = report.sums.answered
     if not told:
         return f"The monitor spoke up {_times(len(faults))}; the runs ended too soon to tell what followed."
     return (
         f"The monitor spoke up {_times(len(faults))} about posture. After {helped} of {told} you sat well "
-        f"again, or got up, within {HELPED_WITHIN_S:.0f} seconds."
+        f"again, or got up, within {ANSWERED_WITHIN_S:.0f} seconds."
     )
 
 
@@ -373,6 +373,11 @@ def when(sitting: Sitting, start_s: float, end_s: float, report: Report) -> str:
     return f"{sitting.day:%a} {sitting.day.day} {sitting.day:%b}, {times}"
 
 
+def long_words(seconds: float) -> str:
+    """A duration, in whole hours where these are many."""
+    return f"{seconds / 3600:.0f} h" if seconds >= 360_000 else duration_words(seconds)
+
+
 def percent(share: float) -> str:
     """A share as people write it."""
     return f"{100 * share:.0f} %"
@@ -391,12 +396,12 @@ def _limit_words(measure: Measure, info: MeasureInfo) -> str:
 
 
 def _rate(per_hour: float | None) -> str:
-    return "–" if per_hour is None else f"{per_hour:.1f} an hour"
+    return "–" if per_hour is None else f"{per_hour:.1f} / h"
 
 
 def _time(sums: Totals, state: State) -> str:
     seconds = sums.seconds_by_state.get(state, 0.0)
-    return "–" if seconds <= 0 else duration_words(seconds) if seconds >= 120 else f"{clock(seconds)} min"
+    return "–" if seconds <= 0 else duration_words(seconds)
 
 
 def _times(count: int) -> str:

@@ -71,7 +71,9 @@ def day_parts(report: Report) -> dict[str, Any]:
         ),
         "measures_table": content.measures_table(report),
         "distribution": _markup(charts.distribution(report.sittings, shown)),
-        "rhythm": _markup(charts.rhythm(labels, changes, breaks)) if any(changes) or any(breaks) else None,
+        "rhythm": _markup(charts.rhythm(labels, changes, breaks))
+        if any(one is not None for one in (*changes, *breaks))
+        else None,
         "rhythm_table": content.rhythm_table(report),
         "holds_table": content.holds_table(report),
         "faults_table": content.faults_table(report),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from posture_cam.errors import SourceError
 from posture_cam.outputs.history import words_of_neutral
@@ -25,6 +25,8 @@ from posture_cam.sittings import (
     Totals,
 )
 
+Seconds = Annotated[float, Field(ge=0.0, le=3.2e7, allow_inf_nan=False)]
+Value = Annotated[float, Field(ge=-1e5, le=1e5, allow_inf_nan=False)]
 _MOST_BYTES = 200_000_000
 
 
@@ -33,33 +35,36 @@ class _Part(BaseModel):
 
 
 class _Stretch(_Part):
-    start_s: FiniteFloat
-    end_s: FiniteFloat
+    start_s: Seconds
+    end_s: Seconds
 
 
 class _Source(_Part):
     name: str
+    width_px: int
+    height_px: int
+    content: str | None = None
 
 
 class _Neutral(_Part):
     is_personal: bool
     created_at: str | None
     view: View
-    start_s: FiniteFloat | None
-    end_s: FiniteFloat | None
+    start_s: Seconds | None
+    end_s: Seconds | None
 
 
 class _Summary(_Part):
-    duration_s: FiniteFloat
-    good_s: FiniteFloat
-    fair_s: FiniteFloat
-    poor_s: FiniteFloat
-    away_s: FiniteFloat
-    unjudged_s: FiniteFloat
-    score: int | None
+    duration_s: Seconds
+    good_s: Seconds
+    fair_s: Seconds
+    poor_s: Seconds
+    away_s: Seconds
+    unjudged_s: Seconds
+    score: Annotated[int, Field(ge=0, le=100)] | None
     longest_hold: _Stretch | None
-    unjudged_s_by_reason: dict[Reason, FiniteFloat]
-    seconds_by_view: dict[View, FiniteFloat]
+    unjudged_s_by_reason: dict[Reason, Seconds]
+    seconds_by_view: dict[View, Seconds]
 
 
 class _Episode(_Stretch):
@@ -69,37 +74,37 @@ class _Episode(_Stretch):
 
 class _Fault(_Part):
     measure: Measure
-    total_s: FiniteFloat
-    worst: FiniteFloat
+    total_s: Seconds
+    worst: Value
     longest: tuple[_Stretch, ...]
 
 
 class _Alert(_Part):
-    timestamp_s: FiniteFloat
+    timestamp_s: Seconds
     kind: AlertKind
     measure: Measure | None
-    held_s: FiniteFloat
+    held_s: Seconds
     message: str
     tip_id: str
 
 
 class _Portion(_Part):
-    seconds: FiniteFloat
-    mean: FiniteFloat
-    min: FiniteFloat
-    max: FiniteFloat
-    error: FiniteFloat | None
+    seconds: Seconds
+    mean: Value
+    min: Value
+    max: Value
+    error: Value | None
 
 
 class _Slot(_Part):
-    start_s: FiniteFloat
-    judged_s: FiniteFloat
-    posture_changes: int
+    start_s: Seconds
+    judged_s: Seconds
+    posture_changes: Annotated[int, Field(ge=0, le=1_000_000)]
     measures: dict[Measure, _Portion]
 
 
 class _Course(_Part):
-    slot_s: FiniteFloat
+    slot_s: Seconds
     slots: tuple[_Slot, ...]
 
 
@@ -131,6 +136,8 @@ class ReadResult:
     Attributes:
         sums: What it adds up to.
         neutral_s: The stretch of the recording that served as neutral, where it was one.
+        size_wh: Of its pictures.
+        content: What tells it from other recordings, where the result knows.
         notes: What the file does not hold.
     """
 
@@ -138,6 +145,8 @@ class ReadResult:
     sums: Totals
     neutral_s: tuple[float, float] | None
     notes: tuple[str, ...]
+    size_wh: tuple[int, int]
+    content: str | None
 
 
 def read_result(path: Path) -> ReadResult:
@@ -147,6 +156,8 @@ def read_result(path: Path) -> ReadResult:
         SourceError: The file is no result of an analysis, or cannot be read.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise SourceError(f"{path} is not an ordinary file.", "Name the file that --json wrote.")
         if path.stat().st_size > _MOST_BYTES:
             raise SourceError(f"{path} is too large for a result.", "Name the file that --json wrote.")
         result = _Result.model_validate_json(path.read_bytes())
@@ -167,7 +178,9 @@ def read_result(path: Path) -> ReadResult:
     neutral, neutral_s = result.neutral, None
     if neutral is not None and not neutral.created_at and neutral.is_personal and neutral.start_s is not None:
         neutral_s = neutral.start_s, neutral.end_s or neutral.start_s
-    return ReadResult(_sitting(result), _totals(result), neutral_s, notes)
+    source = result.source
+    size_wh = source.width_px, source.height_px
+    return ReadResult(_sitting(result), _totals(result), neutral_s, notes, size_wh, source.content)
 
 
 def _sitting(result: _Result) -> Sitting:

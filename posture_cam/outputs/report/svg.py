@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+from threading import Lock
 from xml.etree import ElementTree as ET
 
 from matplotlib import rc_context
@@ -38,6 +39,8 @@ _NAMES = {
 }
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 _LONG_NUMBER = re.compile(r"-?\d+\.\d{2,}")
+# matplotlib's settings belong to the whole process, and the dashboard draws in several threads.
+_DRAWING = Lock()
 _FONT_SIZE = re.compile(r"(\d+(?:\.\d+)?)px")
 _DROPPED = {"font", "font-family", "font-weight", "font-style", "font-variant", "font-stretch"}
 
@@ -53,7 +56,7 @@ def inline_svg(figure: Figure, key: str, title: str, description: str, css_class
         css_class: Of the element.
     """
     written = io.StringIO()
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": key}):
+    with _DRAWING, rc_context({"svg.fonttype": "none", "svg.hashsalt": key}):
         empty = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(written, format="svg", metadata=empty, transparent=True)
     root = ET.fromstring(written.getvalue())
