@@ -101,11 +101,6 @@ def parse_moment(text: str) -> datetime:
     return moment
 
 
-def printable(text: str) -> str:
-    """A name from outside without what would steer a terminal, or turn the words around it."""
-    return "".join(char if char.isprintable() else "?" for char in text)
-
-
 def count_words(count: int, what: str) -> str:
     """`1 day`, `2 days`."""
     return f"{count} {what}" if count == 1 else f"{count} {what}s"

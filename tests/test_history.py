@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import stat
@@ -22,7 +23,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from posture_cam.config import load_config
-from posture_cam.errors import HistoryError
+from posture_cam.errors import HistoryError, UsageError
 from posture_cam.history import History, Writer, day_bounds_s, zone_name, zone_of
 from posture_cam.history.schema import MIGRATIONS, migrate, version
 from posture_cam.outputs.history import KeptAs, LiveHistory
@@ -114,6 +115,25 @@ def test_the_same_recording_is_kept_once(sample_poses: Callable[[str], Path]) ->
     ]
     with History.opened() as kept:
         assert kept.days() == [date(2026, 11, 21)]
+
+
+def test_poses_know_the_recording_they_were_taken_from(tmp_path: Path) -> None:
+    clip, poses = tmp_path / "clip.mp4", tmp_path / "clip.poses.jsonl"
+    shutil.copy(SAMPLES / "desk-side.mp4", clip)
+    ended = datetime(2026, 11, 18, 15, 0, 0, tzinfo=UTC)
+    os.utime(clip, (ended.timestamp(), ended.timestamp()))
+    told: list[KeptAs] = []
+    analyze(Analysis(clip, rate_hz=2.0, poses=poses, save=True), kept=told.append)
+    analyze(Analysis(poses, save=True), kept=told.append)
+    assert [one.start for one in told] == [ended - timedelta(seconds=70)] * 2
+    assert [one.replaced for one in told] == [None, date(2026, 11, 18)]
+    old = tmp_path / "old.poses.jsonl"
+    head, rest = poses.read_text("utf-8").split("\n", 1)
+    header = json.loads(head)
+    del header["written_at"], header["content"]
+    old.write_text(json.dumps(header) + "\n" + rest, "utf-8")
+    with pytest.raises(UsageError, match="does not tell when the recording was made"):
+        analyze(Analysis(old, save=True))
 
 
 def test_a_live_run_is_kept_as_it_is_judged(tmp_path: Path) -> None:
@@ -719,7 +739,6 @@ def test_history_on_the_command_line(tmp_path: Path) -> None:
         (["history", "export", ""], 2, "has no name"),
         (["analyze", "x.mp4", "--save", "--recorded-at", "9999-12-31 23:59"], 2, "no date with a time"),
         (["analyze", "x.mp4", "--save", "--recorded-at", "2999-01-01 10:00"], 2, "has not come yet"),
-        (["analyze", "x.poses.jsonl", "--save"], 2, "do not tell when"),
         (["report", "--from", "0001-01-01"], 2, "is no date"),
         (["report", "-o", ""], 2, "is no page"),
         (["report", "--model", "lite"], 2, "--model goes with --frames"),

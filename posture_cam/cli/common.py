@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from posture_cam.errors import PostureCamError
-from posture_cam.words import printable
+from posture_cam.terminal import printable
 
 INTERRUPTED = 130
 

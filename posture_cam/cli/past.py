@@ -15,7 +15,6 @@ import typer
 from posture_cam.cli.common import app, data, plain, talk
 from posture_cam.errors import HistoryError, UsageError
 from posture_cam.terminal import Bars, quiet_native, stoppable
-from posture_cam.words import count_words
 
 if TYPE_CHECKING:
     from posture_cam.history import History
@@ -169,6 +168,7 @@ def export(
     from posture_cam.history import History
     from posture_cam.outputs.days import write_export_csv, write_export_json
     from posture_cam.settings import history_path
+    from posture_cam.words import count_words
 
     if not target:
         raise UsageError(

@@ -24,7 +24,8 @@ from posture_cam.records import (
     Tip,
 )
 from posture_cam.settings import load_measures
-from posture_cam.words import VIEW_WORDS, clock, duration_words, printable, sentence, value_words
+from posture_cam.terminal import printable
+from posture_cam.words import VIEW_WORDS, clock, duration_words, sentence, value_words
 
 _BAR_CELLS = 24
 _ALERTS_SHOWN = 5

@@ -18,7 +18,8 @@ from posture_cam.outputs.styles import STATE_STYLES
 from posture_cam.records import JUDGED_STATES, Measure, State
 from posture_cam.settings import load_measures
 from posture_cam.sittings import ANSWERED_WITHIN_S, Run, Sitting, Spoken, Totals, hold_words, totals
-from posture_cam.words import duration_words, printable, sentence, value_words
+from posture_cam.terminal import printable
+from posture_cam.words import duration_words, sentence, value_words
 
 SCHEMA_VERSION = 1
 CSV_HEADER = (

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from posture_cam import __version__
 from posture_cam.errors import HistoryError
-from posture_cam.files import content_of
 from posture_cam.history import Batch, KeptRun, RunFacts, RunGone, Writer, zone_name
 from posture_cam.outputs.ledger import Entries, Ledger
 from posture_cam.records import Alert, Neutral, Observation, Piece, Reason, SessionSummary, SourceInfo, View
@@ -221,7 +220,7 @@ class KeptAnalysis(_Kept):
     """Keeps an analysis whole, once it is done.
 
     Args:
-        recording: The file, which tells the same recording again.
+        content: What tells the same recording again.
         recorded_at: The time of day at its start.
         profile: The name of the neutral posture, where it is a stored one.
         settings: All settings.
@@ -230,7 +229,7 @@ class KeptAnalysis(_Kept):
 
     def __init__(
         self,
-        recording: Path,
+        content: str,
         recorded_at: datetime,
         profile: str | None,
         settings: Settings,
@@ -242,7 +241,7 @@ class KeptAnalysis(_Kept):
             is_analysis=True,
             profile=profile,
             version=__version__,
-            content=content_of(recording),
+            content=content,
         )
         super().__init__(facts, settings)
         self._recorded_at, self._path = recorded_at.astimezone(), path

@@ -25,12 +25,19 @@ _IMAGE_DECIMALS, _WORLD_DECIMALS, _SEEN_DECIMALS = 6, 5, 4
 
 @dataclass(frozen=True, slots=True)
 class PoseLogHeader:
-    """What is known before the first pose."""
+    """What is known before the first pose.
+
+    Attributes:
+        content: What tells the recording from others; None where there is no file.
+        written_at: The date of its file, ISO 8601 in UTC.
+    """
 
     source: SourceInfo
     model: str
     running_mode: str
     rate_hz: float | None
+    content: str | None = None
+    written_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +114,8 @@ class PoseLog:
                 model=str(content["model"]),
                 running_mode=str(content["running_mode"]),
                 rate_hz=content["rate_hz"],
+                content=content.get("content"),
+                written_at=content.get("written_at"),
             )
         except (KeyError, TypeError) as error:
             raise SourceError(f"{path}: line 1 is not a header of recorded poses.", _HINT) from error

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TextIO
 
@@ -21,6 +21,7 @@ from posture_cam.geometry import average_neutral
 from posture_cam.history import Writer
 from posture_cam.outputs.history import KeptAnalysis, KeptAs
 from posture_cam.outputs.tables import CsvResult, JsonResult
+from posture_cam.pose.recorded import PoseLogHeader
 from posture_cam.profiles import load_profile
 from posture_cam.protocols import Sink
 from posture_cam.records import (
@@ -29,7 +30,6 @@ from posture_cam.records import (
     Observation,
     Reason,
     SessionSummary,
-    SourceInfo,
     State,
     View,
 )
@@ -54,7 +54,7 @@ from posture_cam.session.poses import (
 from posture_cam.settings import Settings, load_settings
 
 # Older dates of files come from clocks that were never set.
-_FILES_SINCE_S = datetime(1990, 1, 1, tzinfo=UTC).timestamp()
+_FILES_SINCE = datetime(1990, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ def analyze(
                 stretch_s=request.neutral_s,
             )
         neutral = _neutral(request, profile, poses, settings)
-        keeper = _keeper(request, poses.end_s, settings) if request.save else None
+        keeper = _keeper(request, poses, settings) if request.save else None
         summary = _judge(request, poses, neutral, settings, listener, keeper)
         if keeper is not None and (kept_as := keeper.kept_as) is not None:
             if kept is not None:
@@ -180,11 +180,6 @@ def _check_request(request: Analysis) -> None:
                 )
     if request.recorded_at is not None and not request.save:
         raise UsageError("--recorded-at goes with --save.", "Add --save, or leave it out.")
-    if request.save and request.recorded_at is None and request.is_recorded:
-        raise UsageError(
-            "Recorded poses do not tell when the recording was made.",
-            'Add it: --recorded-at "2026-11-20 09:30"',
-        )
     if request.save:
         with Writer(is_exclusive=False):
             pass  # what is in the way is said before the work, not after it
@@ -247,7 +242,7 @@ def _judge(
     end_s, partial, is_first = poses.end_s, poses.partial, True
     was_stopped = listener.should_stop()  # in the first pass; what it found is still judged
     with ExitStack() as stack:
-        sinks = _sinks(request, header.source, neutral, stack, end_s, settings)
+        sinks = _sinks(request, header, neutral, stack, end_s, settings)
 
         def settle(observations: Iterator[Observation]) -> None:
             for observation in observations:
@@ -271,20 +266,34 @@ def _judge(
     return summary
 
 
-def _keeper(request: Analysis, duration_s: float, settings: Settings) -> KeptAnalysis:
-    recorded_at = request.recorded_at
+def _keeper(request: Analysis, poses: Poses, settings: Settings) -> KeptAnalysis:
+    """What keeps the result in the history.
+
+    Raises:
+        UsageError: It cannot be told when the recording was made.
+    """
+    header, recorded_at = poses.log.header, request.recorded_at
     if recorded_at is None:  # a file is usually written until the recording ends
+        if header.written_at is None:
+            raise UsageError(
+                f"{request.path.name} does not tell when the recording was made.",
+                'Add it: --recorded-at "2026-11-20 09:30"',
+            )
+        try:
+            written_at = datetime.fromisoformat(header.written_at).astimezone(UTC)
+        except ValueError:
+            written_at = datetime.min.replace(tzinfo=UTC)
         now = datetime.now(UTC)
-        written_s = request.path.stat().st_mtime
-        if not _FILES_SINCE_S <= written_s <= now.timestamp():
-            written_s = now.timestamp()  # a clock that was wrong
-        recorded_at = datetime.fromtimestamp(written_s - duration_s, UTC).astimezone()
-    return KeptAnalysis(request.path, recorded_at, request.profile, settings)
+        if not _FILES_SINCE <= written_at <= now:
+            written_at = now  # a clock that was wrong
+        recorded_at = written_at - timedelta(seconds=poses.end_s)
+    content = header.content or content_of(request.path)
+    return KeptAnalysis(content, recorded_at, request.profile, settings)
 
 
 def _sinks(
     request: Analysis,
-    source: SourceInfo,
+    header: PoseLogHeader,
     neutral: Neutral | None,
     stack: ExitStack,
     end_s: float,
@@ -297,10 +306,9 @@ def _sinks(
         from posture_cam.outputs.video import AnnotatedVideo
 
         frames = _frames_again(request.path, stack)
-        sinks.append(stack.enter_context(AnnotatedVideo(request.video, source, frames, neutral)))
+        sinks.append(stack.enter_context(AnnotatedVideo(request.video, header.source, frames, neutral)))
     if request.json is not None:
-        content = None if request.is_recorded else content_of(request.path)
-        sinks.append(stack.enter_context(JsonResult(request.json, end_s, settings, content)))
+        sinks.append(stack.enter_context(JsonResult(request.json, end_s, settings, header.content)))
     return sinks
 
 

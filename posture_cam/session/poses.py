@@ -6,10 +6,11 @@ import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from posture_cam.errors import NeutralError, SourceError
-from posture_cam.files import naming, written_whole
+from posture_cam.files import content_of, naming, written_whole
 from posture_cam.pose.recorded import PoseLog, PoseLogEnd, PoseLogHeader, PoseLogWriter
 from posture_cam.records import Sample, SourceInfo
 from posture_cam.settings import Settings
@@ -111,7 +112,9 @@ def estimated_poses(
     if target is None:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="posture_cam-"))
         target = Path(folder) / "poses.jsonl"
-    header = PoseLogHeader(source.info, estimator.model, RUNNING_MODE, rate_hz)
+    written_at = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat()
+    content = content_of(path)
+    header = PoseLogHeader(source.info, estimator.model, RUNNING_MODE, rate_hz, content, written_at)
     partial = False
     with (
         written_whole(target) as temporary,
