@@ -17,8 +17,8 @@ from typing import Any, ParamSpec, TypeVar
 import psutil
 
 from posture_cam.errors import HistoryError
+from posture_cam.history.database import reading
 from posture_cam.history.days import day_at, day_bounds_s, zone_of
-from posture_cam.history.store import reading
 from posture_cam.records import AlertKind, Measure, Reason, State, View
 from posture_cam.settings import history_path
 from posture_cam.sittings import FaultStretch, Hold, Portion, Run, Sitting, Slot, Span, Spoken

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -14,17 +14,26 @@ from matplotlib.path import Path
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from posture_cam.history import Figures
+from posture_cam.outputs.report.drawing import (
+    FONT_PT,
+    NARROW,
+    Chart,
+    bare,
+    drawn,
+    name_axis,
+    panels,
+    short_name,
+    time_axis,
+)
 from posture_cam.outputs.report.svg import (
     BAND_FAIR,
     BAND_GOOD,
     BAND_POOR,
-    GRID,
     INK,
     MUTED,
     NECK,
     STATE_INKS,
     TRUNK,
-    inline_svg,
 )
 from posture_cam.records import JUDGED_STATES, Measure, State
 from posture_cam.settings import MeasureInfo
@@ -38,24 +47,10 @@ STATE_HEIGHTS = {
     State.AWAY: 0.05,
     State.UNJUDGED: 0.14,
 }
-_WIDE, _NARROW = 7.4, 3.5  # inches of 72 points
-_FONT_PT = 9.5
 _MOST_ROWS = 31
 # A day has no more room than for cells of this length, where there are several.
 _CELL_S = 120.0
 _GAP_S = 90.0
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """One chart as markup.
-
-    Attributes:
-        wide, narrow: `svg` elements, of which a style sheet shows one.
-    """
-
-    wide: str
-    narrow: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +102,15 @@ def timeline(sittings: Sequence[Sitting]) -> Chart:
 
     def draw(width: float) -> Figure:
         height = 1.0 if only else 0.24 * len(sittings) + 0.1
-        left = 0.25 if only else 0.95 if width > _NARROW else 0.62
-        figure, [axes] = _panels(width, [height], left=left, has_titles=False)
+        left = 0.25 if only else 0.95 if width > NARROW else 0.62
+        figure, [axes] = panels(width, [height], left=left, has_titles=False)
         _strips(axes, sittings, left_s, right_s, exact=only)
         axes.set_ylim(0, len(sittings))
-        names = [] if only else [_short_name(one, width) for one in reversed(sittings)]
+        names = [] if only else [short_name(one, width) for one in reversed(sittings)]
         axes.set_yticks([row + 0.35 for row in range(len(names))], names)
         axes.tick_params(axis="y", length=0)
-        _time_axis(axes, sittings[-1], left_s, right_s, width)
-        _bare(axes)
+        time_axis(axes, sittings[-1], left_s, right_s, width)
+        bare(axes)
         return figure
 
     what = "How you sat, over the day" if sittings[0].origin_s is not None else "How you sat"
@@ -125,7 +120,7 @@ def timeline(sittings: Sequence[Sitting]) -> Chart:
         for state in State
         if sums.seconds_by_state.get(state, 0.0) >= 30
     )
-    return _chart("timeline", draw, what, f"Stretches of each state. In all: {words}.")
+    return drawn("timeline", draw, what, f"Stretches of each state. In all: {words}.")
 
 
 def course(sittings: Sequence[Sitting], shown: Sequence[Shown]) -> Chart | None:
@@ -135,19 +130,19 @@ def course(sittings: Sequence[Sitting], shown: Sequence[Shown]) -> Chart | None:
     only = len(sittings) == 1
 
     def draw(width: float) -> Figure:
-        figure, axes = _panels(width, [1.35] * len(shown), shares_x=True)
+        figure, axes = panels(width, [1.35] * len(shown), shares_x=True)
         for one, place in zip(shown, axes, strict=True):
             if only:
                 _minutes(place, sittings[0], one)
             else:
                 _days(place, sittings, one)
-            place.set_title(one.label, loc="left", fontsize=_FONT_PT, color=INK)
+            place.set_title(one.label, loc="left", fontsize=FONT_PT, color=INK)
             _bands(place, one.info)
-            _bare(place, left=True)
+            bare(place, left=True)
         if only:
-            _time_axis(axes[-1], sittings[0], *_extent(sittings), width)
+            time_axis(axes[-1], sittings[0], *_extent(sittings), width)
         else:
-            _name_axis(axes[-1], [_short_name(one, _NARROW) for one in sittings], width)
+            name_axis(axes[-1], [short_name(one, NARROW) for one in sittings], width)
         return figure
 
     names = " and ".join(one.label for one in shown)
@@ -160,7 +155,7 @@ def course(sittings: Sequence[Sitting], shown: Sequence[Shown]) -> Chart | None:
                 f"{one.label}: mean {found.mean:.0f} {unit}, from {found.p5:.0f} to {found.p95:.0f} {unit} "
                 "for nine tenths of the time"
             )
-    return _chart("course", draw, f"{names} over time", ". ".join(parts) + ".")
+    return drawn("course", draw, f"{names} over time", ". ".join(parts) + ".")
 
 
 def distribution(sittings: Sequence[Sitting], shown: Sequence[Shown]) -> Chart | None:
@@ -170,20 +165,20 @@ def distribution(sittings: Sequence[Sitting], shown: Sequence[Shown]) -> Chart |
     slots = [slot for sitting in sittings for slot in sitting.slots]
 
     def draw(width: float) -> Figure:
-        figure, axes = _panels(width, [1.35] * len(shown), left=0.7, is_beside=width > _NARROW)
+        figure, axes = panels(width, [1.35] * len(shown), left=0.7, is_beside=width > NARROW)
         for one, place in zip(shown, axes, strict=True):
             _histogram(place, slots, one)
         return figure
 
     names = " and ".join(one.label for one in shown)
-    return _chart("distribution", draw, f"Time spent at each value of {names}", "Time by value.")
+    return drawn("distribution", draw, f"Time spent at each value of {names}", "Time by value.")
 
 
 def rhythm(labels: Sequence[str], changes: Sequence[float | None], breaks: Sequence[float | None]) -> Chart:
     """Posture changes and breaks per hour, by hour or by day; None where too little was judged."""
 
     def draw(width: float) -> Figure:
-        figure, (upper, lower) = _panels(width, [0.9, 0.9], shares_x=True)
+        figure, (upper, lower) = panels(width, [0.9, 0.9], shares_x=True)
         for place, values, title in (
             (upper, changes, "Posture changes an hour"),
             (lower, breaks, "Breaks an hour"),
@@ -191,14 +186,14 @@ def rhythm(labels: Sequence[str], changes: Sequence[float | None], breaks: Seque
             told = [(number, value) for number, value in enumerate(values) if value is not None]
             heights = [value for _, value in told]
             place.bar([number for number, _ in told], heights, width=0.7, color=NECK, linewidth=0)
-            place.set_title(title, loc="left", fontsize=_FONT_PT, color=INK)
+            place.set_title(title, loc="left", fontsize=FONT_PT, color=INK)
             place.set_ylim(0, max([*heights, 0.5]) * 1.1)
             place.yaxis.set_major_locator(MaxNLocator(3))
-            _bare(place, left=True)
-        _name_axis(lower, labels, width)
+            bare(place, left=True)
+        name_axis(lower, labels, width)
         return figure
 
-    return _chart("rhythm", draw, "Posture changes and breaks an hour", "The numbers follow as a table.")
+    return drawn("rhythm", draw, "Posture changes and breaks an hour", "The numbers follow as a table.")
 
 
 def trend(weeks: Sequence[Figures], now_label: str, now_score: float) -> Chart:
@@ -207,75 +202,19 @@ def trend(weeks: Sequence[Figures], now_label: str, now_score: float) -> Chart:
     scores = [week.score or 0.0 for week in weeks] + [now_score]
 
     def draw(width: float) -> Figure:
-        figure, [axes] = _panels(width, [1.35], has_titles=False)
+        figure, [axes] = panels(width, [1.35], has_titles=False)
         axes.bar(range(len(weeks)), scores[:-1], width=0.6, color=MUTED, linewidth=0)
         axes.bar([len(weeks)], scores[-1:], width=0.6, color=NECK, linewidth=0)
         for place, score in enumerate(scores):
-            axes.text(place, score + 2, f"{score:.0f}", ha="center", color=INK, fontsize=_FONT_PT)
+            axes.text(place, score + 2, f"{score:.0f}", ha="center", color=INK, fontsize=FONT_PT)
         axes.set_ylim(0, 115)
         axes.set_yticks([0, 50, 100])
-        _bare(axes, left=True)
-        _name_axis(axes, labels, width)
+        bare(axes, left=True)
+        name_axis(axes, labels, width)
         return figure
 
     told = ", ".join(f"{label}: {score:.0f}" for label, score in zip(labels, scores, strict=True))
-    return _chart("trend", draw, "Score by week", told)
-
-
-def _chart(key: str, draw: Callable[[float], Figure], title: str, description: str) -> Chart:
-    wide = inline_svg(draw(_WIDE), f"{key}-wide", title, description, "wide")
-    return Chart(wide, inline_svg(draw(_NARROW), f"{key}-narrow", title, description, "narrow"))
-
-
-def _panels(
-    width: float,
-    heights: Sequence[float],
-    *,
-    left: float = 0.5,
-    has_titles: bool = True,
-    shares_x: bool = False,
-    is_beside: bool = False,
-) -> tuple[Figure, list[Axes]]:
-    """A figure with panels below or beside one another; all in inches.
-
-    Room is given by hand: matplotlib's own layout draws everything twice to find it.
-    """
-    title, foot, right = (0.28 if has_titles else 0.06), 0.3, 0.25
-    if is_beside:
-        whole = title + heights[0] + foot
-        figure = Figure(figsize=(width, whole), dpi=72)
-        each = (width - right) / len(heights)
-        places = [(number * each + left, foot, each - left, heights[0]) for number in range(len(heights))]
-    else:
-        feet = [
-            foot if not shares_x or number == len(heights) - 1 else 0.08 for number in range(len(heights))
-        ]
-        whole = sum(heights) + title * len(heights) + sum(feet)
-        figure = Figure(figsize=(width, whole), dpi=72)
-        top, places = whole, []
-        for height, below in zip(heights, feet, strict=True):
-            top -= title + height
-            places.append((left, top, width - left - right, height))
-            top -= below
-    axes: list[Axes] = []
-    for x, y, wide, high in places:
-        share = axes[0] if axes and shares_x else None
-        axes.append(figure.add_axes((x / width, y / whole, wide / width, high / whole), sharex=share))
-    for one in axes[:-1] if shares_x else []:
-        one.tick_params(axis="x", labelbottom=False)
-    return figure, axes
-
-
-def _bare(axes: Axes, *, left: bool = False) -> None:
-    for side, spine in axes.spines.items():
-        spine.set_visible(side == "bottom")
-        spine.set_color(MUTED)
-        spine.set_linewidth(0.8)
-    axes.tick_params(colors=MUTED, labelsize=_FONT_PT - 0.5, labelcolor=INK, width=0.8)
-    if left:
-        axes.tick_params(axis="y", length=0)
-        axes.yaxis.grid(visible=True, color=GRID, linewidth=0.7)
-        axes.set_axisbelow(True)
+    return drawn("trend", draw, "Score by week", told)
 
 
 def _strips(axes: Axes, sittings: Sequence[Sitting], left_s: float, right_s: float, *, exact: bool) -> None:
@@ -330,7 +269,7 @@ def _state_hours(sittings: Sequence[Sitting]) -> Chart:
         weeks.setdefault(f"{monday:%d %b}", []).append(sitting)
 
     def draw(width: float) -> Figure:
-        figure, [axes] = _panels(width, [1.9])
+        figure, [axes] = panels(width, [1.9])
         bottom = np.zeros(len(weeks))
         for state in JUDGED_STATES:
             hours = np.array(
@@ -338,12 +277,12 @@ def _state_hours(sittings: Sequence[Sitting]) -> Chart:
             )
             axes.bar(range(len(weeks)), hours, bottom=bottom, width=0.7, color=STATE_INKS[state], linewidth=0)
             bottom += hours
-        axes.set_title("Hours judged, by week", loc="left", fontsize=_FONT_PT, color=INK)
-        _bare(axes, left=True)
-        _name_axis(axes, list(weeks), width)
+        axes.set_title("Hours judged, by week", loc="left", fontsize=FONT_PT, color=INK)
+        bare(axes, left=True)
+        name_axis(axes, list(weeks), width)
         return figure
 
-    return _chart("timeline", draw, "Hours of each state by week", "The numbers follow as a table.")
+    return drawn("timeline", draw, "Hours of each state by week", "The numbers follow as a table.")
 
 
 def _minutes(axes: Axes, sitting: Sitting, one: Shown) -> None:
@@ -428,11 +367,11 @@ def _histogram(axes: Axes, slots: Sequence[Slot], one: Shown) -> None:
         if not low_poor <= middle <= poor:
             state = State.POOR
         axes.bar([start], [height], width=step * 0.9, align="edge", color=STATE_INKS[state], linewidth=0)
-    axes.set_title(one.label, loc="left", fontsize=_FONT_PT, color=INK)
+    axes.set_title(one.label, loc="left", fontsize=FONT_PT, color=INK)
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=bool(heights.max() >= 4)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} {unit}"))
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    _bare(axes, left=True)
+    bare(axes, left=True)
 
 
 def _extent(sittings: Sequence[Sitting]) -> tuple[float, float]:
@@ -444,27 +383,3 @@ def _extent(sittings: Sequence[Sitting]) -> tuple[float, float]:
         return 0.0, max(sittings[0].length_s, 1.0)
     step_s = 3600.0 if right_s - left_s > 5400 else 300.0
     return np.floor(left_s / step_s) * step_s, np.ceil(right_s / step_s) * step_s
-
-
-def _time_axis(axes: Axes, sitting: Sitting, left_s: float, right_s: float, width: float) -> None:
-    most = 5 if width <= _NARROW else 11
-    steps = (10, 30, 60, 300, 600, 900, 1800, 3600, 7200, 10_800, 14_400, 21_600)
-    step_s = next((step for step in steps if (right_s - left_s) / step <= most), 43_200)
-    first_s = np.ceil(left_s / step_s) * step_s
-    ticks = np.arange(first_s, right_s + 1e-6, step_s)
-    axes.set_xlim(left_s, right_s)
-    axes.set_xticks(ticks, [sitting.time_at(float(tick)) for tick in ticks])
-
-
-def _name_axis(axes: Axes, names: Sequence[str], width: float) -> None:
-    """Names below bars, as many as there is room for."""
-    room = int(width * (1.6 if width <= _NARROW else 2.0))
-    every = max(1, int(np.ceil(len(names) / room)))
-    axes.set_xlim(-0.6, len(names) - 0.4)
-    axes.set_xticks(range(0, len(names), every), list(names)[::every])
-
-
-def _short_name(sitting: Sitting, width: float) -> str:
-    if sitting.day is None:
-        return ""
-    return f"{sitting.day:%d %b}" if width <= _NARROW else f"{sitting.day:%a %d %b}"

@@ -16,6 +16,7 @@ from posture_cam import __version__
 from posture_cam.files import naming, written_whole
 from posture_cam.outputs.report import charts, content
 from posture_cam.outputs.report.content import Report
+from posture_cam.outputs.report.drawing import Chart
 from posture_cam.records import State
 
 
@@ -130,7 +131,7 @@ def _shares(report: Report) -> list[dict[str, str]]:
     return found
 
 
-def _markup(chart: charts.Chart | None) -> Markup | None:
+def _markup(chart: Chart | None) -> Markup | None:
     return None if chart is None else Markup(chart.wide + chart.narrow)
 
 

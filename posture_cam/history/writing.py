@@ -1,4 +1,4 @@
-"""The database itself: opening it, its one writer, and what a run adds to it."""
+"""Writing runs into the history, and deleting them."""
 
 from __future__ import annotations
 
@@ -7,23 +7,21 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from filelock import FileLock, Timeout
-
 from posture_cam.errors import HistoryError
+from posture_cam.history.database import as_ms, bring_up_to_date, locked, opened, telling
 from posture_cam.history.days import day_at, day_bounds_s, today, zone_of
-from posture_cam.history.schema import APPLICATION_ID, MIGRATIONS, migrate, version
+from posture_cam.history.schema import MIGRATIONS, migrate, version
 from posture_cam.records import JUDGED_STATES, State
 from posture_cam.settings import history_path
 from posture_cam.sittings import FaultStretch, Hold, Slot, Span, Spoken
 
-_CANNOT_WRITE = "Is the disk full, or the folder read-only or not yours?"
 _WIPED_WITHIN_TRIES = 10
 _TABLES_OF_PARTS = ("episodes", "faults", "holds", "breaks")
 
@@ -105,13 +103,11 @@ class Writer:
         with ExitStack() as stack, telling(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             if is_exclusive:
-                stack.enter_context(_locked(self._path))
-            self._connection = stack.enter_context(_opened(self._path, busy_s))
+                stack.enter_context(locked(self._path))
+            self._connection = stack.enter_context(opened(self._path, busy_s))
             if version(self._connection) in range(1, len(MIGRATIONS)) and not is_exclusive:
-                with _locked(self._path, "The history has to be brought up to date first, and"):
-                    migrate(self._connection)
-            else:
-                migrate(self._connection)
+                bring_up_to_date(self._path)
+            migrate(self._connection)
             if is_exclusive:  # whoever left these has gone
                 self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
                 self._connection.execute("UPDATE runs SET ended = 'cut off' WHERE ended IS NULL")
@@ -187,7 +183,7 @@ class Writer:
         with self._transaction():
             rows = self._connection.execute("SELECT id, start_ms, end_ms, zone FROM runs").fetchall()
             for run, start_ms, end_ms, zone in rows:
-                edge_ms = _ms(day_bounds_s(day, zone_of(zone))[0])
+                edge_ms = as_ms(day_bounds_s(day, zone_of(zone))[0])
                 if start_ms >= edge_ms:
                     continue
                 touched += 1
@@ -256,14 +252,14 @@ class Writer:
                 raise
 
     def _insert(self, facts: RunFacts) -> KeptRun:
-        saved_ms = _ms(datetime.now(UTC).timestamp())
+        saved_ms = as_ms(datetime.now(UTC).timestamp())
         cursor = self._connection.execute(
             "INSERT INTO runs (kind, start_ms, end_ms, zone, source, version, process, saved_ms, content)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 "analysis" if facts.is_analysis else "monitor",
-                _ms(facts.start_utc_s),
-                _ms(facts.start_utc_s + facts.end_s),
+                as_ms(facts.start_utc_s),
+                as_ms(facts.start_utc_s + facts.end_s),
                 facts.zone,
                 facts.source,
                 facts.version,
@@ -279,7 +275,7 @@ class Writer:
         execute, many = self._connection.execute, self._connection.executemany
 
         def at(seconds: float) -> int:
-            return _ms(facts.start_utc_s + seconds)
+            return as_ms(facts.start_utc_s + seconds)
 
         execute(
             "UPDATE runs SET end_ms = ?, source = ?, profile = ?, neutral = ?, model = ?, estimator = ?,"
@@ -383,144 +379,3 @@ class Writer:
             row = self._connection.execute("SELECT id FROM measures WHERE name = ?", (name,)).fetchone()
             self._measure_ids[name] = int(row[0])
         return self._measure_ids[name]
-
-
-def erase(path: Path | None = None) -> None:
-    """Take the whole database away, for where it is damaged, or the disk too full for deleting in it.
-
-    Raises:
-        HistoryError: Another one is writing, or the files cannot be deleted.
-    """
-    path = path or history_path()
-    with telling(path), _locked(path):
-        for suffix in ("", "-wal", "-shm"):
-            path.with_name(path.name + suffix).unlink(missing_ok=True)
-
-
-@contextmanager
-def reading(path: Path | None = None) -> Iterator[sqlite3.Connection | None]:
-    """The database for reading, as it is at one moment; None where there is none yet.
-
-    Raises:
-        HistoryError: It is damaged, or cannot be read.
-    """
-    path = path or history_path()
-    with telling(path):
-        is_there = path.exists() and path.stat().st_size > 0
-    if not is_there:
-        yield None
-        return
-    with telling(path):
-        connection = _read_only(path)
-        try:
-            _check_ours(connection, path)
-            if version(connection) >= len(MIGRATIONS):
-                migrate(connection)  # tells of a newer one
-            else:
-                with Writer(path, is_exclusive=False):
-                    pass  # an older one is brought up to date first
-            connection.execute("BEGIN")
-        except BaseException:
-            connection.close()
-            raise
-    try:
-        yield connection
-    except sqlite3.Error:
-        with telling(path):
-            raise
-    finally:
-        connection.close()
-
-
-def _read_only(path: Path) -> sqlite3.Connection:
-    uri = path.absolute().as_uri()
-    try:
-        connection = sqlite3.connect(f"{uri}?mode=ro", uri=True, isolation_level=None, timeout=5.0)
-        version(connection)
-    except sqlite3.OperationalError:
-        if path.with_name(f"{path.name}-wal").exists():
-            raise
-        # A folder that cannot be written to has no room for the files that readers share.
-        connection = sqlite3.connect(f"{uri}?mode=ro&immutable=1", uri=True, isolation_level=None)
-        version(connection)
-    return connection
-
-
-@contextmanager
-def _opened(path: Path, busy_s: float) -> Iterator[sqlite3.Connection]:
-    if not path.exists():
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    connection = sqlite3.connect(path, timeout=busy_s, isolation_level=None)
-    with closing(connection):
-        _check_ours(connection, path)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")  # one write in five seconds may as well be sure
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA secure_delete = ON")
-        yield connection
-
-
-def _check_ours(connection: sqlite3.Connection, path: Path) -> None:
-    if version(connection) == 0:
-        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        is_ours = tables == 0
-    else:
-        is_ours = connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
-    if not is_ours:
-        raise HistoryError(f"{path} is not a history of posture_cam.", "Move it away.")
-
-
-@contextmanager
-def _locked(path: Path, why: str = "") -> Iterator[None]:
-    lock = FileLock(path.with_suffix(".lock"), mode=0o600, timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        who = _who_writes(path)
-        words = f"{why} {who} is writing it." if why else f"The history is being written by {who}."
-        raise HistoryError(words, "End that one first.") from None
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _who_writes(path: Path) -> str:
-    with suppress(sqlite3.Error, OSError), closing(_read_only(path)) as connection:
-        row = connection.execute(
-            "SELECT process, start_ms, zone FROM runs WHERE ended IS NULL ORDER BY id DESC LIMIT 1"
-        ).fetchone()
-        if row is not None:
-            since = datetime.fromtimestamp(row[1] / 1000, UTC).astimezone(zone_of(row[2]))
-            return f"another posture-cam (process {row[0]}, since {since:%H:%M})"
-    return "another posture-cam"
-
-
-@contextmanager
-def telling(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the system say into a sentence.
-
-    Raises:
-        HistoryError: Something failed inside the block.
-    """
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        words = str(error)
-        hint = _CANNOT_WRITE
-        if "locked" in words or "busy" in words:
-            hint = "Another program holds it; close that one."
-        raise HistoryError(f"The history {path} cannot be used ({words}).", hint) from error
-    except sqlite3.DatabaseError as error:
-        raise HistoryError(
-            f"The history {path} is damaged ({error}).", "Move it away; a new one is begun then."
-        ) from error
-    except OSError as error:
-        raise HistoryError(
-            f"The history {path} cannot be used ({error.strerror or error}).",
-            _CANNOT_WRITE,
-        ) from error
-
-
-def _ms(utc_s: float) -> int:
-    return round(utc_s * 1000)

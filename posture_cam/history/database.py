@@ -1,0 +1,183 @@
+"""The database itself: opening it for reading or writing, its one writer, and what is said when it fails."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from posture_cam.errors import HistoryError
+from posture_cam.history.days import zone_of
+from posture_cam.history.schema import APPLICATION_ID, MIGRATIONS, migrate, version
+from posture_cam.settings import history_path
+
+_CANNOT_WRITE = "Is the disk full, or the folder read-only or not yours?"
+
+
+def erase(path: Path | None = None) -> None:
+    """Take the whole database away, for where it is damaged, or the disk too full for deleting in it.
+
+    Raises:
+        HistoryError: Another one is writing, or the files cannot be deleted.
+    """
+    path = path or history_path()
+    with telling(path), locked(path):
+        for suffix in ("", "-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+@contextmanager
+def reading(path: Path | None = None) -> Iterator[sqlite3.Connection | None]:
+    """The database for reading, as it is at one moment; None where there is none yet.
+
+    Raises:
+        HistoryError: It is damaged, or cannot be read.
+    """
+    path = path or history_path()
+    with telling(path):
+        is_there = path.exists() and path.stat().st_size > 0
+    if not is_there:
+        yield None
+        return
+    with telling(path):
+        connection = read_only(path)
+        try:
+            check_ours(connection, path)
+            if version(connection) >= len(MIGRATIONS):
+                migrate(connection)  # tells of a newer one
+            else:
+                bring_up_to_date(path)
+            connection.execute("BEGIN")
+        except BaseException:
+            connection.close()
+            raise
+    try:
+        yield connection
+    except sqlite3.Error:
+        with telling(path):
+            raise
+    finally:
+        connection.close()
+
+
+def read_only(path: Path) -> sqlite3.Connection:
+    """A connection that cannot write."""
+    uri = path.absolute().as_uri()
+    try:
+        connection = sqlite3.connect(f"{uri}?mode=ro", uri=True, isolation_level=None, timeout=5.0)
+        version(connection)
+    except sqlite3.OperationalError:
+        if path.with_name(f"{path.name}-wal").exists():
+            raise
+        # A folder that cannot be written to has no room for the files that readers share.
+        connection = sqlite3.connect(f"{uri}?mode=ro&immutable=1", uri=True, isolation_level=None)
+        version(connection)
+    return connection
+
+
+def bring_up_to_date(path: Path) -> None:
+    """Take an older database through the steps that it lacks.
+
+    Raises:
+        HistoryError: Another one is writing.
+    """
+    why = "The history has to be brought up to date first, and"
+    with locked(path, why), opened(path, 5.0) as connection:
+        migrate(connection)
+
+
+@contextmanager
+def opened(path: Path, busy_s: float) -> Iterator[sqlite3.Connection]:
+    """The database for writing; made where it is missing, for its owner alone."""
+    if not path.exists():
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    connection = sqlite3.connect(path, timeout=busy_s, isolation_level=None)
+    with closing(connection):
+        check_ours(connection, path)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")  # one write in five seconds may as well be sure
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA secure_delete = ON")
+        yield connection
+
+
+def check_ours(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse a database that somebody else made.
+
+    Raises:
+        HistoryError: It is one.
+    """
+    if version(connection) == 0:
+        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        is_ours = tables == 0
+    else:
+        is_ours = connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
+    if not is_ours:
+        raise HistoryError(f"{path} is not a history of posture_cam.", "Move it away.")
+
+
+@contextmanager
+def locked(path: Path, why: str = "") -> Iterator[None]:
+    """Be the one writer while the block runs.
+
+    Raises:
+        HistoryError: Another one is.
+    """
+    lock = FileLock(path.with_suffix(".lock"), mode=0o600, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        who = _who_writes(path)
+        words = f"{why} {who} is writing it." if why else f"The history is being written by {who}."
+        raise HistoryError(words, "End that one first.") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _who_writes(path: Path) -> str:
+    with suppress(sqlite3.Error, OSError), closing(read_only(path)) as connection:
+        row = connection.execute(
+            "SELECT process, start_ms, zone FROM runs WHERE ended IS NULL ORDER BY id DESC LIMIT 1"
+        ).fetchone()
+        if row is not None:
+            since = datetime.fromtimestamp(row[1] / 1000, UTC).astimezone(zone_of(row[2]))
+            return f"another posture-cam (process {row[0]}, since {since:%H:%M})"
+    return "another posture-cam"
+
+
+@contextmanager
+def telling(path: Path) -> Iterator[None]:
+    """Turn what SQLite and the system say into a sentence.
+
+    Raises:
+        HistoryError: Something failed inside the block.
+    """
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        words = str(error)
+        hint = _CANNOT_WRITE
+        if "locked" in words or "busy" in words:
+            hint = "Another program holds it; close that one."
+        raise HistoryError(f"The history {path} cannot be used ({words}).", hint) from error
+    except sqlite3.DatabaseError as error:
+        raise HistoryError(
+            f"The history {path} is damaged ({error}).", "Move it away; a new one is begun then."
+        ) from error
+    except OSError as error:
+        raise HistoryError(
+            f"The history {path} cannot be used ({error.strerror or error}).",
+            _CANNOT_WRITE,
+        ) from error
+
+
+def as_ms(utc_s: float) -> int:
+    """A time as it is kept: whole milliseconds."""
+    return round(utc_s * 1000)
