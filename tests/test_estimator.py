@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +12,10 @@ from sessions import Relative, Sessions
 
 from posture_cam.assessment import Judge
 from posture_cam.errors import ModelError
-from posture_cam.geometry import AngleEstimator, FeatureExtractor, compare
+from posture_cam.geometry import AngleEstimator, EstimatesAhead, FeatureExtractor, compare
 from posture_cam.geometry.estimator import OUTPUTS, Estimate, Network, save_weights
 from posture_cam.geometry.points import GROUPS, MIRRORED, Points, inputs
+from posture_cam.pose.recorded import PoseLog
 from posture_cam.records import LANDMARK_COUNT, Landmark, Measure, Measures, Neutral, Pose, Reason, View
 from posture_cam.session.neutral import load_estimator
 from posture_cam.settings import bundled_model, load_settings
@@ -349,3 +351,17 @@ def test_after_a_gap_the_limits_of_a_single_picture_hold_for_a_second() -> None:
     assert later is not None
     assert first > 80 > later
     assert again == first
+
+
+def test_estimates_ahead_are_those_of_the_estimator(sample_poses: Callable[[str], Path]) -> None:
+    estimator = load_estimator()
+    poses = [sample.pose for sample in PoseLog(sample_poses("desk-monitor")).samples() if sample.pose]
+    neutral, other = poses[10], poses[20]
+    ahead = EstimatesAhead(estimator)
+    ahead.prepare(poses[:50], neutral)
+    for pose in (*poses[:50], *poses[60:63]):  # the last ones were not prepared
+        for compared in (neutral, other):
+            found, wanted = ahead.estimate(pose, compared), estimator.estimate(pose, compared)
+            assert found.values == pytest.approx(wanted.values, abs=1e-9)
+            assert found.errors == pytest.approx(wanted.errors, abs=1e-9)
+    assert ahead.name == estimator.name

@@ -1,7 +1,7 @@
 """From landmarks to measures in degrees, per cent and centimetres."""
 
-from posture_cam.geometry.estimator import AngleEstimator
+from posture_cam.geometry.estimator import AngleEstimator, EstimatesAhead, Estimator
 from posture_cam.geometry.features import FeatureExtractor
 from posture_cam.geometry.measures import average_neutral, compare
 
-__all__ = ["AngleEstimator", "FeatureExtractor", "average_neutral", "compare"]
+__all__ = ["AngleEstimator", "EstimatesAhead", "Estimator", "FeatureExtractor", "average_neutral", "compare"]

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,17 @@ class Estimate:
 
     values: dict[Measure, float]
     errors: dict[Measure, float]
+
+
+class Estimator(Protocol):
+    """What gives estimates of single poses."""
+
+    @property
+    def name(self) -> str:
+        """Of the weights, for results."""
+
+    def estimate(self, pose: Pose, neutral: Pose) -> Estimate:
+        """The change of one pose from another."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -147,6 +159,48 @@ class AngleEstimator:
         return Estimate(
             dict(zip(OUTPUTS, values.tolist(), strict=True)), dict(zip(OUTPUTS, errors.tolist(), strict=True))
         )
+
+
+class EstimatesAhead:
+    """The estimator for poses that are known beforehand: worked out many at once, which takes a tenth.
+
+    Gives the same estimates as the estimator itself, and those of other poses too.
+    """
+
+    def __init__(self, estimator: AngleEstimator) -> None:
+        self._estimator = estimator
+        self._neutral: Pose | None = None
+        self._known: dict[int, tuple[Pose, Estimate]] = {}
+
+    @property
+    def name(self) -> str:
+        """Of the weights, for results."""
+        return self._estimator.name
+
+    def prepare(self, poses: Iterable[Pose], neutral: Pose) -> None:
+        """Work out what will be asked for next; what was worked out before is forgotten."""
+        wanted = list(poses)
+        self._neutral, self._known = neutral, {}
+        if not wanted:
+            return
+        now = Points.of(
+            np.stack([pose.landmarks for pose in wanted]),
+            np.stack([pose.world_landmarks for pose in wanted]),
+            np.stack([pose.visibility for pose in wanted]),
+            np.array([pose.image_size_wh for pose in wanted]),
+        )
+        values, errors = self._estimator.run(now, Points.of_pose(neutral))
+        for pose, value, error in zip(wanted, values.tolist(), errors.tolist(), strict=True):
+            # Kept with the pose, so that no other one can come by its identity.
+            self._known[id(pose)] = (
+                pose,
+                Estimate(dict(zip(OUTPUTS, value, strict=True)), dict(zip(OUTPUTS, error, strict=True))),
+            )
+
+    def estimate(self, pose: Pose, neutral: Pose) -> Estimate:
+        """The change of one pose from another."""
+        known = self._known.get(id(pose)) if neutral is self._neutral else None
+        return known[1] if known is not None else self._estimator.estimate(pose, neutral)
 
 
 def _identity(path: Path) -> str:

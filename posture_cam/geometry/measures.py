@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from posture_cam.geometry.estimator import AngleEstimator, Estimate
+from posture_cam.geometry.estimator import Estimate, Estimator
 from posture_cam.geometry.points import SHOULDERS
 from posture_cam.records import Features, Measure, Measures, Neutral, Pose, Reason, View
 from posture_cam.settings import Gates, Settings, load_measures
@@ -53,7 +53,7 @@ def average_neutral(view: View) -> Neutral:
 
 
 def compare(
-    features: Features, neutral: Neutral, settings: Settings, estimator: AngleEstimator | None = None
+    features: Features, neutral: Neutral, settings: Settings, estimator: Estimator | None = None
 ) -> Measures:
     """The measures of one moment against a neutral posture.
 

@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
 from posture_cam.alerts import AlertPolicy
 from posture_cam.errors import NeutralError, NothingJudged, UsageError
 from posture_cam.files import check_writable, content_of
-from posture_cam.geometry import average_neutral
+from posture_cam.geometry import EstimatesAhead, average_neutral
 from posture_cam.history import Writer
 from posture_cam.outputs.history import KeptAnalysis, KeptAs
 from posture_cam.outputs.tables import CsvResult, JsonResult
@@ -29,6 +30,7 @@ from posture_cam.records import (
     Neutral,
     Observation,
     Reason,
+    Sample,
     SessionSummary,
     State,
     View,
@@ -53,6 +55,8 @@ from posture_cam.session.poses import (
 )
 from posture_cam.settings import Settings, load_settings
 
+# Poses that the estimator takes at once.
+_AHEAD = 256
 # Older dates of files come from clocks that were never set.
 _FILES_SINCE = datetime(1990, 1, 1, tzinfo=UTC)
 
@@ -234,7 +238,7 @@ def _judge(
 ) -> SessionSummary:
     """The second pass: judge the poses and hand the results to the outputs."""
     header = poses.log.header
-    estimator = load_estimator() if request.estimator else None
+    estimator = EstimatesAhead(load_estimator()) if request.estimator else None
     policy = AlertPolicy(settings.alerts, is_fresh=request.profile is None)
     judging = Judging(neutral, settings, estimator, policy, keeper)
     judging.begin(header.source, header.model)
@@ -250,7 +254,7 @@ def _judge(
                     sink.write(observation)
                 listener.progress("Writing", observation.assessment.timestamp_s, poses.end_s)
 
-        for sample in poses.log.samples():
+        for sample in _prepared(poses, estimator, neutral):
             if not is_first and not was_stopped and listener.should_stop():
                 end_s, partial = sample.timestamp_s, True
                 break
@@ -264,6 +268,15 @@ def _judge(
     if keeper is not None:
         keeper.finish(summary)
     return summary
+
+
+def _prepared(poses: Poses, estimator: EstimatesAhead | None, neutral: Neutral | None) -> Iterator[Sample]:
+    """The samples in order, those that come next known to the estimator."""
+    samples = poses.log.samples()
+    while chunk := list(islice(samples, _AHEAD)):
+        if estimator is not None and neutral is not None and neutral.pose is not None:
+            estimator.prepare((one.pose for one in chunk if one.pose is not None), neutral.pose)
+        yield from chunk
 
 
 def _keeper(request: Analysis, poses: Poses, settings: Settings) -> KeptAnalysis:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from posture_cam.alerts import AlertPolicy
 from posture_cam.assessment import DriftWatch, Judge, Record, Settler
-from posture_cam.geometry import AngleEstimator, FeatureExtractor, average_neutral, compare
+from posture_cam.geometry import Estimator, FeatureExtractor, average_neutral, compare
 from posture_cam.protocols import Keeper
 from posture_cam.records import (
     Alert,
@@ -43,7 +43,7 @@ class Judging:
         self,
         neutral: Neutral | None,
         settings: Settings,
-        estimator: AngleEstimator | None,
+        estimator: Estimator | None,
         policy: AlertPolicy,
         keeper: Keeper | None = None,
     ) -> None:

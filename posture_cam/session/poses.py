@@ -100,9 +100,10 @@ def estimated_poses(
     """
     # Slow to import, and not needed for recorded poses.
     from posture_cam.pose.model_store import find_model
-    from posture_cam.source import VideoFile
+    from posture_cam.source import VideoFile, read_ahead
 
-    source = stack.enter_context(VideoFile(path, rate_hz))
+    # One thread decodes, so that the other processors are the model's.
+    source = stack.enter_context(VideoFile(path, rate_hz, threads=1))
     check_stretch(stretch_s, source.info.duration_s)
     model_file = find_model(model, listener.download)
 
@@ -120,10 +121,11 @@ def estimated_poses(
         written_whole(target) as temporary,
         naming(target),
         temporary.open("w", encoding="utf-8") as file,
+        read_ahead(source.frames()) as frames,
     ):
         writer = PoseLogWriter(file, header)
         last_s = 0.0
-        for frame in source.frames():
+        for frame in frames:
             last_s = frame.timestamp_s
             writer.write(Sample(frame.index, last_s, estimator.estimate(frame)))
             listener.progress("Looking", last_s, until_s or source.info.duration_s)

@@ -1,5 +1,6 @@
 """Where frames come from."""
 
+from posture_cam.source.ahead import read_ahead
 from posture_cam.source.camera import Camera, CameraGone, source_name
 from posture_cam.source.cameras import camera_number, camera_users, list_cameras
 from posture_cam.source.live import Device, LiveSource, open_device
@@ -19,5 +20,6 @@ __all__ = [
     "camera_users",
     "list_cameras",
     "open_device",
+    "read_ahead",
     "source_name",
 ]

@@ -1,0 +1,59 @@
+"""Reading frames on a thread of its own, so that they are decoded while the model looks at earlier ones."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from posture_cam.records import Frame
+
+_WAIT_S = 0.1
+
+
+@contextmanager
+def read_ahead(frames: Iterable[Frame], depth: int = 4) -> Iterator[Iterator[Frame]]:
+    """The same frames in the same order, up to `depth` of them read before they are asked for.
+
+    Leaving the block ends the reading; only then may the source be closed.
+
+    Args:
+        frames: Read on another thread; what they raise is raised here, in its place.
+        depth: How many to hold.
+    """
+    waiting: queue.Queue[Frame | BaseException | None] = queue.Queue(depth)
+    is_left = threading.Event()
+
+    def hand_over(item: Frame | BaseException | None) -> bool:
+        while not is_left.is_set():
+            try:
+                waiting.put(item, timeout=_WAIT_S)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def read() -> None:
+        try:
+            for frame in frames:
+                if not hand_over(frame):
+                    return
+        except BaseException as error:
+            hand_over(error)
+        else:
+            hand_over(None)
+
+    def taken() -> Iterator[Frame]:
+        while (item := waiting.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+
+    thread = threading.Thread(target=read, name="frames", daemon=True)
+    thread.start()
+    try:
+        yield taken()
+    finally:
+        is_left.set()
+        thread.join()
