@@ -104,12 +104,14 @@ def analyze(
     listener: Listener | None = None,
     *,
     kept: Callable[[KeptAs], None] | None = None,
+    seen: Callable[[Observation], None] | None = None,
 ) -> SessionSummary:
     """Analyse a recording and write the results asked for.
 
     Args:
         request: What is wanted.
         listener: Follows the work.
+        seen: Called with each observation in order of time, as known in hindsight.
         kept: Called with how it was filed in the history, or why it could not be, which then is no error.
 
     Returns:
@@ -144,7 +146,7 @@ def analyze(
             )
         neutral = _neutral(request, profile, poses, settings)
         keeper = _keeper(request, poses, settings) if request.save else None
-        summary = _judge(request, poses, neutral, settings, listener, keeper)
+        summary = _judge(request, poses, neutral, settings, listener, keeper, seen)
         if keeper is not None and (kept_as := keeper.kept_as) is not None:
             if kept is not None:
                 kept(kept_as)
@@ -235,6 +237,7 @@ def _judge(
     settings: Settings,
     listener: Listener,
     keeper: KeptAnalysis | None,
+    seen: Callable[[Observation], None] | None,
 ) -> SessionSummary:
     """The second pass: judge the poses and hand the results to the outputs."""
     header = poses.log.header
@@ -252,6 +255,8 @@ def _judge(
             for observation in observations:
                 for sink in sinks:
                     sink.write(observation)
+                if seen is not None:
+                    seen(observation)
                 listener.progress("Writing", observation.assessment.timestamp_s, poses.end_s)
 
         for sample in _prepared(poses, estimator, neutral):

@@ -1,0 +1,121 @@
+"""posture_cam from Python: public names, the same results as the command, and a document that is true."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import posture_cam
+from posture_cam import Measure, State
+from posture_cam.errors import NeutralError, OutputError, SourceError
+from posture_cam.outputs.tables import CsvResult
+from posture_cam.profiles import load_profile
+from posture_cam.session import Calibration, calibrate
+from tests.conftest import ROOT, SAMPLES
+from tests.test_cli import run
+
+PUBLIC = {
+    "Measure", "Moment", "Monitor", "NothingJudged", "PostureCamError", "Reason", "Result", "State", "View",
+    "__version__", "analyze",
+}  # fmt: skip
+
+
+def test_the_public_names_are_these() -> None:
+    assert set(posture_cam.__all__) == PUBLIC <= set(dir(posture_cam))
+    for name in PUBLIC:
+        assert getattr(posture_cam, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'analyse'"):
+        posture_cam.analyse  # noqa: B018
+
+
+def test_importing_it_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, posture_cam; print(sorted({'numpy', 'cv2', 'mediapipe', 'pydantic'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_examples_of_the_document_run(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "library.md").read_text("utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.S)
+    assert len(blocks) >= 6
+    (tmp_path / "samples").symlink_to(SAMPLES)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", "\n".join(blocks)],
+        capture_output=True, text=True, check=False, cwd=tmp_path, timeout=200,
+        env={**os.environ, "GLOG_minloglevel": "3"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "degrees from neutral" in done.stdout
+    assert "no-such-file.mp4 does not exist" in done.stdout
+    assert (tmp_path / "desk.poses.jsonl").exists()
+
+
+def test_a_result_is_that_of_the_command(sample_poses: Callable[[str], Path], tmp_path: Path) -> None:
+    path, table = sample_poses("desk-monitor"), tmp_path / "rows.csv"
+    result = posture_cam.analyze(path, csv=table)
+    told = json.loads(run("analyze", path, "--json", "-").stdout)
+    del told["holds"], told["course"], told["source"]["content"]
+    assert result.to_dict() == told
+    assert result.score == told["summary"]["score"]
+    assert sum(result.seconds.values()) == pytest.approx(result.summary.duration_s)
+    assert result.seconds[State.AWAY] == 0.0
+    frame = result.to_frame()
+    assert list(CsvResult.HEADER) == list(frame.columns)
+    rows = table.read_text("utf-8").splitlines()
+    assert len(frame) == len(result.moments) == len(rows) - 1
+    first = dict(zip(CsvResult.HEADER, rows[1].split(","), strict=True))
+    assert frame["neck_inclination_change_deg"][0] == pytest.approx(
+        float(first["neck_inclination_change_deg"]), abs=0.006
+    )
+    assert frame["viewing_distance_cm"].isna().all()  # the field of view is not known: absent, not 0
+
+
+def test_a_monitor_gives_each_moment_and_then_the_summary(sample_poses: Callable[[str], Path]) -> None:
+    calibrate(Calibration(recording=sample_poses("desk-monitor")))
+    assert load_profile("default") is not None
+    with posture_cam.Monitor(SAMPLES / "desk-monitor.mp4") as live:
+        moments = list(live)
+    assert live.summary is not None
+    times = [moment.timestamp_s for moment in moments]
+    assert times == sorted(times)
+    assert times[-1] == pytest.approx(live.summary.duration_s, abs=0.5)
+    assert {State.GOOD, State.FAIR, State.POOR} <= {moment.state for moment in moments}
+    assert max(moment.values.get(Measure.NECK_INCLINATION_CHANGE, 0.0) for moment in moments) > 15.0
+    assert not (Path(os.environ["XDG_DATA_HOME"]) / "posture_cam" / "history.db").exists()
+
+
+def test_a_monitor_can_be_left_early() -> None:
+    with posture_cam.Monitor(str(SAMPLES / "desk-monitor.mp4"), realtime=True) as live:
+        for moment in live:
+            if moment.timestamp_s > 1.0:
+                break
+    assert live.summary is not None
+    assert live.summary.duration_s < 30.0
+
+
+def test_failures_are_raised_where_they_are_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="does not exist"):
+        posture_cam.analyze(tmp_path / "missing.mp4")
+    with pytest.raises(SourceError, match="does not exist"), posture_cam.Monitor("missing.mp4") as live:
+        next(iter(live))
+    with pytest.raises(NeutralError, match="no profile"), posture_cam.Monitor(0, profile="nobody") as live:
+        next(iter(live))
+
+
+def test_without_pandas_a_frame_is_refused_with_a_hint(
+    sample_poses: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    result = posture_cam.analyze(sample_poses("desk-side"))
+    with pytest.raises(OutputError) as told:
+        result.to_frame()
+    assert told.value.hint == "pip install pandas"
