@@ -19,6 +19,7 @@ from posture_cam.history import History
 from posture_cam.history.schema import migrate
 from posture_cam.outputs.days import CSV_HEADER, days_as_json, write_export_json
 from posture_cam.outputs.tables import CsvResult
+from posture_cam.session.batch import COLUMNS
 from posture_cam.records import Measure, Reason, State
 from posture_cam.settings import GROUP_WEIGHTS, MeasureInfo, load_measures
 from tests.conftest import ROOT
@@ -77,7 +78,7 @@ def test_every_column_and_key_is_documented() -> None:
     text = (ROOT / "docs" / "formats.md").read_text("utf-8") + (ROOT / "docs" / "measures.md").read_text(
         "utf-8"
     )
-    for column in CsvResult.HEADER:
+    for column in (*CsvResult.HEADER, *COLUMNS):
         assert f"`{column}`" in text, column
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,23 +10,41 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from posture_cam.cli.common import INTERRUPTED, app, data, plain, talk
+from posture_cam.errors import UsageError
 from posture_cam.terminal import Bars, quiet_native, stoppable
+
+_STOPPING = "Ending; what is finished is kept."
 
 if TYPE_CHECKING:
     from posture_cam.outputs.history import KeptAs
+    from posture_cam.session.batch import Batch, Outcome
 
 
 @app.command()
 def analyze(
-    path: Annotated[
-        Path,
+    paths: Annotated[
+        list[Path],
         typer.Argument(
-            metavar="VIDEO",
+            metavar="VIDEO...",
             show_default=False,
             readable=False,  # ours says more, and ends with 1
-            help="A recording, or poses of an earlier analysis (.poses.jsonl).",
+            help="A recording, or poses of an earlier analysis (.poses.jsonl). Many, or folders, with --out.",
         ),
     ],
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Many recordings: a result for each, and a table of all, go there."),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=256, metavar="N", help="With --out: so many at once. Else one for each processor."
+        ),
+    ] = None,
+    samples: Annotated[
+        bool, typer.Option("--samples", help="With --out: a CSV of each recording's looks too.")
+    ] = False,
+    parquet: Annotated[bool, typer.Option("--parquet", help="With --out: the table as Parquet too.")] = False,
     neutral: Annotated[
         str | None,
         typer.Option(
@@ -74,15 +93,37 @@ def analyze(
         bool, typer.Option("--verbose", help="Let MediaPipe and OpenCV talk; show a traceback on a bug.")
     ] = False,
 ) -> None:
-    """Analyse a recorded video: time in good posture, what was off and when, and what helps."""
+    """Analyse recorded videos: time in good posture, what was off and when, and what helps."""
     from posture_cam.outputs.console import print_summary
     from posture_cam.session import Analysis, Listener
     from posture_cam.session import analyze as run
+    from posture_cam.session.batch import Batch
     from posture_cam.words import parse_moment, parse_stretch
 
+    if out is not None:
+        per_recording = {
+            "--neutral": neutral, "--json": json_file, "--csv": csv, "--video": video, "--poses": poses,
+            "--save": save or None, "--recorded-at": recorded_at,
+        }  # fmt: skip
+        for option, value in per_recording.items():
+            if value is not None:
+                raise UsageError(
+                    f"{option} is for one recording; --out is for many.", "Leave one of them out."
+                )
+        batch = Batch(
+            tuple(paths), out, rate, every_frame, profile, model, not no_estimator, samples, parquet
+        )
+        _run_batch(batch, jobs, verbose=verbose)
+        return
+    if len(paths) > 1 or paths[0].is_dir():
+        raise UsageError("Several recordings need a folder for their results.", "Add --out DIR.")
+    if jobs is not None or samples or parquet:
+        raise UsageError(
+            "--jobs, --samples and --parquet go with --out.", "Add --out DIR, or leave them out."
+        )
     to_stdout = json_file == "-"
     request = Analysis(
-        path=path,
+        path=paths[0],
         rate_hz=rate,
         every_frame=every_frame,
         neutral_s=parse_stretch(neutral) if neutral is not None else None,
@@ -116,6 +157,45 @@ def analyze(
     if summary.partial and stop.is_set():
         talk().print("Interrupted; what was done until then is kept.", style="yellow")
         raise typer.Exit(INTERRUPTED)
+
+
+def _run_batch(batch: Batch, count: int | None, *, verbose: bool) -> None:
+    from posture_cam.outputs.batch import print_batch
+    from posture_cam.session.batch import check_batch, find_jobs, run_batch, write_tables
+    from posture_cam.session.workers import Workers
+
+    check_batch(batch)
+    found = find_jobs(batch.sources, batch.out)
+    count = min(count or os.cpu_count() or 1, len(found))
+    total = sum(job.size_bytes for job in found)
+    with quiet_native(verbose=verbose), stoppable(talk, _STOPPING) as stop, Bars(talk()) as bars:
+        seen_bytes = 0
+
+        def note(outcome: Outcome) -> None:
+            nonlocal seen_bytes
+            seen_bytes += outcome.job.size_bytes
+            bars.show_seconds("Recordings", seen_bytes, total)
+            if outcome.status != "done" and not outcome.was_there:
+                words = f"{outcome.job.name}: {outcome.status}. {outcome.reason}"
+                talk().print(plain(words), style="yellow", highlight=False, soft_wrap=True)
+
+        bars.show_seconds("Recordings", 0, total)
+        workers = Workers(count)
+        try:
+            outcomes = run_batch(batch, found, workers, done=note, should_stop=stop.is_set)
+        finally:
+            workers.shutdown(cancel_futures=stop.is_set())
+        written = write_tables(batch, outcomes)
+    print_batch(written[0], data())
+    for target in written:
+        talk().print(f"Wrote {plain(str(target))}", highlight=False, soft_wrap=True)
+    if len(outcomes) < len(found):
+        left = len(found) - len(outcomes)
+        words = f"Interrupted with {left} to go; the same command goes on from there."
+        talk().print(words, style="yellow", highlight=False)
+        raise typer.Exit(INTERRUPTED)
+    if any(outcome.status != "done" for outcome in outcomes):
+        raise typer.Exit(1)
 
 
 def _say_kept(kept_as: KeptAs, *, is_told: bool) -> None:

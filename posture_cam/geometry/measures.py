@@ -109,8 +109,9 @@ def _by_estimator(
         reason = Reason.SHOULDERS_OUT
     else:
         told = _told(estimate)
-        values |= {name: estimate.values[name] for name in told}
-        errors |= {name: estimate.errors[name] for name in told}
+        # In the order of the estimator, so that results are the same to the byte.
+        values |= {name: value for name, value in estimate.values.items() if name in told}
+        errors |= {name: error for name, error in estimate.errors.items() if name in told}
         if not told:
             reason = Reason.UNSURE
         elif _glances_down(estimate, gates):

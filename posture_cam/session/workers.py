@@ -1,0 +1,97 @@
+"""Processes for work that may crash: each does one thing at a time, and what it takes down is only that."""
+
+from __future__ import annotations
+
+import multiprocessing
+import multiprocessing.process
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from types import FrameType
+from typing import Any, NoReturn, ParamSpec, TypeVar
+
+from posture_cam.errors import SourceError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+# Then a process that hangs in native code is killed.
+_ENDS_WITHIN_S = 5.0
+
+
+class Workers(Executor):
+    """An executor of `count` processes that outlives the crash of any of them.
+
+    What ran in a process that crashed fails with a SourceError; the next work gets a new process.
+
+    Args:
+        count: How many processes.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._threads = ThreadPoolExecutor(count, thread_name_prefix="worker")
+        self._own = threading.local()
+        self._lock = threading.Lock()
+        self._pools: list[ProcessPoolExecutor] = []
+        self._is_over = False
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Have a function called in one of the processes; it must be importable there."""
+        return self._threads.submit(self._run, fn, args, kwargs)
+
+    def _run(self, fn: Callable[..., T], arguments: Any, options: Any) -> T:
+        pool: ProcessPoolExecutor | None = getattr(self._own, "pool", None)
+        try:
+            if pool is None:
+                pool = self._own.pool = self._new_pool()
+            return pool.submit(fn, *arguments, **options).result()
+        except BrokenProcessPool:
+            self._own.pool = None
+            raise SourceError(
+                "Reading it crashed the program that reads it.", "The file is probably damaged."
+            ) from None
+
+    def _new_pool(self) -> ProcessPoolExecutor:
+        pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _prepare)
+        with self._lock:
+            self._pools.append(pool)
+            if self._is_over:
+                pool.shutdown(wait=False)
+        return pool
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End the processes; with `cancel_futures` at once, whatever they are doing."""
+        with self._lock:
+            self._is_over = cancel_futures
+            pools = list(self._pools)
+        self._threads.shutdown(wait=wait and not cancel_futures, cancel_futures=cancel_futures)
+        if cancel_futures:
+            _end(multiprocessing.active_children())
+        for pool in pools:
+            pool.shutdown(wait=wait)
+
+
+def _end(processes: Sequence[multiprocessing.process.BaseProcess]) -> None:
+    for process in processes:
+        process.terminate()
+    end_s = time.monotonic() + _ENDS_WITHIN_S
+    for process in processes:
+        process.join(max(end_s - time.monotonic(), 0.0))
+        if process.is_alive():
+            process.kill()
+
+
+def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """Half-written files are taken away on the way out."""
+    sys.exit(1)
+
+
+def _prepare() -> None:
+    """A process leaves Ctrl-C to the one that started it, and keeps native libraries quiet."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _leave)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

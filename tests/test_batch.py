@@ -1,0 +1,214 @@
+"""Many recordings: broken ones cost only themselves, and a batch goes on where it was left."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet
+import pytest
+
+from posture_cam.errors import SourceError
+from posture_cam.session.batch import JOURNAL, TABLE, Batch, find_jobs, result_path, run_batch
+from posture_cam.session.workers import Workers
+from tests.builders import Film, side
+from tests.conftest import SAMPLES
+from tests.test_cli import run
+from tests.test_session import recorded
+
+UPRIGHT = side(neck_deg=18.0, trunk_deg=-5.0)
+BROKEN = {
+    "broken/empty.mp4": b"",
+    "broken/text.mp4": b"this is text, and no video at all\n" * 10,
+    "broken/noise.mkv": bytes(range(256)) * 40,
+    "broken/half.poses.jsonl": b'{"kind": "posture_cam poses", "schema_version": 1',
+    "broken/other.poses.jsonl": b'{"kind": "something else"}\n',
+}
+
+
+def some_recordings(folder: Path, count: int) -> None:
+    """Recorded poses of different people who sit and slouch, and five files that are broken."""
+    for number in range(count - len(BROKEN)):
+        slouch = side(neck_deg=30.0 + number % 25, trunk_deg=5.0 + number % 15)
+        film = Film(noise_px=0.4).hold(8.0, UPRIGHT).hold(4.0 + number % 7, slouch).hold(3.0, UPRIGHT)
+        target = folder / f"desk{number % 4}" / f"person{number:02d}.poses.jsonl"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        recorded(target, film)
+    for name, content in BROKEN.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def results_of(out: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(out)): path.read_bytes()
+        for path in out.rglob("*")
+        if path.name != JOURNAL and path.is_file()
+    }
+
+
+def table_of(out: Path) -> list[dict[str, str]]:
+    with (out / TABLE).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_hundred_recordings_interrupted_and_resumed_equal_one_pass(tmp_path: Path) -> None:
+    source, whole, parts = tmp_path / "in", tmp_path / "whole", tmp_path / "parts"
+    some_recordings(source, 100)
+    done = run("analyze", source, "--out", whole, "--jobs", "2")
+    assert done.returncode == 1  # five could not be read
+    rows = table_of(whole)
+    assert len(rows) == 100
+    failed = [row for row in rows if row["status"] == "failed"]
+    assert {row["file"] for row in failed} == set(BROKEN)
+    assert all(row["reason"] for row in failed)
+    assert all(f"{name}: failed." in done.stderr for name in BROKEN)
+    assert "100 recordings: 95 done, 5 failed" in done.stdout
+
+    command = [
+        sys.executable,
+        "-m",
+        "posture_cam",
+        "analyze",
+        str(source),
+        "--out",
+        str(parts),
+        "--jobs",
+        "2",
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    end_s = time.monotonic() + 60.0
+    while time.monotonic() < end_s and len(finished_in(parts)) < 20:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "the same command goes on from there" in err
+    kept = finished_in(parts)
+    assert 20 <= len(kept) < 95
+    stamps = {name: (parts / f"{name}.json").stat().st_mtime_ns for name in kept}
+    assert run("analyze", source, "--out", parts, "--jobs", "2").returncode == 1
+    assert {name: (parts / f"{name}.json").stat().st_mtime_ns for name in kept} == stamps  # not done again
+    assert results_of(parts) == results_of(whole)
+
+
+def finished_in(out: Path) -> list[str]:
+    try:
+        return [json.loads(line)["name"] for line in (out / JOURNAL).read_text("utf-8").splitlines()]
+    except (FileNotFoundError, ValueError):
+        return []
+
+
+def test_what_has_changed_is_done_again(tmp_path: Path) -> None:
+    source, out = tmp_path / "in", tmp_path / "out"
+    some_recordings(source, 8)
+
+    def again(*options: str) -> set[str]:
+        before = {path: path.stat().st_mtime_ns for path in out.rglob("*.json")}
+        run("analyze", source, "--out", out, "--jobs", "1", *options)
+        return {path.name for path in out.rglob("*.json") if before.get(path) != path.stat().st_mtime_ns}
+
+    assert len(again()) == 3
+    assert again() == set()
+    recorded(source / "desk1" / "person01.poses.jsonl", Film(noise_px=0.2).hold(12.0, UPRIGHT))
+    assert again() == {"person01.poses.jsonl.json"}
+    assert len(again("--no-estimator")) == 3
+    with (out / JOURNAL).open("a") as journal:
+        journal.write('{"name": "desk0/pers')  # cut off while it was written
+    assert again("--no-estimator") == set()
+    (out / "desk2" / "person02.poses.jsonl.json").unlink()
+    assert again("--no-estimator") == {"person02.poses.jsonl.json"}
+
+
+def test_videos_and_their_results_are_those_of_single_analyses(tmp_path: Path) -> None:
+    source, out = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    shutil.copy(SAMPLES / "desk-side.mp4", source / "a.mp4")
+    shutil.copy(SAMPLES / "desk-monitor.mp4", source / "b.mp4")
+    arguments = ("analyze", source / "a.mp4", source / "b.mp4", "--rate", "2", "--out", out, "--jobs", "2")
+    done = run(*arguments, "--samples", "--parquet")
+    assert done.returncode == 0, done.stderr
+    for name in ("a.mp4", "b.mp4"):
+        single = run("analyze", source / name, "--rate", "2", "--json", "-")
+        assert json.loads((out / f"{name}.json").read_text("utf-8")) == json.loads(single.stdout)
+        assert (out / f"{name}.csv").exists()
+    parquet = pyarrow.parquet.read_table(out / "summary.parquet").to_pylist()
+    rows = table_of(out)
+    assert [row["file"] for row in parquet] == [row["file"] for row in rows] == ["a.mp4", "b.mp4"]
+    assert [row["score"] for row in parquet] == [int(row["score"]) for row in rows]
+    assert parquet[0]["good_s"] == float(rows[0]["good_s"])
+
+
+def test_a_crash_costs_only_what_crashed() -> None:
+    with Workers(2) as workers:
+        futures: list[Any] = [
+            workers.submit(os.abort) if number == 2 else workers.submit(pow, number, 2) for number in range(6)
+        ]
+        with pytest.raises(SourceError, match="crashed"):
+            futures.pop(2).result(timeout=60)
+        assert [future.result(timeout=60) for future in futures] == [0, 1, 9, 16, 25]
+
+
+def test_names_are_kept_apart_and_results_are_not_taken_for_recordings(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "desk.mp4").write_bytes(folder.encode())
+    out = tmp_path / "a" / "results"
+    out.mkdir()
+    (out / "old.mp4").write_bytes(b"")
+    jobs = find_jobs([tmp_path / "a", tmp_path / "b" / "desk.mp4", tmp_path / "a" / "desk.mp4"], out)
+    assert [job.name for job in jobs] == ["desk.mp4", "desk.mp4-2"]
+    assert len({result_path(out, job) for job in jobs}) == 2
+    with pytest.raises(SourceError, match="No recordings"):
+        find_jobs([out], out)
+
+
+def test_the_first_answer_to_stop_leaves_what_has_not_begun(tmp_path: Path) -> None:
+    source, out = tmp_path / "in", tmp_path / "out"
+    some_recordings(source, 9)
+    batch = Batch((source,), out)
+    jobs = find_jobs(batch.sources, out)
+    with Workers(1) as workers:
+        seen: list[str] = []
+        outcomes = run_batch(
+            batch,
+            jobs,
+            workers,
+            done=lambda one: seen.append(one.job.name),
+            should_stop=lambda: len(seen) >= 2,
+        )
+    assert len(outcomes) == len(seen) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["a.mp4", "b.mp4"], 2, "Add --out DIR"),
+        (["."], 2, "Add --out DIR"),
+        (["a.mp4", "--jobs", "2"], 2, "go with --out"),
+        (["missing", "--out", "out"], 1, "does not exist"),
+        ([".", "--out", "out"], 1, "No recordings were found"),
+        ([".", "--out", "out", "--json", "x.json"], 2, "--json is for one recording"),
+        ([".", "--out", "out", "--neutral", "0:05-0:12"], 2, "--neutral is for one recording"),
+        ([".", "--out", "out", "--rate", "0"], 2, "--rate must be above 0"),
+        ([".", "--out", "out", "--jobs", "0"], 2, "--jobs"),
+        (["one.mp4", "--out", "one.mp4"], 1, "cannot be written"),
+        (["one.mp4", "--out", "out", "--profile", "nobody"], 1, "no profile 'nobody'"),
+    ],
+)
+def test_what_cannot_work_is_said(arguments: list[str], code: int, words: str, tmp_path: Path) -> None:
+    if "one.mp4" in arguments:
+        (tmp_path / "one.mp4").write_bytes(b"")
+    done = run("analyze", *arguments, cwd=tmp_path)
+    assert done.returncode == code, done.stderr
+    assert words in done.stderr.replace("\n", " ")
+    assert "Traceback" not in done.stderr
