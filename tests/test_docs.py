@@ -35,6 +35,7 @@ COMMANDS = (
     "analyze", "calibrate", "config", "dashboard", "doctor", "history", "history delete", "history export",
     "monitor", "report", "tips",
 )  # fmt: skip
+DASK = {"--nworkers", "--nthreads"}
 VIEW_WORDS = {"front": "front", "three_quarter": "three quarters", "side_left": "side"}
 
 
@@ -88,9 +89,9 @@ def test_the_options_in_the_readme_are_those_there_are() -> None:
     named = set(re.findall(r"`(?:[^`]*\s)?(--[a-z][a-z-]+)", readme))
     assert there["analyze"] <= set(re.findall(r"--[a-z][a-z-]+", readme))
     assert named <= set().union(*there.values())
-    for page in ("monitor.md", "history.md"):
+    for page in ("monitor.md", "history.md", "cluster.md"):
         text = (ROOT / "docs" / page).read_text("utf-8")
-        assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) <= set().union(*there.values()), page
+        assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) <= set().union(*there.values(), DASK), page
 
 
 def test_every_table_of_the_history_is_documented() -> None:

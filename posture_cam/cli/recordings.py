@@ -41,6 +41,10 @@ def analyze(
             min=1, max=256, metavar="N", help="With --out: so many at once. Else one for each processor."
         ),
     ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="tcp://HOST:PORT", help="With --out: the workers of a dask scheduler instead."),
+    ] = None,
     samples: Annotated[
         bool, typer.Option("--samples", help="With --out: a CSV of each recording's looks too.")
     ] = False,
@@ -113,7 +117,7 @@ def analyze(
         batch = Batch(
             tuple(paths), out, rate, every_frame, profile, model, not no_estimator, samples, parquet
         )
-        _run_batch(batch, jobs, verbose=verbose)
+        _run_batch(batch, jobs, scheduler, verbose=verbose)
         return
     if len(paths) > 1 or paths[0].is_dir():
         raise UsageError("Several recordings need a folder for their results.", "Add --out DIR.")
@@ -159,14 +163,18 @@ def analyze(
         raise typer.Exit(INTERRUPTED)
 
 
-def _run_batch(batch: Batch, count: int | None, *, verbose: bool) -> None:
+def _run_batch(batch: Batch, count: int | None, scheduler: str | None, *, verbose: bool) -> None:
     from posture_cam.outputs.batch import print_batch
     from posture_cam.session.batch import check_batch, find_jobs, run_batch, write_tables
-    from posture_cam.session.workers import Workers
+    from posture_cam.session.cluster import cluster
+    from posture_cam.session.workers import here
 
+    if count is not None and scheduler is not None:
+        raise UsageError(
+            "--jobs and --scheduler exclude each other.", "A cluster has as many as its workers."
+        )
     check_batch(batch)
     found = find_jobs(batch.sources, batch.out)
-    count = min(count or os.cpu_count() or 1, len(found))
     total = sum(job.size_bytes for job in found)
     with quiet_native(verbose=verbose), stoppable(talk, _STOPPING) as stop, Bars(talk()) as bars:
         seen_bytes = 0
@@ -180,11 +188,9 @@ def _run_batch(batch: Batch, count: int | None, *, verbose: bool) -> None:
                 talk().print(plain(words), style="yellow", highlight=False, soft_wrap=True)
 
         bars.show_seconds("Recordings", 0, total)
-        workers = Workers(count)
-        try:
-            outcomes = run_batch(batch, found, workers, done=note, should_stop=stop.is_set)
-        finally:
-            workers.shutdown(cancel_futures=stop.is_set())
+        processes = min(count or os.cpu_count() or 1, len(found))
+        with cluster(scheduler) if scheduler is not None else here(processes, stop.is_set) as executor:
+            outcomes = run_batch(batch, found, executor, done=note, should_stop=stop.is_set)
         written = write_tables(batch, outcomes)
     print_batch(written[0], data())
     for target in written:

@@ -151,6 +151,9 @@ def run_batch(
         load_profile(batch.profile)
     with naming(batch.out):
         batch.out.mkdir(parents=True, exist_ok=True)
+    # Absolute, so that they mean the same to a worker elsewhere.
+    batch = replace(batch, out=batch.out.absolute())
+    jobs = [replace(job, path=job.path.absolute()) for job in jobs]
     settings = _fingerprint_of(batch)
     finished = _finished(batch.out)
     outcomes: dict[str, Outcome] = {}
@@ -170,6 +173,8 @@ def run_batch(
                 status, reason = future.result()
             except PostureCamError as error:
                 status, reason = "failed", error.message
+            except Exception as error:  # what a cluster says of a worker that died again and again
+                status, reason = "failed", f"{type(error).__name__}: {error}"
             outcome = outcomes[job.name] = Outcome(job, status, reason)
             if status != "failed":  # what failed is tried again
                 line = {"name": job.name, "key": key, "status": status, "reason": reason}

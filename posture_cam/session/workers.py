@@ -9,9 +9,10 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
@@ -73,6 +74,16 @@ class Workers(Executor):
             _end(multiprocessing.active_children())
         for pool in pools:
             pool.shutdown(wait=wait)
+
+
+@contextmanager
+def here(count: int, should_stop: Callable[[], bool]) -> Iterator[Executor]:
+    """Processes on this machine; leaving the block waits for them, or ends them after a stop."""
+    workers = Workers(count)
+    try:
+        yield workers
+    finally:
+        workers.shutdown(cancel_futures=should_stop())
 
 
 def _end(processes: Sequence[multiprocessing.process.BaseProcess]) -> None:

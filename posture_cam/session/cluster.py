@@ -1,0 +1,84 @@
+"""Workers on other machines: a dask scheduler behind the same executor that processes here have."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from typing import Any
+
+from posture_cam import __version__
+from posture_cam.errors import OutputError, SourceError, UsageError
+
+_ANSWERS_WITHIN_S = 5
+_ADDRESS = re.compile(r"(tcp|tls|ws|wss)://[^\s/]+:\d+/?")
+_WORKERS_WITHIN_S = 30
+
+
+@contextmanager
+def cluster(address: str) -> Iterator[Executor]:
+    """The workers of a scheduler, as an executor.
+
+    Leaving the block takes back what has not begun.  A worker that dies costs nothing: dask gives its
+    recording to another one.
+
+    Args:
+        address: Of the scheduler, such as `tcp://10.0.0.5:8786`.
+
+    Raises:
+        UsageError: It is no address of a scheduler.
+        OutputError: The extra `cluster` is not installed.
+        SourceError: No scheduler or no worker answers, or a worker has another posture_cam.
+    """
+    if not _ADDRESS.fullmatch(address):
+        raise UsageError(
+            f"{address!r} is no address of a scheduler.", "Write tcp://HOST:PORT, as it printed it."
+        )
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise OutputError("dask is not installed.", "pip install 'posture-cam[cluster]'") from error
+    try:
+        client: Any = Client(address, timeout=_ANSWERS_WITHIN_S, set_as_default=False)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError, TimeoutError) as error:
+        raise SourceError(
+            f"No scheduler answers at {address}.", "Start one with: dask scheduler. Then dask worker ADDRESS."
+        ) from error
+    try:
+        try:
+            client.wait_for_workers(1, timeout=_WORKERS_WITHIN_S)
+        except TimeoutError as error:
+            raise SourceError(
+                f"No worker has joined the scheduler at {address}.", f"Start some: dask worker {address}"
+            ) from error
+        _check_versions(client)
+        executor: Executor = client.get_executor(pure=False)
+        try:
+            yield executor
+        finally:
+            executor.shutdown(wait=False)
+    finally:
+        client.close()
+
+
+def version_here() -> str:
+    """The version of posture_cam, asked of each worker."""
+    return __version__
+
+
+def _check_versions(client: Any) -> None:
+    try:
+        found = client.run(version_here)
+    except ImportError as error:
+        raise SourceError(
+            "A worker cannot import posture_cam.",
+            "Install the same posture_cam there, with its extra `cluster`.",
+        ) from error
+    others = {worker: version for worker, version in found.items() if version != __version__}
+    if others:
+        worker, version = next(iter(others.items()))
+        raise SourceError(
+            f"The worker {worker} has posture_cam {version}; here it is {__version__}.",
+            "Install the same version everywhere.",
+        )
