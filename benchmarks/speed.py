@@ -1,0 +1,274 @@
+"""How fast a recording is analysed, against loops that look at every picture, or as often as we do.
+
+The recording is made here: a sample at 1280 x 720, 30 pictures a second, with a sensor's noise, as H.264.
+All contenders work on that same file in turns, each in a process of its own, on one processor and on two.
+
+    uv run python benchmarks/speed.py [--minutes 2] [--rounds 2] [--sample NAME] [--long] [--write-docs]
+
+--long compares the memory of ten minutes with that of two hours (takes about an hour and a half).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+os.environ.setdefault("GLOG_minloglevel", "3")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+SIZE_WH, RATE_HZ = (1280, 720), 30
+NOISE = 4.0
+OUR_RATE_HZ = 5.0
+CONTENDERS = ("naive", "naive-sparse", "ours")
+MARK = "<!-- speed -->"
+
+
+def make_recording(sample: str, target: Path, minutes: float) -> None:
+    """The sample over and over, there and back, larger, smoother and with fresh noise."""
+    import av
+    import cv2
+    import numpy as np
+
+    capture = cv2.VideoCapture(str(ROOT / "samples" / f"{sample}.mp4"))
+    own_rate_hz = capture.get(cv2.CAP_PROP_FPS)
+    images = []
+    while (read := capture.read())[0]:
+        images.append(np.asarray(read[1], np.uint8))
+    capture.release()
+    order = [*images, *reversed(images)]
+    noise = [np.random.default_rng(seed).normal(0.0, NOISE, (*SIZE_WH[::-1], 1)) for seed in range(8)]
+    container: Any = av.open(str(target), "w")
+    stream = container.add_stream("libx264", rate=RATE_HZ)
+    stream.width, stream.height = SIZE_WH
+    stream.pix_fmt = "yuv420p"
+    stream.options = {"preset": "veryfast", "crf": "23"}
+    for number in range(round(minutes * 60 * RATE_HZ)):
+        place = number / RATE_HZ * own_rate_hz
+        first, share = int(place), place - int(place)
+        image = cv2.addWeighted(
+            order[first % len(order)], 1.0 - share, order[(first + 1) % len(order)], share, 0.0
+        )
+        large = cv2.resize(image, SIZE_WH).astype(np.float32) + noise[number % len(noise)]
+        frame = av.VideoFrame.from_ndarray(np.clip(large, 0, 255).astype(np.uint8), format="bgr24")
+        frame.pts, frame.time_base = number, Fraction(1, RATE_HZ)
+        container.mux(stream.encode(frame))
+    container.mux(stream.encode(None))
+    container.close()
+
+
+def naive(path: Path, rate_hz: float) -> dict[str, float]:
+    """Read every picture with OpenCV, and look at all of them or at some, as a first program does."""
+    import cv2
+    import mediapipe as mp
+    from mediapipe.tasks.python import BaseOptions, vision
+
+    model = ROOT / "models" / "pose_landmarker_full.task"
+    options = vision.PoseLandmarkerOptions(
+        base_options=BaseOptions(model_asset_path=str(model)), running_mode=vision.RunningMode.VIDEO
+    )
+    capture = cv2.VideoCapture(str(path))
+    looks = number = 0
+    due_s = 0.0
+    with vision.PoseLandmarker.create_from_options(options) as landmarker:
+        while True:
+            got, image = capture.read()
+            if not got:
+                return {"looks": looks}
+            time_s = number / RATE_HZ
+            number += 1
+            if time_s < due_s - 1e-6:
+                continue
+            due_s += 1.0 / rate_hz
+            rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+            landmarker.detect_for_video(
+                mp.Image(image_format=mp.ImageFormat.SRGB, data=rgb), round(1000 * time_s)
+            )
+            looks += 1
+
+
+def ours(path: Path, *, every_frame: bool = False) -> dict[str, float]:
+    """The analysis, as `posture-cam analyze` does it; `own_s` is work outside decoding and the model.
+
+    Decoding has a thread of its own, and MediaPipe has too; what the main thread does while it does not
+    call MediaPipe is ours.
+    """
+    from posture_cam.pose.landmarker import PoseLandmarker
+    from posture_cam.session import Analysis, analyze
+
+    in_model_s = 0.0
+    estimate = PoseLandmarker.estimate
+
+    def timed(self: PoseLandmarker, frame: Any) -> Any:
+        nonlocal in_model_s
+        before_s = time.thread_time()
+        try:
+            return estimate(self, frame)
+        finally:
+            in_model_s += time.thread_time() - before_s
+
+    PoseLandmarker.estimate = timed  # type: ignore[method-assign]
+    before_s = time.thread_time()
+    summary = analyze(Analysis(path, every_frame=every_frame))
+    own_s = time.thread_time() - before_s - in_model_s
+    seconds = {f"{state.value}_s": seconds for state, seconds in summary.seconds_by_state.items()}
+    return {"looks": summary.sample_count, "duration_s": summary.duration_s, "own_s": own_s, **seconds}
+
+
+def work(contender: str, path: Path, processors: int) -> None:
+    """One contender in this process; prints what it took, start-up left out."""
+    import cv2  # noqa: F401 - start-up is told apart
+    import mediapipe  # noqa: F401
+
+    import posture_cam.session  # noqa: F401
+
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, set(sorted(os.sched_getaffinity(0))[:processors]))
+    before_s, before_cpu_s = time.perf_counter(), time.process_time()
+    found = {
+        "naive": lambda: naive(path, RATE_HZ),
+        "naive-sparse": lambda: naive(path, OUR_RATE_HZ),
+        "ours": lambda: ours(path),
+        "every-frame": lambda: ours(path, every_frame=True),
+    }[contender]()
+    found["wall_s"] = time.perf_counter() - before_s
+    found["cpu_s"] = time.process_time() - before_cpu_s
+    found["peak_mb"] = _peak_mb()
+    print(json.dumps(found))
+
+
+def _peak_mb() -> float:
+    """The most memory that this process had at once."""
+    status = Path("/proc/self/status")
+    if status.exists():  # getrusage would tell the parent's, too
+        [line] = [line for line in status.read_text().splitlines() if line.startswith("VmHWM")]
+        return int(line.split()[1]) / 1e3
+    import psutil
+
+    return float(getattr(psutil.Process().memory_info(), "peak_wset", 0)) / 1e6
+
+
+def run(contender: str, path: Path, processors: int) -> dict[str, float]:
+    """One contender in a process of its own."""
+    command = [sys.executable, __file__, "--work", contender, str(path), str(processors)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def start_up() -> tuple[float, float]:
+    """Seconds until `posture-cam --help` has answered, and until the first picture of a run is judged."""
+    before_s = time.perf_counter()
+    subprocess.run([sys.executable, "-m", "posture_cam", "--help"], check=True, capture_output=True)
+    help_s = time.perf_counter() - before_s
+    command = [sys.executable, "-m", "posture_cam", "monitor", "--json", "--headless", "--no-history"]
+    command += ["--no-notify", "--source", str(ROOT / "samples" / "desk-side.mp4")]
+    before_s = time.perf_counter()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if json.loads(line)["type"] == "sample":
+                break
+        first_s = time.perf_counter() - before_s
+        process.kill()
+    return help_s, first_s
+
+
+def table(sample: str, minutes: float, rounds: int) -> str:
+    """All contenders in turns, as a table."""
+    with tempfile.TemporaryDirectory(prefix="posture_cam-") as folder:
+        path = Path(folder) / "recording.mp4"
+        make_recording(sample, path, minutes)
+        machine = f"{platform.system()}, {platform.machine()}, {os.cpu_count()} processors"
+        lines = [
+            f"`uv run python benchmarks/speed.py --minutes {minutes:g} --rounds {rounds}`: {sample}; on "
+            f"{machine}, Python {platform.python_version()}.",
+            "",
+            "| processors | contender | time | ratio | processor time | ratio | peak memory |",
+            "|---|---|---|---|---|---|---|",
+        ]
+        ours_found: dict[str, float] = {}
+        for processors in range(1, min(2, os.cpu_count() or 1) + 1):
+            found: dict[str, list[dict[str, float]]] = {name: [] for name in CONTENDERS}
+            for _ in range(rounds):
+                for name in CONTENDERS:
+                    found[name].append(run(name, path, processors))
+            medians = {
+                name: {key: statistics.median(one[key] for one in several) for key in several[0]}
+                for name, several in found.items()
+            }
+            base = medians["naive"]
+            for name in CONTENDERS:
+                one = medians[name]
+                lines.append(
+                    f"| {processors} | {name} | {one['wall_s']:.1f} s | {base['wall_s'] / one['wall_s']:.1f} "
+                    f"| {one['cpu_s']:.1f} s | {base['cpu_s'] / one['cpu_s']:.1f} | {one['peak_mb']:.0f} MB |"
+                )
+            if processors == 1:
+                ours_found = medians["ours"]
+        own = 100 * ours_found["own_s"] / ours_found["cpu_s"]
+        reference = run("every-frame", path, min(2, os.cpu_count() or 1))
+        states = {key for key in (*reference, *ours_found) if key.endswith("_s") and key[:-2] in _STATES}
+        off = max(abs(reference.get(key, 0.0) - ours_found.get(key, 0.0)) for key in states)
+        apart = 100 * off / reference["duration_s"]
+        help_s, first_s = start_up()
+        lines += [
+            "",
+            f"Outside decoding and the model: {own:.1f} % of our processor time. Time per state, against "
+            f"looking at every picture: at most {apart:.1f} % of the recording apart. `--help` answers in "
+            f"{help_s:.1f} s; the first picture of a run is judged {first_s:.1f} s after its start.",
+        ]
+    return "\n".join(lines)
+
+
+_STATES = ("good", "fair", "poor", "away", "unjudged")
+
+
+def memory(sample: str) -> str:
+    """Peak memory of ten minutes against that of two hours."""
+    found = []
+    with tempfile.TemporaryDirectory(prefix="posture_cam-") as folder:
+        for minutes in (10.0, 120.0):
+            path = Path(folder) / f"{minutes:g}.mp4"
+            make_recording(sample, path, minutes)
+            found.append(run("ours", path, os.cpu_count() or 1)["peak_mb"])
+    return f"Peak memory: {found[0]:.0f} MB for ten minutes, {found[1]:.0f} MB for two hours."
+
+
+def main() -> None:
+    """Run what was asked for."""
+    if sys.argv[1:2] == ["--work"]:
+        work(sys.argv[2], Path(sys.argv[3]), int(sys.argv[4]))
+        return
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--minutes", type=float, default=2.0)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--sample", default="desk-monitor")
+    parser.add_argument("--long", action="store_true")
+    parser.add_argument("--write-docs", action="store_true")
+    arguments = parser.parse_args()
+    text = table(arguments.sample, arguments.minutes, arguments.rounds)
+    if arguments.long:
+        text += "\n\n" + memory(arguments.sample)
+    print(text)
+    if arguments.write_docs:
+        page = ROOT / "docs" / "performance.md"
+        before, _, after = page.read_text("utf-8").partition(MARK)
+        _, _, rest = after.partition(MARK)
+        page.write_text(f"{before}{MARK}\n{text}\n{MARK}{rest}", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
