@@ -167,7 +167,12 @@ def load_config(options: Mapping[str, Any] | None = None) -> Config:
     tables: dict[str, dict[str, Any]] = read_data(_DEFAULTS)
     own, text, path = _read(config_path())
     for section, table in own.items():
-        if not isinstance(table, dict) or section not in tables:
+        if section in tables and not isinstance(table, dict):
+            raise SettingsError(
+                f"{path}, line {_line_of(text, None, section)}: {section} is a section, not a setting.",
+                f"Write [{section}] on a line of its own, and its settings below.",
+            )
+        if section not in tables:
             raise SettingsError(
                 f"{path}, line {_line_of(text, None, section)}: there is no section {section!r}.",
                 f"Sections: {', '.join(tables)}. posture-cam config --init writes a file with all of them.",

@@ -18,6 +18,7 @@ from posture_cam.history import History
 from posture_cam.pose.model_store import find_model
 from posture_cam.session.neutral import ESTIMATOR_FILE, load_estimator
 from posture_cam.settings import bundled_model, history_path, models_cache_dir, profiles_dir
+from posture_cam.words import count_words
 
 DEBIAN_PACKAGES = "libgl1 libegl1 libgles2 libglib2.0-0"
 
@@ -216,7 +217,17 @@ def _history() -> Finding:
     if not days:
         return _folder("History", path.parent)
     size_mb = path.stat().st_size / 1e6
-    return Finding("History", f"{path}, {len(days)} days up to {days[-1]}, {size_mb:.1f} MB")
+    found = f"{path}, {count_words(len(days), 'day')} up to {days[-1]}, {size_mb:.1f} MB"
+    is_writable = _folder("History", path.parent).is_fine and os.access(path, os.W_OK)
+    if not is_writable:
+        return Finding(
+            "History",
+            f"{found}, read-only",
+            is_fine=False,
+            is_needed=False,
+            hint="It is shown, but nothing can be kept: check its permissions.",
+        )
+    return Finding("History", found)
 
 
 def _folder(what: str, path: Path) -> Finding:

@@ -16,6 +16,8 @@ from posture_cam.words import clock, duration_words
 
 # Sitting well, or leaving the chair, counts as an answer to an alert within this time.
 ANSWERED_WITHIN_S = 60.0
+# In less judged time than this no hold is no surprise; in more it may also be that none were kept.
+_SHORT_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,11 +189,12 @@ class Sitting:
     breaks: tuple[Hold, ...] = ()
     spoken: tuple[Spoken, ...] = ()
 
-    def time_at(self, seconds: float) -> str:
-        """The time of day, or the time in the recording, as people read it."""
+    def time_at(self, seconds: float, *, is_fine: bool = False) -> str:
+        """The time of day (with seconds, where fine), or the time in the recording, as people read it."""
         if self.origin_s is None:
             return clock(seconds)
-        return f"{self.moment(seconds):%H:%M}"
+        moment = self.moment(seconds)
+        return f"{moment:%H:%M:%S}" if is_fine else f"{moment:%H:%M}"
 
     def moment(self, seconds: float) -> datetime:
         """The moment in the zone of the place; only for sittings that have a time of day."""
@@ -252,7 +255,7 @@ def hold_words(sums: Totals) -> str:
     """The longest time in one posture; shorter ones than a minute are not kept."""
     if sums.longest_hold_s is not None:
         return duration_words(sums.longest_hold_s)
-    return "under 1 min" if sums.judged_s > 0 else "–"
+    return "under 1 min" if 0 < sums.judged_s < _SHORT_S else "–"
 
 
 def totals(sittings: Iterable[Sitting]) -> Totals:

@@ -53,6 +53,7 @@ def test_file_and_options_in_their_order() -> None:
         ('[alerts]\n\nquiet_hours = ["noon"]\n', 3, "'noon' are no hours"),
         ("[display]\nhedless = true\n", 2, "there is no such setting"),
         ("[alert]\nmax_per_hour = 1\n", 1, "no section 'alert'"),
+        ("history = false\n", 1, "history is a section, not a setting"),
         ('[pace]\neco = "sometimes"\n', 2, "pace.eco"),
         ("alerts.max_per_hour = 99\n", 1, "max_per_hour"),
     ],

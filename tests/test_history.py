@@ -33,6 +33,7 @@ from posture_cam.records import JUDGED_STATES, Alert, Observation, Piece, Reason
 from posture_cam.session import Analysis, Monitoring, analyze, monitor
 from posture_cam.settings import history_path, load_settings
 from posture_cam.sittings import totals
+from posture_cam.words import parse_moment
 from tests.conftest import ROOT, SAMPLES
 from tests.sittings import BERLIN, NECK, fault_alert, kept_run, live_history, observation, pieces
 from tests.test_cli import run
@@ -243,6 +244,13 @@ def test_the_zone_has_its_name(berlin: None) -> None:
     assert zone_name() == "Europe/Berlin"
 
 
+def test_a_time_that_did_not_exist_is_refused(berlin: None) -> None:
+    with pytest.raises(UsageError, match="clocks went forward"):
+        parse_moment("2026-03-29 02:30")
+    assert parse_moment("2026-03-29 03:30").isoformat() == "2026-03-29T03:30:00+02:00"
+    assert parse_moment("2026-03-29 01:30+00:00").isoformat() == "2026-03-29T03:30:00+02:00"
+
+
 def test_a_zone_without_a_name_keeps_its_offset(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "XYZ-5:30")
     time.tzset()
@@ -378,7 +386,7 @@ def test_a_database_held_by_another_program_is_tried_again() -> None:
         history.flush(30.0, [])
         assert len(said) == 1
         assert "Another program holds it" in said[0]
-        assert not history.is_due(40.0)
+        assert not history.is_due(34.0)
         other.execute("COMMIT")
     history.flush(60.0, [])
     assert said[1:] == ["The history is kept again; nothing is missing."]

@@ -210,6 +210,20 @@ def test_leaning_far_back_is_drawn_as_what_it_is() -> None:
     assert _limits(load_measures()[Measure.SHOULDER_TILT_CHANGE])[0] < 0
 
 
+def test_a_short_day_shows_its_extremes_and_no_distribution() -> None:
+    """Means of a minute hide what happened inside it."""
+    kept_run(MONDAY, [(25, GOOD), (20, POOR), (15, GOOD)])
+    page = page_of(of_days(MONDAY.date(), MONDAY.date()))
+    assert "the lowest and highest value" in page
+    assert "+25°" in page
+    assert "How the time was spread" not in page
+    assert "09:00:25 to 09:00:45" in page
+    kept_run(MONDAY + timedelta(days=1), [(3600, GOOD), (600, POOR)])
+    page = page_of(of_days(MONDAY.date() + timedelta(days=1), MONDAY.date() + timedelta(days=1)))
+    assert "nine tenths of the time" in page
+    assert "How the time was spread" in page
+
+
 def test_lines_break_between_runs_that_overlap() -> None:
     kept_run(MONDAY, [(3600, GOOD)])
     kept_run(MONDAY + timedelta(minutes=20), [(600, POOR)])

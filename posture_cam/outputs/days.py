@@ -149,7 +149,8 @@ def _answer_words(one: Spoken) -> str:
     if not one.is_about_posture:
         return ""
     if one.answered_s is not None:
-        return f"answered after {duration_words(one.answered_s - one.time_s)}"
+        late = "" if one.was_answered else "late, "
+        return f"answered {late}after {duration_words(one.answered_s - one.time_s)}"
     return "not answered" if one.was_answered is False else "the run ended too soon to tell"
 
 

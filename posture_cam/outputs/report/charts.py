@@ -51,6 +51,8 @@ _MOST_ROWS = 31
 # A day has no more room than for cells of this length, where there are several.
 _CELL_S = 120.0
 _GAP_S = 90.0
+# Fewer means tell no distribution.
+ENOUGH_SLOTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +162,10 @@ def course(sittings: Sequence[Sitting], shown: Sequence[Shown]) -> Chart | None:
 
 def distribution(sittings: Sequence[Sitting], shown: Sequence[Shown]) -> Chart | None:
     """How much time was spent at which value."""
+    slots = [slot for sitting in sittings for slot in sitting.slots]
+    shown = [one for one in shown if sum(one.measure in slot.measures for slot in slots) >= ENOUGH_SLOTS]
     if not shown:
         return None
-    slots = [slot for sitting in sittings for slot in sitting.slots]
 
     def draw(width: float) -> Figure:
         figure, axes = panels(width, [1.35] * len(shown), left=0.7, is_beside=width > NARROW)
@@ -198,7 +201,7 @@ def rhythm(labels: Sequence[str], changes: Sequence[float | None], breaks: Seque
 
 def trend(weeks: Sequence[Figures], now_label: str, now_score: float) -> Chart:
     """The score of past weeks, and of now."""
-    labels = [f"from {week.day:%d %b}" for week in weeks] + [now_label]
+    labels = [f"{week.day:%d %b}" for week in weeks] + [now_label]
     scores = [week.score or 0.0 for week in weeks] + [now_score]
 
     def draw(width: float) -> Figure:
@@ -303,6 +306,8 @@ def _minutes(axes: Axes, sitting: Sitting, one: Shown) -> None:
         errors = np.array([portion.error or 0.0 for portion in portions])
         if errors.any():
             axes.fill_between(times, means - errors, means + errors, color=one.ink, alpha=0.22, linewidth=0)
+        lows, highs = [portion.min for portion in portions], [portion.max for portion in portions]
+        axes.vlines(times, lows, highs, one.ink, linewidth=0.7, alpha=0.45)
         marker = "." if len(piece) == 1 else ""
         axes.plot(times, means, color=one.ink, linewidth=1.3, marker=marker, markersize=3)
 

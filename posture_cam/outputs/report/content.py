@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from posture_cam.history import Figures
-from posture_cam.outputs.report.charts import Shown, shown_measures, unit_words
+from posture_cam.outputs.report.charts import ENOUGH_SLOTS, Shown, shown_measures, unit_words
 from posture_cam.records import JUDGED_STATES, AlertKind, Measure, Reason, State
 from posture_cam.settings import MeasureInfo, load_measures
 from posture_cam.sittings import ANSWERED_WITHIN_S, Sitting, Totals, hold_words, statistic, totals
@@ -19,6 +19,8 @@ _STRETCHES_SHOWN = 6
 _HOLDS_SHOWN = 5
 _FAULTS_SHOWN = 6
 _A_BREAK_FOLLOWED_S = 600.0
+# Shorter stretches are told to the second.
+_FINE_BELOW_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,7 @@ def states_table(report: Report) -> Rows:
 def measures_table(report: Report) -> Rows:
     """The measures with their distribution and uncertainty."""
     slots = [slot for sitting in report.sittings for slot in sitting.slots]
+    is_short = len(slots) < ENOUGH_SLOTS
     rows = []
     for measure, info in limits_of(report.sittings).items():
         found = statistic(slots, measure)
@@ -178,15 +181,24 @@ def measures_table(report: Report) -> Rows:
             (
                 info.label.split(",")[0],
                 value_words(measure, found.mean),
-                value_words(measure, found.p5),
-                value_words(measure, found.p95),
+                value_words(measure, found.min if is_short else found.p5),
+                value_words(measure, found.max if is_short else found.p95),
                 error,
                 _limit_words(measure, info),
             )
         )
     return Rows(
-        "Changes from neutral; nine tenths of the time (means of short stretches) lay between low and high",
-        ("Measure", "Mean", "Low", "High", "90 % sure within", "Good up to / poor from"),
+        "Changes from neutral: mean, and the lowest and highest value"
+        if is_short
+        else "Changes from neutral; by means, nine tenths of the time lay between low and high",
+        (
+            "Measure",
+            "Mean",
+            "Lowest" if is_short else "Low",
+            "Highest" if is_short else "High",
+            "90 % sure within",
+            "Good up to / poor from",
+        ),
         tuple(rows),
     )
 
@@ -367,7 +379,8 @@ def shown_of(report: Report) -> list[Shown]:
 
 def when(sitting: Sitting, start_s: float, end_s: float, report: Report) -> str:
     """A stretch of time as people read it, with the day where there are several."""
-    times = f"{sitting.time_at(start_s)} to {sitting.time_at(end_s)}"
+    is_fine = end_s - start_s < _FINE_BELOW_S
+    times = f"{sitting.time_at(start_s, is_fine=is_fine)} to {sitting.time_at(end_s, is_fine=is_fine)}"
     if sitting.day is None or len(report.sittings) == 1:
         return times
     return f"{sitting.day:%a} {sitting.day.day} {sitting.day:%b}, {times}"

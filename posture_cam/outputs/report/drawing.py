@@ -94,7 +94,7 @@ def time_axis(axes: Axes, sitting: Sitting, left_s: float, right_s: float, width
     first_s = np.ceil(left_s / step_s) * step_s
     ticks = np.arange(first_s, right_s + 1e-6, step_s)
     axes.set_xlim(left_s, right_s)
-    axes.set_xticks(ticks, [sitting.time_at(float(tick)) for tick in ticks])
+    axes.set_xticks(ticks, [sitting.time_at(float(tick), is_fine=step_s < 60) for tick in ticks])
 
 
 def name_axis(axes: Axes, names: Sequence[str], width: float) -> None:

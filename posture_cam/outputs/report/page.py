@@ -80,7 +80,7 @@ def day_parts(report: Report) -> dict[str, Any]:
         "faults_table": content.faults_table(report),
         "stretches_table": content.stretches_table(report),
         "pictures": [(_data_uri(one.jpeg), one.caption) for one in report.pictures],
-        "trend": _markup(charts.trend(weeks, "these days", report.sums.score or 0.0)) if has_trend else None,
+        "trend": _markup(charts.trend(weeks, "now", report.sums.score or 0.0)) if has_trend else None,
         "weeks": weeks,
         "alerts_table": content.alerts_table(report),
         "alert_words": content.alert_words(report),
