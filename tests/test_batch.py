@@ -193,7 +193,7 @@ def test_the_first_answer_to_stop_leaves_what_has_not_begun(tmp_path: Path) -> N
     ("arguments", "code", "words"),
     [
         (["a.mp4", "b.mp4"], 2, "Add --out DIR"),
-        (["."], 2, "Add --out DIR"),
+        (["."], 1, "is a folder"),
         (["a.mp4", "--jobs", "2"], 2, "go with --out"),
         (["missing", "--out", "out"], 1, "does not exist"),
         ([".", "--out", "out"], 1, "No recordings were found"),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from posture_cam.cli.common import INTERRUPTED, app, data, plain, talk
-from posture_cam.errors import UsageError
+from posture_cam.errors import SourceError, UsageError
 from posture_cam.terminal import Bars, quiet_native, stoppable
 
 _STOPPING = "Ending; what is finished is kept."
@@ -119,7 +119,11 @@ def analyze(
         )
         _run_batch(batch, jobs, scheduler, verbose=verbose)
         return
-    if len(paths) > 1 or paths[0].is_dir():
+    if len(paths) == 1 and paths[0].is_dir():
+        raise SourceError(
+            f"{paths[0]} is a folder.", "Name one video inside it, or add --out DIR for all of them."
+        )
+    if len(paths) > 1:
         raise UsageError("Several recordings need a folder for their results.", "Add --out DIR.")
     if jobs is not None or samples or parquet:
         raise UsageError(
