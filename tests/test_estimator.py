@@ -16,7 +16,17 @@ from posture_cam.geometry import AngleEstimator, EstimatesAhead, FeatureExtracto
 from posture_cam.geometry.estimator import OUTPUTS, Estimate, Network, save_weights
 from posture_cam.geometry.points import GROUPS, MIRRORED, Points, inputs
 from posture_cam.pose.recorded import PoseLog
-from posture_cam.records import LANDMARK_COUNT, Landmark, Measure, Measures, Neutral, Pose, Reason, View
+from posture_cam.records import (
+    LANDMARK_COUNT,
+    Assessment,
+    Landmark,
+    Measure,
+    Measures,
+    Neutral,
+    Pose,
+    Reason,
+    View,
+)
 from posture_cam.session.neutral import load_estimator
 from posture_cam.settings import bundled_model, load_settings
 from tests.builders import front_pose, side_pose
@@ -302,8 +312,8 @@ def estimate(neck: tuple[float, float], trunk: tuple[float, float], ears: tuple[
     )
 
 
-def told_by(one: Estimate) -> Measures:
-    """Measures of a person facing the camera, by an estimator that says exactly this."""
+def told_by(one: Estimate) -> tuple[Measures, Assessment]:
+    """What is told of a person facing the camera, by an estimator that says exactly this."""
 
     class Says(AngleEstimator):
         def estimate(self, pose: Pose, neutral: Pose) -> Estimate:
@@ -311,22 +321,39 @@ def told_by(one: Estimate) -> Measures:
 
     settings = load_settings()
     features = FeatureExtractor(settings).extract(1.0, front_pose(1.0))
-    return compare(features, neutral_of(front_pose()), settings, Says((), np.ones((6, 3)), {}))
+    neutral = neutral_of(front_pose())
+    measures = compare(features, neutral, settings, Says((), np.ones((6, 3)), {}))
+    return Judge(neutral, settings).update(measures)
 
 
 def test_an_interval_from_no_change_to_poor_is_said_to_be_unsure_and_nothing_is_called_good() -> None:
-    unsure = told_by(estimate(neck=(8.0, 12.0), trunk=(1.0, 2.0), ears=(1.0, 1.0)))
+    unsure, assessment = told_by(estimate(neck=(8.0, 12.0), trunk=(1.0, 2.0), ears=(1.0, 1.0)))
     assert unsure.reason == Reason.UNSURE
     assert not {Measure.NECK_INCLINATION_CHANGE, Measure.EAR_DROP, Measure.SINKING} & unsure.values.keys()
-    _, assessment = Judge(neutral_of(front_pose()), load_settings()).update(unsure)
     assert (assessment.score, assessment.reason) == (None, Reason.UNSURE)
 
 
 def test_what_is_surely_bad_speaks_even_where_the_neck_is_unsure() -> None:
-    told = told_by(estimate(neck=(8.0, 12.0), trunk=(20.0, 4.0), ears=(1.0, 1.0)))
+    told, _ = told_by(estimate(neck=(8.0, 12.0), trunk=(20.0, 4.0), ears=(1.0, 1.0)))
     assert told.reason is None
     assert Measure.NECK_INCLINATION_CHANGE not in told.values
     assert told.values[Measure.TRUNK_INCLINATION_CHANGE] == 20.0
+
+
+@pytest.mark.parametrize("rate_hz", [2.5, 5.0, 30.0])
+def test_a_picture_that_is_unsure_now_and_then_is_told_by_those_around_it(rate_hz: float) -> None:
+    chance = np.random.default_rng(4)
+    judge = Judge(neutral_of(front_pose()), load_settings())
+    alone = []
+    for look in range(round(20 * rate_hz)):
+        neck = 4.0 + chance.normal(0.0, 2.0)  # up to 7 is told, as its interval is 10
+        values = {Measure.NECK_INCLINATION_CHANGE: neck, Measure.TRUNK_INCLINATION_CHANGE: 1.0}
+        errors = {Measure.NECK_INCLINATION_CHANGE: 10.0, Measure.TRUNK_INCLINATION_CHANGE: 2.0}
+        alone.append(neck + 10.0 >= 17.0)
+        smooth, _ = judge.update(Measures(look / rate_hz, View.FRONT, values, 0.9, None, errors))
+        if look / rate_hz > 2.0:
+            assert smooth.reason is None
+    assert any(alone)
 
 
 def test_after_a_gap_the_limits_of_a_single_picture_hold_for_a_second() -> None:

@@ -1,6 +1,7 @@
 """From measures to judgement."""
 
 from posture_cam.assessment.calibration import Advice, Calibrator, Hint
+from posture_cam.assessment.certainty import told
 from posture_cam.assessment.drift import DriftWatch
 from posture_cam.assessment.judge import Judge
 from posture_cam.assessment.neutral import NeutralFinder, Stretch, build_neutral, take_stretch
@@ -20,4 +21,5 @@ __all__ = [
     "build_neutral",
     "slouch_share",
     "take_stretch",
+    "told",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from types import MappingProxyType
 
+from posture_cam.assessment.certainty import told
 from posture_cam.assessment.scoring import Scored, own_scale, scaled, score, state_of, stretched
 from posture_cam.assessment.smoothing import Smoother
 from posture_cam.assessment.state import StateMachine
@@ -22,7 +23,8 @@ class Judge:
         self._settings = settings.state
         own = own_scale(neutral.slouch)
         self._by_formulas = load_measures()
-        self._over_time = scaled(load_measures("estimated"), own)
+        self._estimated = load_measures("estimated")
+        self._over_time = scaled(self._estimated, own)
         self._single = scaled(load_measures("single"), own)
         self._smoother = Smoother(settings.filter)
         self._states = StateMachine(settings.state, settings.sampling.max_gap_s)
@@ -31,7 +33,7 @@ class Judge:
 
     def update(self, measures: Measures) -> tuple[Measures, Assessment]:
         """The measures as judged (smoothed, with stillness) and the judgement."""
-        smooth = self._smoother.update(measures)
+        smooth = told(self._smoother.update(measures), self._estimated)
         still_s = self._stillness.update(smooth)
         if still_s is not None:
             smooth = replace(

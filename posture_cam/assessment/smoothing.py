@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -50,6 +51,7 @@ class Smoother:
     def __init__(self, settings: FilterSettings) -> None:
         self._settings = settings
         self._filters: dict[Measure, OneEuroFilter] = {}
+        self._of_errors: dict[Measure, OneEuroFilter] = {}
         self._view: str | None = None
 
     def smoothed_s(self, measure: Measure, now_s: float) -> float:
@@ -58,14 +60,26 @@ class Smoother:
         return now_s - one.started_s if one is not None else 0.0
 
     def update(self, measures: Measures) -> Measures:
-        """The same measures, filtered."""
+        """The same measures and their errors, filtered."""
         if measures.view != self._view:
             self._filters.clear()
+            self._of_errors.clear()
             self._view = measures.view
-        values = {
-            name: self._filters.setdefault(name, OneEuroFilter(self._settings)).update(
-                measures.timestamp_s, value
+
+        def smoothed(
+            filters: dict[Measure, OneEuroFilter], values: Mapping[Measure, float]
+        ) -> Mapping[Measure, float]:
+            return MappingProxyType(
+                {
+                    name: filters.setdefault(name, OneEuroFilter(self._settings)).update(
+                        measures.timestamp_s, value
+                    )
+                    for name, value in values.items()
+                }
             )
-            for name, value in measures.values.items()
-        }
-        return replace(measures, values=MappingProxyType(values))
+
+        return replace(
+            measures,
+            values=smoothed(self._filters, measures.values),
+            errors=smoothed(self._of_errors, measures.errors),
+        )

@@ -16,7 +16,7 @@ import numpy as np
 from posture_cam.geometry.estimator import Estimate, Estimator
 from posture_cam.geometry.points import SHOULDERS
 from posture_cam.records import Features, Measure, Measures, Neutral, Pose, Reason, View
-from posture_cam.settings import Gates, Settings, load_measures
+from posture_cam.settings import Gates, Settings
 
 # What MediaPipe's side view reads above (neck) and below (trunk) the true angle: its ear and shoulder
 # landmarks are not tragus and acromion.  Varies by about 5 deg from person to person (docs/decisions.md).
@@ -64,7 +64,8 @@ def compare(
         estimator: Gives the changes of inclination and the drops from any view; None leaves it to formulas.
 
     Returns:
-        Everything measurable; where nothing sagittal is, `reason` says why.
+        Everything measurable; where nothing sagittal is, `reason` says why.  How sure the estimates are is
+        not asked here, but of many in a row (assessment/certainty.py).
     """
     if features.reason is not None:
         return Measures(features.timestamp_s, features.view, MappingProxyType({}), 0.0, features.reason)
@@ -108,13 +109,9 @@ def _by_estimator(
     elif features.pose is not None and _shoulders_are_out(features.pose, gates):
         reason = Reason.SHOULDERS_OUT
     else:
-        told = _told(estimate)
-        # In the order of the estimator, so that results are the same to the byte.
-        values |= {name: value for name, value in estimate.values.items() if name in told}
-        errors |= {name: error for name, error in estimate.errors.items() if name in told}
-        if not told:
-            reason = Reason.UNSURE
-        elif _glances_down(estimate, gates):
+        values |= estimate.values
+        errors |= estimate.errors
+        if _glances_down(estimate, gates):
             reason = Reason.LOOKING_DOWN
     if view.is_side and {Measure.NECK_INCLINATION_CHANGE, Measure.TRUNK_INCLINATION_CHANGE} <= values.keys():
         values[Measure.NECK_FLEXION_CHANGE] = (
@@ -147,31 +144,6 @@ def _glances_down(estimate: Estimate, gates: Gates) -> bool:
         and neck < gates.glance_max_neck_deg
         and trunk < gates.glance_max_trunk_deg
     )
-
-
-def _told(estimate: Estimate) -> set[Measure]:
-    """The estimates that are sure enough to be told: all that are, unless neck or trunk is unsure.
-
-    Then only what is surely beyond its limit speaks; nothing is called good on what is left.
-    """
-    names = {name for name in estimate.values if name not in _GATES}
-    sure = {name for name in names if _is_sure(name, estimate)}
-    if {Measure.NECK_INCLINATION_CHANGE, Measure.TRUNK_INCLINATION_CHANGE} <= sure:
-        return sure
-    table = load_measures("estimated")
-    surely_bad = {
-        name
-        for name in sure
-        if (good := table[name].good) is not None and estimate.values[name] - estimate.errors[name] > good
-    }
-    return sure if surely_bad else set()
-
-
-def _is_sure(name: Measure, estimate: Estimate) -> bool:
-    """Whether the interval tells no change at all from poor: it does not hold both."""
-    poor = load_measures("estimated")[name].poor
-    value, error = estimate.values[name], estimate.errors[name]
-    return poor is None or value - error > 0 or value + error < poor
 
 
 def _shoulders_are_out(pose: Pose, gates: Gates) -> bool:

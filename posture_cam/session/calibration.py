@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from posture_cam.assessment import Calibrator, slouch_share
+from posture_cam.assessment import Calibrator, slouch_share, told
 from posture_cam.errors import NeutralError, SourceError, UsageError
 from posture_cam.geometry import AngleEstimator, FeatureExtractor, compare
 from posture_cam.pose.recorded import PoseLogHeader
@@ -25,7 +25,7 @@ from posture_cam.session.poses import (
     is_recorded,
     recorded_poses,
 )
-from posture_cam.settings import Settings, load_settings
+from posture_cam.settings import Settings, load_measures, load_settings
 from posture_cam.words import clock
 
 Say = Callable[[str, float, Frame | None], bool]
@@ -184,7 +184,8 @@ def _with_slouch(
     neutral: Neutral, features: list[Features], settings: Settings, estimator: AngleEstimator
 ) -> Neutral:
     """The neutral posture with the person's own slouch as measures against it."""
-    measured = [compare(moment, neutral, settings, estimator) for moment in features]
+    limits = load_measures("estimated")
+    measured = [told(compare(moment, neutral, settings, estimator), limits) for moment in features]
     names = {name for moment in measured for name in moment.errors}
     slouch = {
         name.value: float(np.median([moment.values[name] for moment in measured if name in moment.values]))
