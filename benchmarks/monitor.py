@@ -133,7 +133,7 @@ def ours(url: str, seconds: float) -> dict[str, float]:
             now_s = time.monotonic()
             if self.start is not None:
                 self.looks += 1
-                self.reused += observation.pose_is_reused
+                self.reused += observation.sample.is_reused
                 self.worst_latency_s = max(self.worst_latency_s, observation.latency_s or 0.0)
                 if now_s - self.start[0] >= seconds and self.end is None:
                     self.end = _measured(self.start, now_s, self.looks)

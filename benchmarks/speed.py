@@ -122,7 +122,7 @@ def ours(path: Path, *, every_frame: bool = False) -> dict[str, float]:
     summary = analyze(Analysis(path, every_frame=every_frame))
     own_s = time.thread_time() - before_s - in_model_s
     seconds = {f"{state.value}_s": seconds for state, seconds in summary.seconds_by_state.items()}
-    return {"looks": summary.sample_count, "duration_s": summary.duration_s, "own_s": own_s, **seconds}
+    return {"looks": summary.look_count, "duration_s": summary.duration_s, "own_s": own_s, **seconds}
 
 
 def work(contender: str, path: Path, processors: int) -> None:
@@ -130,7 +130,9 @@ def work(contender: str, path: Path, processors: int) -> None:
     import cv2  # noqa: F401 - start-up is told apart
     import mediapipe  # noqa: F401
 
-    import posture_cam.session  # noqa: F401
+    import posture_cam.pose.landmarker
+    import posture_cam.session
+    import posture_cam.source  # noqa: F401
 
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, set(sorted(os.sched_getaffinity(0))[:processors]))

@@ -189,6 +189,7 @@ def check_profile(name: str) -> None:
 
 def _as_json(neutral: Neutral) -> dict[str, Any]:
     fields = asdict(replace(neutral, pose=None))
+    del fields["alike_s"]  # of recordings only
     pose = neutral.pose
     if pose is not None:
         fields["pose"] = {

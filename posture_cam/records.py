@@ -167,11 +167,18 @@ class Pose:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """One moment of a source: the pose found there, or None; `index` counts the source's frames."""
+    """One moment of a source.
+
+    Attributes:
+        index: Counts the source's frames.
+        pose: What was found there, or None.
+        is_reused: Hardly anything moved since the last look of the model, so that its pose stands.
+    """
 
     index: int
     timestamp_s: float
     pose: Pose | None
+    is_reused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +225,7 @@ class Neutral:
         pose: Median of each landmark, for the estimator and the ghost; None for the average person.
         slouch: The person's own slouch as measures against this posture, by name; or empty.
         start_s, end_s: The stretch of a recording that it was taken from, or None.
+        alike_s: How long the same posture was taken elsewhere in the recording, too.
         is_personal: False for the average person that stands in where no own neutral is known.
     """
 
@@ -236,6 +244,7 @@ class Neutral:
     slouch: Mapping[str, float] = field(default_factory=dict)
     start_s: float | None = None
     end_s: float | None = None
+    alike_s: float = 0.0
     is_personal: bool = True
 
 
@@ -349,7 +358,6 @@ class Observation:
         corrected: The alert that the user has answered by now sitting well.
         frame: The picture, for outputs of a live run; never kept.
         latency_s: From the picture to this judgement, live.
-        pose_is_reused: Nothing moved since the last look, so that its pose stands.
     """
 
     sample: Sample
@@ -360,7 +368,6 @@ class Observation:
     corrected: Alert | None = None
     frame: Frame | None = field(default=None, repr=False)
     latency_s: float | None = None
-    pose_is_reused: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -431,6 +438,7 @@ class SessionSummary:
     views: Mapping[View, float]
     model: str
     sample_count: int
+    look_count: int
     notes: tuple[str, ...] = ()
     partial: bool = False
     estimator: str | None = None

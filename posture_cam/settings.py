@@ -98,6 +98,7 @@ class NeutralSettings(_Frozen):
 
     min_s: float
     max_s: float
+    alike_s: float
     min_samples: int
     steady_deg: float
     steady_percent: float
@@ -152,6 +153,14 @@ class MotionSettings(_Frozen):
     noise_factor: float
     cells: int
     look_every_s: float
+
+
+class SparingSettings(_Frozen):
+    """When the pose of the last look still stands in a recording; what counts as movement is `motion`'s."""
+
+    many_cells: int
+    moving_s: float
+    still_s: float
 
 
 class BackgroundSettings(_Frozen):
@@ -220,6 +229,7 @@ class Settings(_Frozen):
     stillness: StillnessSettings
     live: LiveSettings
     motion: MotionSettings
+    sparing: SparingSettings
     background: BackgroundSettings
     pace: PaceSettings
     alerts: AlertSettings

@@ -132,6 +132,7 @@ def summary(duration_s: float, **changes: object) -> SessionSummary:
         views={View.SIDE_LEFT: duration_s},
         model="full",
         sample_count=10,
+        look_count=8,
     )
     return replace(built, **changes)  # type: ignore[arg-type]
 

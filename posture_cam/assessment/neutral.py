@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +33,18 @@ _SAME_POSTURE = {
     "shoulder_width_ratio": 0.05,
     "shoulder_tilt_deg": 1.5,
 }
+# What counts as alike, so that it is taken too: narrower, as the median of all of it is the neutral posture.
+# From the side only angles and places, which vary with nothing but posture.
+_ALIKE_DEG = {
+    "neck_profile_deg": 3.0,
+    "trunk_profile_deg": 3.0,
+    "shoulder_tilt_deg": 1.5,
+    "head_tilt_deg": 4.0,
+    "head_yaw_deg": 10.0,
+}
+_ALIKE_FRONT_DEG = ("shoulder_tilt_deg", "head_tilt_deg", "head_yaw_deg")
+_ALIKE_SHARES = {"ear_shoulder_ratio": 0.03, "shoulder_width_ratio": 0.03, "face_height_ratio": 0.05}
+_ALIKE_PLACE = 0.05
 # Where nothing is steady by the settings (a small face, a poor camera), these multiples of them are tried.
 _SLACKS = (1.0, 1.5, 2.5)
 
@@ -55,12 +67,17 @@ _SHOULDER_TILT_PER_UNIT_DEG, _HEAD_TILT_PER_UNIT_DEG = 6.0, 10.0
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A stretch of a recording that can serve as the neutral posture."""
+    """A stretch of a recording that can serve as the neutral posture.
+
+    Attributes:
+        alike_s: This and further stretches in the same posture, start and end of each in order.
+    """
 
     start_s: float
     end_s: float
     view: View
     is_plausible: bool = True
+    alike_s: tuple[tuple[float, float], ...] = ()
 
 
 class NeutralFinder:
@@ -113,12 +130,42 @@ class NeutralFinder:
         first, last, _ = next(item for item in candidates if item[2] <= best + as_good)
         near = np.abs(costs - np.median(costs[first : last + 1])) <= as_good
         last = self._extended(times, columns, near, view, slack, first, last)
+        chosen = slice(first, last + 1)
+        level = float(np.median(costs[chosen]))
+        later = (
+            slice(start, end + 1)
+            for start, end, _ in candidates
+            if start > last and abs(float(np.median(costs[start : end + 1])) - level) <= as_good
+        )
         return Stretch(
             start_s=float(times[first]),
             end_s=float(times[last]),
             view=view,
-            is_plausible=is_front or _is_plausible(columns, slice(first, last + 1)),
+            is_plausible=is_front or _is_plausible(columns, chosen),
+            alike_s=self._alike(times, columns, view, chosen, later),
         )
+
+    def _alike(
+        self,
+        times: FloatArray,
+        columns: Mapping[str, FloatArray],
+        view: View,
+        chosen: slice,
+        later: Iterable[slice],
+    ) -> tuple[tuple[float, float], ...]:
+        """The chosen stretch and later ones in the same posture, until there is enough of them."""
+        spans = [(float(times[chosen][0]), float(times[chosen][-1]))]
+        for stretch in later:
+            if sum(end_s - start_s for start_s, end_s in spans) >= self._settings.alike_s:
+                break
+            if not _are_alike(_cut(columns, chosen), _cut(columns, stretch), view):
+                continue
+            start_s, end_s = float(times[stretch][0]), float(times[stretch][-1])
+            if start_s <= spans[-1][1]:
+                spans[-1] = spans[-1][0], end_s
+            else:
+                spans.append((start_s, end_s))
+        return tuple(spans)
 
     def _candidates(
         self,
@@ -282,6 +329,22 @@ def _share_of_time_kept(columns: Mapping[str, FloatArray], stretch: slice, view:
         away = np.abs(columns[name][::step] - middle) > most * scale
         same &= ~away
     return max(float(same.mean()), 1.0 / count)
+
+
+def _are_alike(one: Mapping[str, FloatArray], other: Mapping[str, FloatArray], view: View) -> bool:
+    """Whether two stretches show the same posture in the same place."""
+
+    def change(name: str) -> float:
+        return abs(middle_of(other[name]) - middle_of(one[name]))
+
+    is_front = view == View.FRONT
+    limits = {name: most for name, most in _ALIKE_DEG.items() if is_front == (name in _ALIKE_FRONT_DEG)}
+    scale = middle_of(one["trunk_length_ratio" if view.is_side else "shoulder_width_ratio"])
+    limits |= dict.fromkeys(("shoulder_y_ratio", "ear_y_ratio"), _ALIKE_PLACE * scale)
+    if not view.is_side:
+        limits |= {name: most * abs(middle_of(one[name])) for name, most in _ALIKE_SHARES.items()}
+    # What is not measured does not tell them apart.
+    return not any(change(name) > most for name, most in limits.items())
 
 
 def _profile_costs(columns: Mapping[str, FloatArray]) -> FloatArray:

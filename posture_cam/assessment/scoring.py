@@ -11,8 +11,6 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from posture_cam.records import Finding, Measure, Severity, State
 from posture_cam.settings import GROUP_WEIGHTS, MeasureInfo, load_measures
 
@@ -93,9 +91,17 @@ def penalty(info: MeasureInfo, value: float, scale: float = 1.0) -> float:
     """
     worst = 0.0
     for excess, good, poor in _excesses(info, value):
-        good, poor = good * scale, poor * scale
-        worst = max(worst, float(np.interp(excess, (good / 2, good, poor, 2.5 * poor), (0.0, 0.2, 0.4, 1.0))))
+        worst = max(worst, _on_scale(excess, good * scale, poor * scale))
     return worst
+
+
+def _on_scale(excess: float, good: float, poor: float) -> float:
+    """Linear between half good (0), good (.2), poor (.4) and 2.5 times poor (1); flat beyond."""
+    if excess <= good:
+        return max(0.0, 0.4 * (excess - good / 2) / good)
+    if excess <= poor:
+        return 0.2 + 0.2 * (excess - good) / (poor - good)
+    return min(1.0, 0.4 + 0.6 * (excess - poor) / (1.5 * poor))
 
 
 def _excesses(info: MeasureInfo, value: float) -> Iterator[tuple[float, float, float]]:

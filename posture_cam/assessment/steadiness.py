@@ -75,11 +75,26 @@ def is_steady(
 
 def middle_of(values: FloatArray) -> float:
     """Median of what was measured; NaN (never true in a comparison) where nothing was."""
-    known = values[~np.isnan(values)]
-    return float(np.median(known)) if known.size else float("nan")
+    return _quantile(_known(values), 0.5)
 
 
 def range_of(values: FloatArray) -> float:
     """From the 5th to the 95th percentile of what was measured; 0 where nothing was."""
+    known = _known(values)
+    return _quantile(known, 0.95) - _quantile(known, 0.05) if known.size else 0.0
+
+
+def _known(values: FloatArray) -> FloatArray:
     known = values[~np.isnan(values)]
-    return float(np.percentile(known, 95) - np.percentile(known, 5)) if known.size else 0.0
+    known.sort()
+    return known
+
+
+def _quantile(ordered: FloatArray, share: float) -> float:
+    """Linear between values, as numpy's; that one takes ten times as long on a handful of them."""
+    if not ordered.size:
+        return float("nan")
+    place = share * (ordered.size - 1)
+    low = int(place)
+    high = min(low + 1, ordered.size - 1)
+    return float(ordered[low] + (place - low) * (ordered[high] - ordered[low]))

@@ -65,23 +65,23 @@ class Network:
     Attributes:
         centre, spread: (n,), of the inputs in training.
         unit: (outputs,), what one means in the last layer.
-        layers: Weights (before, after) and bias (after,) of each.
+        layers: Weights (before, after) and bias (after,) of each; worked out in their precision.
     """
 
     centre: FloatArray
     spread: FloatArray
     unit: FloatArray
-    layers: tuple[tuple[FloatArray, FloatArray], ...]
+    layers: tuple[tuple[NDArray[np.floating], NDArray[np.floating]], ...]
 
     def run(self, values: FloatArray, known: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Estimates (..., outputs) and the scale of their errors, from inputs (..., n)."""
         far = (values - self.centre) / self.spread
-        signal = np.clip(far, -_MOST_SPREADS, _MOST_SPREADS) * known
+        signal = (np.clip(far, -_MOST_SPREADS, _MOST_SPREADS) * known).astype(self.layers[0][0].dtype)
         for weights, bias in self.layers[:-1]:
             total = signal @ weights + bias
             signal = total / (1.0 + np.exp(-np.clip(total, -60.0, 60.0)))
         weights, bias = self.layers[-1]
-        found = signal @ weights + bias
+        found = (signal @ weights + bias).astype(np.float64)
         count = len(self.unit)
         return found[..., :count] * self.unit, np.exp(np.clip(found[..., count:], -4.0, 3.0)) * self.unit
 
@@ -246,7 +246,11 @@ def _unpacked(data: np.lib.npyio.NpzFile, number: int) -> Network:
         return data[f"{key}_{part}"].astype(np.float64)
 
     layers = tuple(
-        (take(f"weights{depth}") * take(f"step{depth}"), take(f"bias{depth}"))
+        # Half the work of double precision, and finer than the eight bits that weights come in.
+        (
+            (take(f"weights{depth}") * take(f"step{depth}")).astype(np.float32),
+            take(f"bias{depth}").astype(np.float32),
+        )
         for depth in range(int(data[f"{key}_layers"]))
     )
     return Network(take("centre"), take("spread"), take("unit"), layers)

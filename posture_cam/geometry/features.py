@@ -36,6 +36,8 @@ class FeatureExtractor:
         self._gates = settings.gates
         self._views = ViewTracker(settings.view)
         self._view = View.FRONT
+        # Of the last pose, which may come again.
+        self._measured: tuple[FloatArray | None, View, dict[str, float] | None] = None, View.FRONT, None
 
     def extract(self, timestamp_s: float, pose: Pose | None) -> Features:
         """The features of a pose; with a reason and no values where it cannot be used."""
@@ -46,7 +48,10 @@ class FeatureExtractor:
         if needed.min() < self._gates.min_seen or abs(shoulder_yaw_deg(pose)) > BEHIND_ABOVE_DEG:
             return self._nothing(timestamp_s, Reason.HEAD_HIDDEN)
         self._view = self._views.update(pose)
-        values = _measure(pose, self._view, seen, self._gates)
+        landmarks, view, values = self._measured
+        if landmarks is not pose.landmarks or view != self._view:
+            values = _measure(pose, self._view, seen, self._gates)
+            self._measured = pose.landmarks, self._view, values
         if values is None:
             return self._nothing(timestamp_s, Reason.TOO_SMALL)
         return Features(timestamp_s, self._view, MappingProxyType(values), float(needed.mean()), pose=pose)

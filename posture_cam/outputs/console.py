@@ -191,9 +191,10 @@ def _neutral_words(neutral: Neutral, *, is_live: bool) -> str:
         return f"Compared with the neutral posture of the profile from {escape(neutral.source)}."
     if is_live:
         return f"Compared with your posture at {clock(neutral.start_s)} to {clock(neutral.end_s)}."
+    alike = f" and {neutral.alike_s:.0f} s like it" if neutral.alike_s >= 1.0 else ""
     return (
-        f"Compared with your posture at {clock(neutral.start_s)} to {clock(neutral.end_s)}, taken as neutral "
-        "(--neutral START-END chooses another)."
+        f"Compared with your posture at {clock(neutral.start_s)} to {clock(neutral.end_s)}{alike}, taken as "
+        "neutral (--neutral START-END chooses another)."
     )
 
 

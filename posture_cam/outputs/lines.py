@@ -50,7 +50,7 @@ class JsonLines(LiveOutput):
                 "measures": {name.value: round(value, 2) for name, value in measures.values.items()},
                 "errors": {name.value: round(error, 2) for name, error in measures.errors.items()},
                 "latency_s": None if observation.latency_s is None else round(observation.latency_s, 3),
-                "pose_is_reused": observation.pose_is_reused,
+                "pose_is_reused": observation.sample.is_reused,
             },
         )
         if observation.alert is not None:

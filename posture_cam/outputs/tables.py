@@ -227,6 +227,7 @@ def as_json(summary: SessionSummary) -> dict[str, Any]:
         "model": summary.model,
         "estimator": summary.estimator,
         "sample_count": summary.sample_count,
+        "look_count": summary.look_count,
         "neutral": _neutral(summary.neutral),
         "summary": {
             "duration_s": _rounded(summary.duration_s),
@@ -321,6 +322,7 @@ def _neutral(neutral: Neutral | None) -> dict[str, Any] | None:
         "slouch": {name: round(value, _VALUE_DECIMALS) for name, value in neutral.slouch.items()},
         "start_s": _rounded(neutral.start_s),
         "end_s": _rounded(neutral.end_s),
+        "alike_s": _rounded(neutral.alike_s),
         "sample_count": neutral.sample_count,
         "centre": {name: round(value, _FEATURE_DECIMALS) for name, value in neutral.centre.items()},
         "spread": {name: round(value, _FEATURE_DECIMALS) for name, value in neutral.spread.items()},

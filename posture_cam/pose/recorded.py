@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -18,7 +18,9 @@ from posture_cam.errors import SourceError
 from posture_cam.records import LANDMARK_COUNT, FloatArray, Pose, Sample, SourceInfo
 
 KIND = "posture_cam poses"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+_READ_VERSIONS = (1, 2)
+_SAME = "same"
 _HINT = "Make it again from the video with --poses."
 _IMAGE_DECIMALS, _WORLD_DECIMALS, _SEEN_DECIMALS = 6, 5, 4
 
@@ -57,11 +59,11 @@ class PoseLogWriter:
         self._line({"kind": KIND, "schema_version": SCHEMA_VERSION, "version": __version__, **asdict(header)})
 
     def write(self, sample: Sample) -> None:
-        """Add one sample."""
+        """Add one sample; a reused pose as a word, as it stands in an earlier line."""
         line: dict[str, Any] = {"frame": sample.index, "timestamp_s": round(sample.timestamp_s, 6)}
         pose = sample.pose
-        if pose is None:
-            line["pose"] = None
+        if pose is None or sample.is_reused:
+            line["pose"] = None if pose is None else _SAME
         else:
             line["pose"] = {
                 "image_size_wh": pose.image_size_wh,
@@ -103,9 +105,9 @@ class PoseLog:
         content = self._parse(first, 1)
         if content.get("kind") != KIND:
             raise SourceError(f"{path} holds no recorded poses of posture_cam.", _HINT)
-        if content.get("schema_version") != SCHEMA_VERSION:
+        if content.get("schema_version") not in _READ_VERSIONS:
             raise SourceError(
-                f"{path} is of format {content.get('schema_version')}; this version reads {SCHEMA_VERSION}.",
+                f"{path} is of format {content.get('schema_version')}; this version reads 1 and 2.",
                 _HINT,
             )
         try:
@@ -130,6 +132,7 @@ class PoseLog:
             SourceError: A line is not what it should be, or time does not advance.
         """
         last_s = -np.inf
+        last: Pose | None = None
         self.end = None
         try:
             with self._path.open(encoding="utf-8") as file:
@@ -141,10 +144,10 @@ class PoseLog:
                     if "end_s" in content:
                         self.end = self._end(content, number)
                         return
-                    sample = self._sample(content, number)
+                    sample = self._sample(content, number, last)
                     if sample.timestamp_s <= last_s or sample.timestamp_s < 0:
                         raise SourceError(f"{self._path}: time does not advance in line {number}.", _HINT)
-                    last_s = sample.timestamp_s
+                    last_s, last = sample.timestamp_s, sample.pose
                     yield sample
         except (OSError, UnicodeDecodeError) as error:
             raise SourceError(f"{self._path} cannot be read as recorded poses.", _HINT) from error
@@ -161,13 +164,17 @@ class PoseLog:
             raise SourceError(f"{self._path}: line {number} is not what it should be.", _HINT)
         return content
 
-    def _sample(self, content: dict[str, Any], number: int) -> Sample:
+    def _sample(self, content: dict[str, Any], number: int, last: Pose | None) -> Sample:
         try:
             index, timestamp_s, pose = int(content["frame"]), float(content["timestamp_s"]), content["pose"]
             if not np.isfinite(timestamp_s):
                 raise ValueError("not a time")  # noqa: TRY301
             if pose is None:
                 return Sample(index, timestamp_s, None)
+            if pose == _SAME:
+                if last is None:
+                    raise ValueError("no pose before it")  # noqa: TRY301
+                return Sample(index, timestamp_s, replace(last, timestamp_s=timestamp_s), is_reused=True)
             width, height = (int(size) for size in pose["image_size_wh"])
             if width < 1 or height < 1:
                 raise ValueError("not a picture")  # noqa: TRY301

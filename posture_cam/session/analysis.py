@@ -67,7 +67,8 @@ class Analysis:
 
     Attributes:
         path: A video, or poses recorded by an earlier analysis (`.jsonl`).
-        rate_hz: Samples a second; None takes the setting.
+        rate_hz: Looks a second; None takes samples at the rate of the settings, and looks where something
+            has moved since the last look.
         every_frame: Look at every frame instead.
         neutral_s: The stretch to take as neutral posture, start and end in seconds.
         profile: The name of a stored neutral posture.
@@ -140,6 +141,7 @@ def analyze(
                 listener,
                 stack,
                 rate_hz=None if request.every_frame else request.rate_hz or settings.sampling.rate_hz,
+                is_sparing=request.rate_hz is None and not request.every_frame,
                 model=request.model,
                 target=request.poses,
                 stretch_s=request.neutral_s,
@@ -280,7 +282,8 @@ def _prepared(poses: Poses, estimator: EstimatesAhead | None, neutral: Neutral |
     samples = poses.log.samples()
     while chunk := list(islice(samples, _AHEAD)):
         if estimator is not None and neutral is not None and neutral.pose is not None:
-            estimator.prepare((one.pose for one in chunk if one.pose is not None), neutral.pose)
+            wanted = (one.pose for one in chunk if one.pose is not None and not one.is_reused)
+            estimator.prepare(wanted, neutral.pose)
         yield from chunk
 
 

@@ -54,7 +54,7 @@ class Judging:
         self.alerts: list[Alert] = []
         self.notes: list[str] = []
         self.features: Features | None = None
-        self._count = 0
+        self._count = self._looks = 0
         self._starts_anew = False
         self._unjudged_since_s: float | None = None
         self._judged_from_s = 0.0
@@ -85,7 +85,6 @@ class Judging:
         sample: Sample,
         *,
         frame: Frame | None = None,
-        is_reused: bool = False,
         unjudged: Reason | None = None,
     ) -> Observation:
         """Judge one sample; `settled` then gives what nothing can change any more.
@@ -93,13 +92,12 @@ class Judging:
         Args:
             sample: The next moment.
             frame: Its picture, for outputs of a live run.
-            is_reused: Its pose is that of the sample before.
             unjudged: Why this moment does not count, whatever it shows.
         """
         before = self.features
         self.features = self._extractor.extract(sample.timestamp_s, sample.pose)
         if (
-            is_reused
+            sample.is_reused
             and self._compared is not None
             and before is not None
             and (before.view, before.reason) == (self.features.view, self.features.reason)
@@ -131,6 +129,7 @@ class Judging:
             if assessment.since_s < self._judged_from_s:  # hindsight ends where judging was set aside
                 assessment = replace(assessment, since_s=self._judged_from_s)
         self._count += 1
+        self._looks += not sample.is_reused
         observation = Observation(
             sample,
             measures,
@@ -139,7 +138,6 @@ class Judging:
             alert,
             corrected=self._policy.corrected,
             frame=frame,
-            pose_is_reused=is_reused,
         )
         self._due = self._settler.push(observation)
         if self._keeper is not None:
@@ -209,6 +207,7 @@ class Judging:
             views=dict(record.seconds_by_view),
             model=model,
             sample_count=self._count,
+            look_count=self._looks,
             notes=tuple(self.notes),
             partial=partial,
             is_live=is_live,

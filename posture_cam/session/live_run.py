@@ -86,7 +86,7 @@ class Pace:
             else (settings.usual_hz, settings.building_hz, settings.away_hz)
         )
         assessment = observation.assessment
-        if assessment.state == State.AWAY and observation.pose_is_reused:
+        if assessment.state == State.AWAY and observation.sample.is_reused:
             return 1.0 / away
         is_building = bool(assessment.findings) or assessment.state in (State.FAIR, State.POOR)
         return 1.0 / (building if is_building else usual)
@@ -188,9 +188,8 @@ class LiveRun:
                 self._camera_moved(now_s)
         was_moved = self._policy.camera_has_moved
         observation = self._judging.see(
-            Sample(frame.index, now_s, self._pose),
+            Sample(frame.index, now_s, self._pose, is_reused=is_still),
             frame=frame,
-            is_reused=is_still,
             unjudged=self._unjudged(),
         )
         for _ in self._judging.settled():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -32,17 +33,16 @@ def load_estimator() -> AngleEstimator:
     return AngleEstimator.load(bundled_model(ESTIMATOR_FILE))
 
 
-def moments_of(
-    poses: Poses, settings: Settings, stretch_s: tuple[float, float] | None = None
-) -> list[Features]:
-    """The features of a recording, or of a stretch of it."""
+def moments_of(poses: Poses, settings: Settings, *stretches_s: tuple[float, float]) -> list[Features]:
+    """The features of a recording, or of some stretches of it, which are in order."""
     extractor = FeatureExtractor(settings)
     features = []
     for sample in poses.log.samples():
-        if stretch_s is not None and sample.timestamp_s > stretch_s[1]:
+        now_s = sample.timestamp_s
+        if stretches_s and now_s > stretches_s[-1][1]:
             break
-        moment = extractor.extract(sample.timestamp_s, sample.pose)
-        if stretch_s is None or sample.timestamp_s >= stretch_s[0]:
+        moment = extractor.extract(now_s, sample.pose)
+        if not stretches_s or any(start_s <= now_s <= end_s for start_s, end_s in stretches_s):
             features.append(moment)
     return features
 
@@ -61,12 +61,11 @@ def find_neutral(poses: Poses, settings: Settings) -> tuple[Neutral | None, View
     stretch, view = find_stretch(poses, settings)
     if stretch is None or not stretch.is_plausible:
         return None, view
-    found = neutral_from(
-        moments_of(poses, settings, (stretch.start_s, stretch.end_s)),
-        poses.log.header,
-        settings,
-        stretch.view,
-    )
+    moments = moments_of(poses, settings, *stretch.alike_s)
+    found = neutral_from(moments, poses.log.header, settings, stretch.view)
+    if found is not None:
+        alike_s = sum(end_s - start_s for start_s, end_s in stretch.alike_s[1:])
+        found = replace(found, start_s=stretch.start_s, end_s=stretch.alike_s[0][1], alike_s=alike_s)
     return found, view
 
 

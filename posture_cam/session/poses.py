@@ -12,7 +12,7 @@ from pathlib import Path
 from posture_cam.errors import NeutralError, SourceError
 from posture_cam.files import content_of, naming, written_whole
 from posture_cam.pose.recorded import PoseLog, PoseLogEnd, PoseLogHeader, PoseLogWriter
-from posture_cam.records import Sample, SourceInfo
+from posture_cam.records import Pose, Sample, SourceInfo
 from posture_cam.settings import Settings
 
 POSES_SUFFIX = ".jsonl"
@@ -75,6 +75,7 @@ def estimated_poses(
     *,
     rate_hz: float | None,
     model: str,
+    is_sparing: bool = False,
     target: Path | None = None,
     stretch_s: tuple[float, float] | None = None,
     until_s: float | None = None,
@@ -86,7 +87,8 @@ def estimated_poses(
         settings: How to find a person.
         listener: Follows the work.
         stack: Owns what is open until the poses are no longer needed.
-        rate_hz: Samples a second; None looks at every frame.
+        rate_hz: Samples a second; None takes every frame.
+        is_sparing: Look only where something has moved; else at each sample.
         model: full, lite, heavy, or a path.
         target: Where to keep the poses; None for a temporary file.
         stretch_s: A stretch that is asked for and must not lie beyond the end.
@@ -100,14 +102,15 @@ def estimated_poses(
     """
     # Slow to import, and not needed for recorded poses.
     from posture_cam.pose.model_store import find_model
-    from posture_cam.source import VideoFile, read_ahead
+    from posture_cam.source import SparingWatch, VideoFile, read_ahead
 
     # One thread decodes, so that the other processors are the model's.
-    source = stack.enter_context(VideoFile(path, rate_hz, threads=1))
+    source = stack.enter_context(VideoFile(path, rate_hz, threads=1, is_sparse=is_sparing))
     check_stretch(stretch_s, source.info.duration_s)
     model_file = find_model(model, listener.download)
 
     from posture_cam.pose.landmarker import RUNNING_MODE, PoseLandmarker
+    from posture_cam.pose.settling import is_unsettled
 
     estimator = stack.enter_context(PoseLandmarker(model_file, settings.pose))
     if target is None:
@@ -125,9 +128,16 @@ def estimated_poses(
     ):
         writer = PoseLogWriter(file, header)
         last_s = 0.0
+        watch = SparingWatch(settings.sparing, settings.motion) if is_sparing else None
+        pose: Pose | None = None
+        is_wanted = False
         for frame in frames:
             last_s = frame.timestamp_s
-            writer.write(Sample(frame.index, last_s, estimator.estimate(frame)))
+            is_due = watch is None or watch.is_due(frame.image_bgr, last_s, is_wanted=is_wanted)
+            if is_due:
+                before, pose = pose, estimator.estimate(frame)
+                is_wanted = is_unsettled(before, pose)
+            writer.write(Sample(frame.index, last_s, pose, is_reused=not is_due))
             listener.progress("Looking", last_s, until_s or source.info.duration_s)
             if listener.should_stop() or (until_s is not None and last_s > until_s):
                 partial = True

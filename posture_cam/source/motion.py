@@ -6,8 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from posture_cam.records import FloatArray
-from posture_cam.settings import MotionSettings
+from posture_cam.settings import MotionSettings, SparingSettings
 
 _EVERY_PX = 4
 _WIDTH, _HEIGHT = 96, 54
@@ -18,28 +17,68 @@ class MotionWatch:
     """Compares a small grey picture with the one at the last look of the model.
 
     With that one, not with the last picture: what creeps adds up until it is seen.
+
+    Attributes:
+        looked_s: When that was.
     """
 
     def __init__(self, settings: MotionSettings) -> None:
         self._settings = settings
-        self._then: FloatArray | None = None
-        self._small: FloatArray | None = None
-        self._looked_s = 0.0
+        self._then: NDArray[np.float32] | None = None
+        self._small: NDArray[np.float32] | None = None
+        self.looked_s = 0.0
 
     def is_still(self, image_bgr: NDArray[np.uint8], timestamp_s: float) -> bool:
         """Whether the picture shows what the last look showed, and that was not long ago."""
+        changed = self.changed_cells(image_bgr)
+        is_recent = timestamp_s - self.looked_s < self._settings.look_every_s
+        return changed is not None and is_recent and changed < self._settings.cells
+
+    def changed_cells(self, image_bgr: NDArray[np.uint8]) -> int | None:
+        """How much of the picture differs from that of the last look; None before the first."""
         every = max(1, min(_EVERY_PX, image_bgr.shape[1] // _WIDTH))
         green = np.ascontiguousarray(image_bgr[::every, ::every, 1])
-        self._small = cv2.resize(green, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA).astype(np.float64)
-        if self._then is None or timestamp_s - self._looked_s >= self._settings.look_every_s:
-            return False
+        self._small = cv2.resize(green, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA).astype(np.float32)
+        if self._then is None:
+            return None
         difference = self._small - self._then
-        difference -= np.median(difference)  # the light, or the camera's exposure
+        difference -= np.median(difference[::2, ::2])  # the light, or the camera's exposure
         size = np.abs(difference)
-        noise = _SIGMA_OF_MEDIAN * float(np.median(size))  # most of the picture does not move
+        # Most of the picture does not move; a quarter of the cells tell it as well as all.
+        noise = _SIGMA_OF_MEDIAN * float(np.median(size[::2, ::2]))
         level = max(self._settings.level, self._settings.noise_factor * noise)
-        return bool(np.count_nonzero(size > level) < self._settings.cells)
+        return int(np.count_nonzero(size > level))
 
     def looked(self, timestamp_s: float) -> None:
         """The model has looked at the picture given last."""
-        self._then, self._looked_s = self._small, timestamp_s
+        self._then, self.looked_s = self._small, timestamp_s
+
+
+class SparingWatch:
+    """Tells which pictures of a recording the model should look at: the more moves, the more of them."""
+
+    def __init__(self, settings: SparingSettings, motion: MotionSettings) -> None:
+        self._settings, self._least_cells = settings, motion.cells
+        self._watch = MotionWatch(motion)
+
+    def is_due(self, image_bgr: NDArray[np.uint8], timestamp_s: float, *, is_wanted: bool = False) -> bool:
+        """Whether to look at this picture; what follows is then compared with it.
+
+        Args:
+            image_bgr: The picture.
+            timestamp_s: Its time.
+            is_wanted: It is due whatever it shows.
+        """
+        changed = self._watch.changed_cells(image_bgr)
+        # Times of frames lie a little beside the grid that they are taken by.
+        since_s = timestamp_s - self._watch.looked_s + 1e-3
+        is_due = (
+            is_wanted
+            or changed is None
+            or changed >= self._settings.many_cells
+            or since_s
+            >= (self._settings.moving_s if changed >= self._least_cells else self._settings.still_s)
+        )
+        if is_due:
+            self._watch.looked(timestamp_s)
+        return is_due

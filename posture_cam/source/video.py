@@ -1,4 +1,4 @@
-"""Recorded videos, read by OpenCV."""
+"""Recorded videos, read by OpenCV, or by PyAV where that spares work."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ from numpy.typing import NDArray
 
 from posture_cam.errors import SourceError
 from posture_cam.records import Frame, SourceInfo
+from posture_cam.source.sparse import SparseCapture
 from posture_cam.source.timeline import Timeline, sane_frame_rate
 
 PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".heic", ".avif"}
 MAX_FRAMES_WITHOUT_PICTURE = 300
+_MOST_OF_INTERVAL = 0.7
 
 
 class VideoFile:
@@ -33,12 +35,21 @@ class VideoFile:
         rate_hz: Frames to yield per second of video; None yields every frame.  The frames between are
             grabbed, not converted.
         threads: That decode; None leaves it to FFmpeg.  One takes the least work in all.
+        is_sparse: Pictures that none other is made from may be left out where there are enough of the rest;
+            frames then lie up to 0.7 of an interval from the times they are due at.
 
     Raises:
         SourceError: The file is missing, not readable, or holds no video that OpenCV can decode.
     """
 
-    def __init__(self, path: Path, rate_hz: float | None = None, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        rate_hz: float | None = None,
+        threads: int | None = None,
+        *,
+        is_sparse: bool = False,
+    ) -> None:
         _check_file(path)
         self._path = path
         self._rate_hz = rate_hz
@@ -67,6 +78,9 @@ class VideoFile:
         )
         self._timeline = Timeline(frame_rate, duration_s)
         self.frames_grabbed = 0
+        self._sparse: SparseCapture | None = None
+        if is_sparse and rate_hz is not None and not self._capture.get(cv2.CAP_PROP_ORIENTATION_META):
+            self._sparse = SparseCapture.open(path, _MOST_OF_INTERVAL / rate_hz)
 
     @property
     def info(self) -> SourceInfo:
@@ -81,7 +95,10 @@ class VideoFile:
     @property
     def position_s(self) -> float:
         """The time of the frame grabbed last."""
-        return max(self._timeline.last_s, 0.0)
+        last_s = max(self._timeline.last_s, 0.0)
+        if self._sparse is not None and not self._timeline.repaired:
+            return last_s + self._sparse.end_s - self._sparse.time_s
+        return last_s
 
     def _grab(self) -> bool:
         if self._has_first:
@@ -91,15 +108,21 @@ class VideoFile:
 
     def grab_next(self) -> float | None:
         """Go to the next frame with a time of its own; that time in seconds, or None at the end."""
-        while self._grab():
-            self.frames_grabbed += 1
-            time_s = self._timeline.place(self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0)
+        while self._grab() if self._sparse is None else self._sparse.grab():
+            if self._sparse is None:
+                self.frames_grabbed += 1
+                reported_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0
+            else:
+                self.frames_grabbed, reported_s = self._sparse.index + 1, self._sparse.time_s
+            time_s = self._timeline.place(reported_s)
             if time_s is not None:
                 return time_s
         return None
 
     def retrieve(self) -> NDArray[np.uint8] | None:
         """The frame grabbed last, blue-green-red; None where it is damaged."""
+        if self._sparse is not None:
+            return self._sparse.retrieve()
         got, image = self._capture.retrieve()
         if not got or image is None or image.size == 0:
             return None
@@ -117,6 +140,8 @@ class VideoFile:
     def close(self) -> None:
         """Release the file."""
         self._capture.release()
+        if self._sparse is not None:
+            self._sparse.close()
 
     def frames(self) -> Iterator[Frame]:
         """The frames due at the rate asked for, in order, upright as the container's rotation says.

@@ -1,0 +1,102 @@
+"""Decoding only what is needed, where PyAV is installed (the extra `video`).
+
+Half of the pictures of many recordings serve no other picture: H.264 and HEVC mark them.  Whoever looks five
+times a second can leave them undecoded, which OpenCV cannot.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import av
+
+_CODECS = ("h264", "hevc")
+
+
+class SparseCapture:
+    """Grabs the pictures of a recording that others are made from, and as many others as are needed.
+
+    Args:
+        container: Open, with a stream of video.
+        most_s: The longest step between two pictures; where steps are longer, every picture is decoded.
+
+    Attributes:
+        index: Of the picture grabbed last, counted among all of the recording.
+        time_s: Its time by the container's clock.
+        end_s: The time of the last picture known of, decoded or not.
+    """
+
+    def __init__(self, container: av.container.InputContainer, most_s: float) -> None:
+        self._container, self._most_s = container, most_s
+        self._stream = container.streams.video[0]
+        self._stream.thread_count = 1
+        self._stream.codec_context.skip_frame = "NONREF"
+        self._frame: av.VideoFrame | None = None
+        self._waiting: list[int] = []  # times of pictures that are known of but not counted yet
+        self._frames = self._decoded()
+        self.index = -1
+        self.time_s = self.end_s = 0.0
+
+    @classmethod
+    def open(cls, path: Path, most_s: float) -> Self | None:
+        """The recording, or None where it gains nothing or PyAV is not installed or cannot read it."""
+        try:
+            import av
+        except ImportError:
+            return None
+        try:
+            container = av.open(str(path.absolute()))
+        except (OSError, ValueError):  # PyAV's own errors are these too
+            return None
+        streams = container.streams.video
+        if not streams or streams[0].codec_context.name not in _CODECS or not streams[0].time_base:
+            container.close()
+            return None
+        return cls(container, most_s)
+
+    def grab(self) -> bool:
+        """Go to the next picture; False at the end."""
+        frame = next(self._frames, None)
+        if frame is None:
+            return False
+        self._frame = frame
+        assert frame.pts is not None
+        while self._waiting and self._waiting[0] <= frame.pts:
+            heapq.heappop(self._waiting)
+            self.index += 1
+        before_s, self.time_s = self.time_s, self._seconds(frame.pts)
+        if self.index > 0 and self.time_s - before_s > self._most_s:
+            self._stream.codec_context.skip_frame = "DEFAULT"
+        return True
+
+    def retrieve(self) -> NDArray[np.uint8] | None:
+        """The picture grabbed last, blue-green-red; None where it cannot be had."""
+        assert self._frame is not None
+        with suppress(OSError, ValueError):
+            return np.asarray(self._frame.to_ndarray(format="bgr24"), np.uint8)
+        return None
+
+    def close(self) -> None:
+        """Release the file."""
+        self._container.close()
+
+    def _decoded(self) -> Iterator[Any]:
+        with suppress(OSError, ValueError):  # a file that breaks off ends there
+            for packet in self._container.demux(self._stream):
+                if packet.pts is not None:
+                    heapq.heappush(self._waiting, packet.pts)
+                    self.end_s = max(self.end_s, self._seconds(packet.pts))
+                with suppress(OSError, ValueError):  # a damaged picture
+                    yield from (frame for frame in packet.decode() if frame.pts is not None)
+
+    def _seconds(self, pts: int) -> float:
+        assert self._stream.time_base is not None
+        return float(pts * self._stream.time_base)
