@@ -3,9 +3,11 @@
 The recording is made here: a sample at 1280 x 720, 30 pictures a second, with a sensor's noise, as H.264.
 All contenders work on that same file in turns, each in a process of its own, on one processor and on two.
 
-    uv run python benchmarks/speed.py [--minutes 2] [--rounds 2] [--sample NAME] [--long] [--write-docs]
+    uv run python benchmarks/speed.py [--minutes 2] [--rounds 2] [--sample NAME]
+                                      [--states] [--long] [--write-docs]
 
---long compares the memory of ten minutes with that of two hours (takes about an hour and a half).
+--states compares time per state with looking at every picture, for each sample (some minutes more);
+--long the memory of ten minutes with that of two hours (ten minutes more).
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -30,6 +33,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 SIZE_WH, RATE_HZ = (1280, 720), 30
 NOISE = 4.0
 OUR_RATE_HZ = 5.0
+SAMPLES = ("desk-side", "desk-laptop", "desk-monitor", "desk-oblique")
 CONTENDERS = ("naive", "naive-sparse", "ours")
 MARK = "<!-- speed -->"
 
@@ -47,7 +51,8 @@ def make_recording(sample: str, target: Path, minutes: float) -> None:
         images.append(np.asarray(read[1], np.uint8))
     capture.release()
     order = [*images, *reversed(images)]
-    noise = [np.random.default_rng(seed).normal(0.0, NOISE, (*SIZE_WH[::-1], 1)) for seed in range(8)]
+    shape = (*SIZE_WH[::-1], 3)
+    noise = [np.random.default_rng(seed).normal(0.0, NOISE, shape).astype(np.int16) for seed in range(8)]
     container: Any = av.open(str(target), "w")
     stream = container.add_stream("libx264", rate=RATE_HZ)
     stream.width, stream.height = SIZE_WH
@@ -59,12 +64,31 @@ def make_recording(sample: str, target: Path, minutes: float) -> None:
         image = cv2.addWeighted(
             order[first % len(order)], 1.0 - share, order[(first + 1) % len(order)], share, 0.0
         )
-        large = cv2.resize(image, SIZE_WH).astype(np.float32) + noise[number % len(noise)]
-        frame = av.VideoFrame.from_ndarray(np.clip(large, 0, 255).astype(np.uint8), format="bgr24")
+        noisy = cv2.add(cv2.resize(image, SIZE_WH), noise[number % len(noise)], dtype=cv2.CV_8U)
+        frame = av.VideoFrame.from_ndarray(np.asarray(noisy, np.uint8), format="bgr24")
         frame.pts, frame.time_base = number, Fraction(1, RATE_HZ)
         container.mux(stream.encode(frame))
     container.mux(stream.encode(None))
     container.close()
+
+
+def repeat(path: Path, target: Path, times: int) -> None:
+    """A recording over and over, without encoding it again."""
+    import av
+
+    with av.open(str(path)) as source, av.open(str(target), "w") as container:
+        stream = source.streams.video[0]
+        copy = container.add_stream_from_template(stream)
+        assert stream.duration is not None
+        for number in range(times):
+            source.seek(0)
+            for packet in source.demux(stream):
+                if packet.dts is None or packet.pts is None:
+                    continue
+                packet.pts += number * stream.duration
+                packet.dts += number * stream.duration
+                packet.stream = copy
+                container.mux(packet)
 
 
 def naive(path: Path, rate_hz: float) -> dict[str, float]:
@@ -107,17 +131,20 @@ def ours(path: Path, *, every_frame: bool = False) -> dict[str, float]:
     from posture_cam.session import Analysis, analyze
 
     in_model_s = 0.0
-    estimate = PoseLandmarker.estimate
 
-    def timed(self: PoseLandmarker, frame: Any) -> Any:
-        nonlocal in_model_s
-        before_s = time.thread_time()
-        try:
-            return estimate(self, frame)
-        finally:
-            in_model_s += time.thread_time() - before_s
+    def timed(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **options: Any) -> Any:
+            nonlocal in_model_s
+            before_s = time.thread_time()
+            try:
+                return function(*arguments, **options)
+            finally:
+                in_model_s += time.thread_time() - before_s
 
-    PoseLandmarker.estimate = timed  # type: ignore[method-assign]
+        return call
+
+    for name in ("__init__", "estimate", "__exit__"):
+        setattr(PoseLandmarker, name, timed(getattr(PoseLandmarker, name)))
     before_s = time.thread_time()
     summary = analyze(Analysis(path, every_frame=every_frame))
     own_s = time.thread_time() - before_s - in_model_s
@@ -219,17 +246,33 @@ def table(sample: str, minutes: float, rounds: int) -> str:
             if processors == 1:
                 ours_found = medians["ours"]
         own = 100 * ours_found["own_s"] / ours_found["cpu_s"]
-        reference = run("every-frame", path, min(2, os.cpu_count() or 1))
-        states = {key for key in (*reference, *ours_found) if key.endswith("_s") and key[:-2] in _STATES}
-        off = max(abs(reference.get(key, 0.0) - ours_found.get(key, 0.0)) for key in states)
-        apart = 100 * off / reference["duration_s"]
         help_s, first_s = start_up()
         lines += [
             "",
-            f"Outside decoding and the model: {own:.1f} % of our processor time. Time per state, against "
-            f"looking at every picture: at most {apart:.1f} % of the recording apart. `--help` answers in "
+            f"Outside decoding and the model: {own:.1f} % of our processor time. `--help` answers in "
             f"{help_s:.1f} s; the first picture of a run is judged {first_s:.1f} s after its start.",
         ]
+    return "\n".join(lines)
+
+
+def differences() -> str:
+    """Time per state of each sample, against looking at every picture, as a table."""
+    lines = [
+        "| sample, over and over for 2 minutes | looks a second | time per state at most apart |",
+        "|---|---|---|",
+    ]
+    processors = min(2, os.cpu_count() or 1)
+    for sample in SAMPLES:
+        with tempfile.TemporaryDirectory(prefix="posture_cam-") as folder:
+            path = Path(folder) / "recording.mp4"
+            make_recording(sample, path, 2.0)
+            ours_found, reference = run("ours", path, processors), run("every-frame", path, processors)
+        keys = [f"{state}_s" for state in _STATES]
+        off_s = max(abs(reference.get(key, 0.0) - ours_found.get(key, 0.0)) for key in keys)
+        lines.append(
+            f"| {sample} | {ours_found['looks'] / ours_found['duration_s']:.1f} "
+            f"| {100 * off_s / reference['duration_s']:.1f} % of the recording |"
+        )
     return "\n".join(lines)
 
 
@@ -240,9 +283,11 @@ def memory(sample: str) -> str:
     """Peak memory of ten minutes against that of two hours."""
     found = []
     with tempfile.TemporaryDirectory(prefix="posture_cam-") as folder:
-        for minutes in (10.0, 120.0):
-            path = Path(folder) / f"{minutes:g}.mp4"
-            make_recording(sample, path, minutes)
+        piece = Path(folder) / "piece.mp4"
+        make_recording(sample, piece, 2.0)
+        for minutes in (10, 120):
+            path = Path(folder) / f"{minutes}.mp4"
+            repeat(piece, path, minutes // 2)
             found.append(run("ours", path, os.cpu_count() or 1)["peak_mb"])
     return f"Peak memory: {found[0]:.0f} MB for ten minutes, {found[1]:.0f} MB for two hours."
 
@@ -258,10 +303,13 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=2.0)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--sample", default="desk-monitor")
+    parser.add_argument("--states", action="store_true")
     parser.add_argument("--long", action="store_true")
     parser.add_argument("--write-docs", action="store_true")
     arguments = parser.parse_args()
     text = table(arguments.sample, arguments.minutes, arguments.rounds)
+    if arguments.states:
+        text += "\n\n" + differences()
     if arguments.long:
         text += "\n\n" + memory(arguments.sample)
     print(text)

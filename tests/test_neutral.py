@@ -7,7 +7,7 @@ from posture_cam.assessment.neutral import Stretch
 from posture_cam.geometry import FeatureExtractor
 from posture_cam.records import Features, View
 from posture_cam.settings import load_settings
-from tests.builders import Film, front, side, side_pose
+from tests.builders import Film, Maker, front, side, side_pose
 
 SETTINGS = load_settings()
 
@@ -42,6 +42,26 @@ def test_of_equally_upright_stretches_the_earliest_is_taken() -> None:
     stretch = found(film)
     assert stretch is not None
     assert stretch.start_s < 4.0
+
+
+def test_more_time_in_the_same_posture_is_taken_too_but_no_other_posture_and_no_other_place() -> None:
+    a_little_forward = side(neck_deg=24.0, trunk_deg=-3.0)
+    moved = side(neck_deg=18.0, trunk_deg=-5.0, sink_cm=4.0)
+    film = Film(noise_px=0.4).hold(8.0, UPRIGHT).hold(12.0, SLOUCH).hold(8.0, a_little_forward)
+    stretch = found(film.hold(8.0, moved).hold(8.0, UPRIGHT).hold(10.0, SLOUCH))
+    assert stretch is not None
+    first, *more = stretch.alike_s
+    assert first == (stretch.start_s, stretch.end_s)
+    assert first[1] <= 8.5
+    assert all(35.5 <= start_s < end_s <= 44.5 for start_s, end_s in more)
+    assert sum(end_s - start_s for start_s, end_s in more) > 5.0
+
+
+@pytest.mark.parametrize("make", [UPRIGHT, front()])
+def test_no_more_than_a_minute_of_it_is_taken(make: Maker) -> None:
+    stretch = found(Film(noise_px=0.4).hold(300.0, make))
+    assert stretch is not None
+    assert 59.0 <= sum(end_s - start_s for start_s, end_s in stretch.alike_s) <= 64.0
 
 
 def test_leaning_back_is_not_taken_for_upright() -> None:

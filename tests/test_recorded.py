@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -50,11 +51,35 @@ def test_what_is_written_is_read_again(tmp_path: Path, film: Film) -> None:
     assert len(list(log.samples())) == len(back)  # as often as wanted
 
 
+def test_a_pose_that_stands_is_a_word_and_is_read_as_the_pose_before_it(tmp_path: Path, film: Film) -> None:
+    film.samples[3:5] = [
+        replace(sample, pose=film.samples[2].pose, is_reused=True) for sample in film.samples[3:5]
+    ]
+    path = write(tmp_path / "a.poses.jsonl", film)
+    lines = path.read_text("utf-8").splitlines()
+    assert [json.loads(line)["pose"] for line in lines[4:6]] == ["same", "same"]
+    back = list(PoseLog(path).samples())
+    assert [sample.is_reused for sample in back[2:6]] == [False, True, True, False]
+    assert back[4].pose is not None
+    assert back[2].pose is not None
+    assert (back[4].pose.landmarks == back[2].pose.landmarks).all()
+    assert back[4].pose.timestamp_s == back[4].timestamp_s
+    path.write_text("\n".join([lines[0], lines[4]]) + "\n", "utf-8")
+    with pytest.raises(SourceError, match="line 2"):
+        list(PoseLog(path).samples())
+
+
+def test_format_1_is_read_too(tmp_path: Path, film: Film) -> None:
+    path = write(tmp_path / "a.poses.jsonl", film)
+    path.write_text(path.read_text("utf-8").replace('"schema_version":2', '"schema_version":1', 1), "utf-8")
+    assert len(list(PoseLog(path).samples())) == len(film.samples)
+
+
 def test_it_is_plain_json_lines(tmp_path: Path, film: Film) -> None:
     lines = write(tmp_path / "a.poses.jsonl", film).read_text("utf-8").splitlines()
     header, first, *_ = map(json.loads, lines)
     assert header["kind"] == "posture_cam poses"
-    assert header["schema_version"] == 1
+    assert header["schema_version"] == 2
     assert set(first["pose"]) == {"image_size_wh", "landmarks", "world_landmarks", "visibility", "presence"}
 
 

@@ -27,7 +27,8 @@ def is_unsettled(before: Pose | None, now: Pose | None) -> bool:
     part of it.  Somebody who has come, gone, or was missed once, is looked at again, too.
 
     Args:
-        before, now: The poses of two looks, one after the other; None where nobody was found.
+        before: The pose of the last look but one; None where nobody was found.
+        now: That of the last one.
     """
     if before is None or now is None:
         return (before is None) != (now is None)

@@ -1,0 +1,144 @@
+"""Less work for the same truth: which pictures are decoded, and at which of them the model looks."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from posture_cam.pose.settling import is_unsettled
+from posture_cam.records import Pose
+from posture_cam.session import Analysis, analyze
+from posture_cam.settings import load_settings
+from posture_cam.source import SparingWatch, VideoFile
+from posture_cam.source.sparse import SparseCapture
+from tests.builders import front_pose, read_stripes, side_pose, stripes, turn_by_90_deg, write_video
+
+NOISE = np.random.default_rng(3)
+SETTINGS = load_settings()
+
+
+def picture(place_px: int = 0, *, size_px: int = 60) -> NDArray[np.uint8]:
+    """A bright thing before a dark wall, with the noise of a sensor."""
+    image = np.full((360, 640, 3), 60.0)
+    image[100 : 100 + size_px, 250 + place_px : 250 + place_px + size_px] = 160.0
+    return np.clip(image + NOISE.normal(0, 4, image.shape), 0, 255).astype(np.uint8)
+
+
+def looks(pictures: list[NDArray[np.uint8]]) -> list[int]:
+    watch = SparingWatch(SETTINGS.sparing, SETTINGS.motion)
+    return [number for number, image in enumerate(pictures) if watch.is_due(image, number / 5)]
+
+
+def test_where_nothing_moves_a_look_every_two_seconds() -> None:
+    assert looks([picture()] * 31) == [0, 10, 20, 30]
+
+
+def test_where_little_moves_a_look_every_third_picture() -> None:
+    assert looks([picture(4 * number) for number in range(13)]) == [0, 3, 6, 9, 12]
+
+
+def test_where_much_moves_every_picture_is_looked_at() -> None:
+    assert looks([picture(40 * number, size_px=200) for number in range(5)]) == [0, 1, 2, 3, 4]
+
+
+def test_what_has_moved_once_is_looked_at_soon_and_then_stands() -> None:
+    pictures = [picture()] * 8 + [picture(60, size_px=200)] * 10
+    assert looks(pictures) == [0, 8]
+
+
+def test_a_look_that_is_wanted_counts_as_one() -> None:
+    watch = SparingWatch(SETTINGS.sparing, SETTINGS.motion)
+    assert watch.is_due(picture(), 0.0)
+    assert watch.is_due(picture(), 1.0, is_wanted=True)
+    assert not watch.is_due(picture(), 2.8)
+    assert watch.is_due(picture(), 3.0)
+
+
+def at(pose: Pose, timestamp_s: float, *, moved_px: float = 0.0) -> Pose:
+    landmarks = pose.landmarks.copy()
+    landmarks[:, 0] += moved_px / pose.image_size_wh[0]
+    return replace(pose, landmarks=landmarks, timestamp_s=timestamp_s)
+
+
+@pytest.mark.parametrize("pose", [front_pose(), side_pose()])
+def test_a_pose_is_unsettled_while_it_moves_and_when_somebody_comes_or_goes(pose: Pose) -> None:
+    assert not is_unsettled(at(pose, 0.0), at(pose, 0.2, moved_px=1.0))
+    assert is_unsettled(at(pose, 0.0), at(pose, 0.2, moved_px=8.0))
+    assert not is_unsettled(at(pose, 0.0), at(pose, 0.6, moved_px=4.0))
+    assert is_unsettled(at(pose, 0.0), at(pose, 2.0, moved_px=24.0))  # moved when, is not known
+    assert is_unsettled(None, pose)
+    assert is_unsettled(pose, None)
+    assert not is_unsettled(None, None)
+
+
+def sampled(path: Path, *, is_sparse: bool) -> tuple[list[tuple[int, float, int]], float]:
+    """Index, time and number in the picture of each frame at five a second; and where it ends."""
+    with VideoFile(path, 5.0, is_sparse=is_sparse) as source:
+        seen = [(one.index, one.timestamp_s, read_stripes(one.image_bgr)) for one in source.frames()]
+        return seen, source.position_s
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+def test_pictures_left_out_change_neither_times_nor_numbers(tmp_path: Path, codec: str) -> None:
+    path = write_video(tmp_path / "a.mp4", map(stripes, range(200)), rate=30, codec=codec)
+    every, end_s = sampled(path, is_sparse=False)
+    some, sparse_end_s = sampled(path, is_sparse=True)
+    assert sparse_end_s == pytest.approx(end_s)
+    assert len(some) == len(every)
+    for (index, time_s, shown), (_, due_s, _) in zip(some, every, strict=True):
+        assert index == shown == round(30 * time_s)
+        assert due_s <= time_s + 1e-6 <= due_s + 0.14
+
+
+def test_some_pictures_are_left_undecoded(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mp4", map(stripes, range(200)), rate=30)
+    capture = SparseCapture.open(path, 0.14)
+    assert capture is not None
+    count = 0
+    while capture.grab():
+        count += 1
+    capture.close()
+    assert 50 < count < 150
+
+
+def test_where_pictures_are_far_apart_all_are_decoded(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mp4", map(stripes, range(100)), rate=10)
+    some, _ = sampled(path, is_sparse=True)
+    assert np.diff([time_s for _, time_s, _ in some])[5:] == pytest.approx(0.2)
+
+
+def test_a_recording_that_breaks_off_gives_what_it_holds(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.ts", map(stripes, range(200)), rate=30)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    some, end_s = sampled(path, is_sparse=True)
+    assert 5 < len(some) < 34
+    assert some[-1][1] <= end_s < 6.0
+
+
+def test_a_recording_on_its_side_is_upright_here_too(tmp_path: Path) -> None:
+    path = turn_by_90_deg(write_video(tmp_path / "a.mp4", [stripes(3)] * 20))
+    with VideoFile(path, 5.0, is_sparse=True) as source:
+        assert next(source.frames()).image_bgr.shape == (64, 48, 3)
+
+
+def test_without_pyav_every_picture_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_video(tmp_path / "a.mp4", map(stripes, range(60)), rate=30)
+    monkeypatch.setitem(sys.modules, "av", None)
+    assert SparseCapture.open(path, 0.14) is None
+    assert sampled(path, is_sparse=True) == sampled(path, is_sparse=False)
+
+
+def test_recorded_poses_give_the_same_judgement_as_the_video_that_was_looked_at_sparingly(
+    tmp_path: Path,
+) -> None:
+    poses = tmp_path / "a.poses.jsonl"
+    from_video = analyze(Analysis(Path("samples/desk-side.mp4"), poses=poses))
+    from_poses = analyze(Analysis(poses))
+    assert from_video.seconds_by_state == from_poses.seconds_by_state
+    assert from_video.sample_count == from_poses.sample_count == 350
+    assert from_video.look_count == from_poses.look_count < 0.6 * from_video.sample_count
