@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import tempfile
@@ -108,6 +109,12 @@ def naming(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise OutputError(
-            f"{target} cannot be written ({error.strerror or error}).", "Is the disk full?"
-        ) from error
+        raise OutputError(f"{target} cannot be written ({error.strerror or error}).", _hint(error)) from error
+
+
+def _hint(error: OSError) -> str:
+    if error.errno in (errno.EEXIST, errno.ENOTDIR):
+        return "A file is in the way where a folder is needed; choose another place."
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT):
+        return "Choose a place where you may write."
+    return "Is the disk full?"

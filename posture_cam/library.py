@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from posture_cam.config import load_config
-from posture_cam.errors import OutputError
+from posture_cam.errors import OutputError, UsageError
 from posture_cam.outputs.live import LiveOutput
 from posture_cam.outputs.tables import ESTIMATED, as_json
 from posture_cam.protocols import LiveVideoSource
@@ -163,7 +163,7 @@ def analyze(
         path: A video, or a file of recorded poses.
         neutral: Where the person sits well, start and end in seconds; else it is found.
         profile: The name of a stored neutral posture instead.
-        rate_hz: Looks a second; 5 by default.
+        rate_hz: Looks a second; without it up to 5, as something moves.
         every_frame: Look at every frame instead.
         model: full, lite, heavy, or the path of a model.
         estimator: Use the learned angle estimator; else formulas.
@@ -180,6 +180,14 @@ def analyze(
         OutputError: A file cannot be written.
         UsageError: Arguments that do not go together.
     """
+    if neutral is not None and not (
+        isinstance(neutral, (tuple, list))
+        and len(neutral) == 2
+        and all(isinstance(s, (int, float)) for s in neutral)
+    ):
+        raise UsageError(
+            "neutral is no stretch of time.", "Name start and end in seconds: neutral=(5.0, 12.0)"
+        )
     moments: list[Moment] = []
     request = Analysis(
         path=Path(path),
@@ -226,6 +234,8 @@ class Monitor:
         realtime: bool = False,
         model: str = "full",
     ) -> None:
+        if isinstance(source, int) and source < 0:
+            raise UsageError(f"There is no camera {source}.", "posture-cam cameras lists them.")
         is_own = not isinstance(source, (int, str, Path))
         self._own: LiveVideoSource | None = source if is_own else None  # type: ignore[assignment]
         spec: Any = 0 if is_own else source
@@ -237,11 +247,12 @@ class Monitor:
         self._moments: queue.SimpleQueue[Moment | BaseException | None] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._is_over = False
         self.summary: SessionSummary | None = None
         self.events: list[SourceEvent] = []
 
     def __iter__(self) -> Iterator[Moment]:
-        """The moments in order of time, until the source ends or `stop` is called.
+        """The moments in order of time, until the source ends or `stop` is called; then there are no more.
 
         Raises:
             PostureCamError: What kept the run from starting or going on.
@@ -249,10 +260,13 @@ class Monitor:
         if self._thread is None:
             self._thread = threading.Thread(target=self._watch, name="monitor", daemon=True)
             self._thread.start()
-        while (item := self._moments.get()) is not None:
+        while not self._is_over:
+            item = self._moments.get()
+            self._is_over = item is None or isinstance(item, BaseException)
             if isinstance(item, BaseException):
                 raise item
-            yield item
+            if item is not None:
+                yield item
 
     def stop(self) -> None:
         """End the run; moments judged until then still come."""

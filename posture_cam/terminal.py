@@ -52,7 +52,7 @@ class Bars:
     def _show(self, name: str, done: float, total: float | None) -> None:
         if name not in self._tasks:
             self._tasks[name] = self._progress.add_task(name, total=total)
-        self._progress.update(self._tasks[name], completed=done)
+        self._progress.update(self._tasks[name], completed=done, total=total)
 
     def __enter__(self) -> Bars:
         self._progress.start()

@@ -13,11 +13,22 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pyarrow.parquet
 import pytest
 
-from posture_cam.errors import SourceError
-from posture_cam.session.batch import JOURNAL, TABLE, Batch, find_jobs, result_path, run_batch
+from posture_cam.errors import OutputError, SourceError
+from posture_cam.session.batch import (
+    JOURNAL,
+    TABLE,
+    Batch,
+    Outcome,
+    find_jobs,
+    one_at_a_time,
+    result_path,
+    run_batch,
+    write_tables,
+)
 from posture_cam.session.workers import Workers
 from tests.builders import Film, side
 from tests.conftest import SAMPLES
@@ -52,7 +63,7 @@ def results_of(out: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(out)): path.read_bytes()
         for path in out.rglob("*")
-        if path.name != JOURNAL and path.is_file()
+        if path.name not in (JOURNAL, ".batch.lock") and path.is_file()
     }
 
 
@@ -168,8 +179,94 @@ def test_names_are_kept_apart_and_results_are_not_taken_for_recordings(tmp_path:
     jobs = find_jobs([tmp_path / "a", tmp_path / "b" / "desk.mp4", tmp_path / "a" / "desk.mp4"], out)
     assert [job.name for job in jobs] == ["desk.mp4", "desk.mp4-2"]
     assert len({result_path(out, job) for job in jobs}) == 2
-    with pytest.raises(SourceError, match="No recordings"):
+    with pytest.raises(SourceError, match="folder for results"):
         find_jobs([out], out)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SourceError, match="No recordings"):
+        find_jobs([tmp_path / "empty"], out)
+
+
+def test_linked_folders_are_searched_and_a_recording_named_twice_is_done_once(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "desk.mp4").write_bytes(b"a")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "link").symlink_to(tmp_path / "real")
+    (tmp_path / "in" / "round").symlink_to(tmp_path / "in")
+    jobs = find_jobs([tmp_path / "in"], tmp_path / "out")
+    assert [job.name for job in jobs] == ["link/desk.mp4"]
+    again = find_jobs([tmp_path / "real", tmp_path / "in" / ".." / "real" / "desk.mp4"], tmp_path / "out")
+    assert [job.name for job in again] == ["desk.mp4"]
+
+
+def done_here(batch: Batch) -> list[Outcome]:
+    with Workers(1) as workers:
+        outcomes = run_batch(batch, find_jobs(batch.sources, batch.out), workers)
+    write_tables(batch, outcomes)
+    return outcomes
+
+
+def test_a_result_that_is_damaged_is_made_again_and_one_of_another_recording_is_taken_away(
+    tmp_path: Path,
+) -> None:
+    batch = Batch((tmp_path / "in",), tmp_path / "out")
+    (tmp_path / "in").mkdir()
+    recording = recorded(tmp_path / "in" / "a.poses.jsonl", Film(noise_px=0.4).hold(8.0, UPRIGHT))
+    (outcome,) = done_here(batch)
+    assert outcome.status == "done"
+    result = result_path(batch.out, outcome.job)
+    good = result.read_bytes()
+    result.write_bytes(b"")
+    (outcome,) = done_here(batch)
+    assert (outcome.status, outcome.was_there) == ("done", False)
+    assert result.read_bytes() == good
+    recording.write_bytes(b"junk")
+    (outcome,) = done_here(batch)
+    assert outcome.status == "failed"
+    assert not result.exists()
+
+
+def test_options_for_videos_leave_poses_of_one_name_alone(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        recorded(tmp_path / folder / "x.poses.jsonl", Film(noise_px=0.4).hold(8.0, UPRIGHT))
+    batch = Batch((tmp_path / "a", tmp_path / "b"), tmp_path / "out", rate_hz=4.0)
+    assert [outcome.status for outcome in done_here(batch)] == ["done", "done"]
+    sources = [row["source"] for row in table_of(batch.out)]
+    assert sources == [str(tmp_path / folder / "x.poses.jsonl") for folder in ("a", "b")]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are text elsewhere")
+def test_a_name_that_is_no_text_costs_only_itself(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    recorded(tmp_path / "in" / "b.poses.jsonl", Film(noise_px=0.4).hold(8.0, UPRIGHT))
+    Path(os.fsdecode(os.fsencode(tmp_path / "in") + b"/caf\xe9.mp4")).write_bytes(bytes(100))
+    outcomes = done_here(Batch((tmp_path / "in",), tmp_path / "out"))
+    assert [outcome.status for outcome in outcomes] == ["done", "failed"]
+    assert [row["status"] for row in table_of(tmp_path / "out")] == ["done", "failed"]
+
+
+def test_two_batches_do_not_write_to_one_folder(tmp_path: Path) -> None:
+    with one_at_a_time(tmp_path), pytest.raises(OutputError, match="Another batch"), one_at_a_time(tmp_path):
+        pass
+    with one_at_a_time(tmp_path):
+        pass
+
+
+def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
+    some_recordings(tmp_path / "in", 40)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "posture_cam", "analyze", str(tmp_path / "in"), "--out", str(tmp_path / "out"),
+         "--jobs", "1"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    end_s = time.monotonic() + 60.0
+    while time.monotonic() < end_s and not finished_in(tmp_path / "out"):
+        time.sleep(0.05)
+    children = psutil.Process(process.pid).children(recursive=True)
+    assert children
+    process.kill()
+    process.wait()
+    assert psutil.wait_procs(children, timeout=20.0)[1] == []
 
 
 def test_the_first_answer_to_stop_leaves_what_has_not_begun(tmp_path: Path) -> None:

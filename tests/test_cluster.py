@@ -90,6 +90,50 @@ def test_a_batch_loses_nothing_to_a_worker_that_is_killed(
     assert (remote / JOURNAL).exists()
 
 
+def test_something_else_that_listens_is_no_scheduler_and_does_not_hang(tmp_path: Path) -> None:
+    (tmp_path / "a.poses.jsonl").write_text("")
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        address = f"tcp://127.0.0.1:{deaf.getsockname()[1]}"
+        done = run("analyze", tmp_path, "--out", tmp_path / "out", "--scheduler", address)
+    assert done.returncode == 1
+    assert "No scheduler answers" in done.stderr
+    assert "Traceback" not in done.stderr
+    alone = run("analyze", tmp_path / "a.poses.jsonl", "--scheduler", address)
+    assert alone.returncode == 2
+    assert "--out" in alone.stderr
+
+
+def test_a_scheduler_that_dies_fails_no_recording(
+    started: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
+) -> None:
+    source, out = tmp_path / "in", tmp_path / "out"
+    some_recordings(source, 60)
+    file = tmp_path / "scheduler.json"
+    scheduler = started(
+        "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)
+    )
+    end_s = time.monotonic() + 60.0
+    while time.monotonic() < end_s and not (file.exists() and file.stat().st_size):
+        time.sleep(0.1)
+    address = str(json.loads(file.read_text())["address"])
+    a_worker(started, address, tmp_path)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "posture_cam", "analyze", str(source), "--out", str(out),
+         "--scheduler", address],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    end_s = time.monotonic() + 60.0
+    while time.monotonic() < end_s and len(finished_in(out)) < 5:
+        time.sleep(0.05)
+    scheduler.kill()
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 1, err
+    assert "is gone" in err
+    assert "the same command goes on" in err
+    assert "Traceback" not in err
+    assert "CancelledError" not in err
+
+
 def test_a_cluster_that_is_not_there_is_said(
     started: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
 ) -> None:

@@ -93,6 +93,27 @@ def test_a_monitor_gives_each_moment_and_then_the_summary(sample_poses: Callable
     assert not (Path(os.environ["XDG_DATA_HOME"]) / "posture_cam" / "history.db").exists()
 
 
+def test_a_monitor_that_has_ended_gives_no_more_and_does_not_wait() -> None:
+    with posture_cam.Monitor(SAMPLES / "desk-side.mp4") as live:
+        for _, moment in zip(range(3), live, strict=False):
+            assert moment is not None
+        live.stop()
+        list(live)
+        assert list(live) == []
+    broken = posture_cam.Monitor("nowhere.mp4")
+    with pytest.raises(posture_cam.PostureCamError):
+        list(broken)
+    assert list(broken) == []
+
+
+def test_what_is_no_camera_and_no_stretch_is_refused() -> None:
+    with pytest.raises(posture_cam.PostureCamError, match="no camera -1"):
+        posture_cam.Monitor(-1)
+    for wrong in ("0:05-0:12", (1.0,)):
+        with pytest.raises(posture_cam.PostureCamError, match="neutral"):
+            posture_cam.analyze("desk.mp4", neutral=wrong)  # type: ignore[arg-type]
+
+
 def test_a_monitor_can_be_left_early() -> None:
     with posture_cam.Monitor(str(SAMPLES / "desk-monitor.mp4"), realtime=True) as live:
         for moment in live:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -125,9 +126,9 @@ def analyze(
         )
     if len(paths) > 1:
         raise UsageError("Several recordings need a folder for their results.", "Add --out DIR.")
-    if jobs is not None or samples or parquet:
+    if jobs is not None or samples or parquet or scheduler is not None:
         raise UsageError(
-            "--jobs, --samples and --parquet go with --out.", "Add --out DIR, or leave them out."
+            "--jobs, --samples, --parquet and --scheduler go with --out.", "Add --out DIR, or leave them out."
         )
     to_stdout = json_file == "-"
     request = Analysis(
@@ -169,7 +170,7 @@ def analyze(
 
 def _run_batch(batch: Batch, count: int | None, scheduler: str | None, *, verbose: bool) -> None:
     from posture_cam.outputs.batch import print_batch
-    from posture_cam.session.batch import check_batch, find_jobs, run_batch, write_tables
+    from posture_cam.session.batch import check_batch, find_jobs, one_at_a_time, run_batch, write_tables
     from posture_cam.session.cluster import cluster
     from posture_cam.session.workers import here
 
@@ -184,8 +185,11 @@ def _run_batch(batch: Batch, count: int | None, scheduler: str | None, *, verbos
         seen_bytes = 0
 
         def note(outcome: Outcome) -> None:
-            nonlocal seen_bytes
-            seen_bytes += outcome.job.size_bytes
+            nonlocal seen_bytes, total
+            if outcome.was_there:  # costs no time, and must not make the rest look quick
+                total -= outcome.job.size_bytes
+            else:
+                seen_bytes += outcome.job.size_bytes
             bars.show_seconds("Recordings", seen_bytes, total)
             if outcome.status != "done" and not outcome.was_there:
                 words = f"{outcome.job.name}: {outcome.status}. {outcome.reason}"
@@ -193,7 +197,20 @@ def _run_batch(batch: Batch, count: int | None, scheduler: str | None, *, verbos
 
         bars.show_seconds("Recordings", 0, total)
         processes = min(count or os.cpu_count() or 1, len(found))
-        with cluster(scheduler) if scheduler is not None else here(processes, stop.is_set) as executor:
+        said: set[str] = set()
+
+        def say(words: str) -> None:
+            if words not in said:
+                said.add(words)
+                talk().print(words, highlight=False, soft_wrap=True)
+
+        with ExitStack() as stack:
+            stack.enter_context(one_at_a_time(batch.out))
+            executor = stack.enter_context(
+                cluster(scheduler, should_stop=stop.is_set, say=say)
+                if scheduler is not None
+                else here(processes, stop.is_set)
+            )
             outcomes = run_batch(batch, found, executor, done=note, should_stop=stop.is_set)
         written = write_tables(batch, outcomes)
     print_batch(written[0], data())
@@ -201,9 +218,11 @@ def _run_batch(batch: Batch, count: int | None, scheduler: str | None, *, verbos
         talk().print(f"Wrote {plain(str(target))}", highlight=False, soft_wrap=True)
     if len(outcomes) < len(found):
         left = len(found) - len(outcomes)
-        words = f"Interrupted with {left} to go; the same command goes on from there."
-        talk().print(words, style="yellow", highlight=False)
-        raise typer.Exit(INTERRUPTED)
+        was_stopped = stop.is_set()
+        what = "Interrupted" if was_stopped else f"The scheduler at {scheduler} is gone,"
+        words = f"{what} with {left} to go; the same command goes on from there."
+        talk().print(words, style="yellow", highlight=False, soft_wrap=True)
+        raise typer.Exit(INTERRUPTED if was_stopped else 1)
     if any(outcome.status != "done" for outcome in outcomes):
         raise typer.Exit(1)
 

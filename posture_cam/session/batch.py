@@ -12,12 +12,14 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future, as_completed
-from contextlib import suppress
+from concurrent.futures import CancelledError, Executor, Future, as_completed
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from posture_cam import __version__
 from posture_cam.errors import NothingJudged, OutputError, PostureCamError, SourceError, UsageError
@@ -33,9 +35,10 @@ VIDEO_SUFFIXES = (
 )  # fmt: skip
 POSES_ENDING = ".poses.jsonl"
 JOURNAL, TABLE, PARQUET = "batch.jsonl", "summary.csv", "summary.parquet"
+_LOCK = ".batch.lock"
 _SETTINGS_FILES = ("settings.toml", "measures.toml")
 COLUMNS = (
-    "file", "status", "reason", "duration_s", "judged_s", "good_s", "fair_s", "poor_s", "away_s",
+    "file", "source", "status", "reason", "duration_s", "judged_s", "good_s", "fair_s", "poor_s", "away_s",
     "unjudged_s", "score", "longest_hold_s", "alerts", "breaks", "worst_fault", "worst_fault_s",
 )  # fmt: skip
 
@@ -95,16 +98,32 @@ def find_jobs(sources: Sequence[Path], out: Path) -> list[Job]:
         SourceError: A source does not exist, or nothing is found.
     """
     found: dict[Path, str] = {}
+    known: set[Path] = set()
+    is_inside = False
+
+    def take(path: Path, name: str) -> None:
+        if path.resolve() not in known:  # one recording by two ways
+            known.add(path.resolve())
+            found[path] = name
+
     for source in sources:
         if source.is_dir():
-            for path in sorted(source.rglob("*")):
-                is_ours = path.name.lower().endswith((*VIDEO_SUFFIXES, POSES_ENDING))
-                if is_ours and path.is_file() and out.resolve() not in path.resolve().parents:
-                    found.setdefault(path, str(path.relative_to(source)))
+            for path in _files_below(source):
+                if not path.name.lower().endswith((*VIDEO_SUFFIXES, POSES_ENDING)) or not path.is_file():
+                    continue
+                if out.resolve() in path.resolve().parents:
+                    is_inside = True
+                else:
+                    take(path, str(path.relative_to(source)))
         elif source.exists():
-            found.setdefault(source, source.name)
+            take(source, source.name)
         else:
             raise SourceError(f"{source} does not exist.", "Check the name and the folder you are in.")
+    if not found and is_inside:
+        raise SourceError(
+            f"All recordings lie in {out}, the folder for results, which is left out.",
+            "Name another folder with --out.",
+        )
     if not found:
         raise SourceError(
             "No recordings were found.", f"Videos end in {', '.join(VIDEO_SUFFIXES[:8])} and others."
@@ -121,6 +140,38 @@ def find_jobs(sources: Sequence[Path], out: Path) -> list[Job]:
             size_bytes = path.stat().st_size
         jobs.append(Job(path, unique, size_bytes))
     return jobs
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    """Files in a folder and those within it, linked ones too, each folder once."""
+    seen: set[str] = set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        seen.add(os.path.realpath(place))
+        folders[:] = sorted(name for name in folders if os.path.realpath(Path(place, name)) not in seen)
+        yield from (Path(place, name) for name in sorted(files))
+
+
+@contextmanager
+def one_at_a_time(out: Path) -> Iterator[None]:
+    """Keep a folder for results to one batch.
+
+    Raises:
+        OutputError: Another batch is writing to it, or it cannot be written to.
+    """
+    with naming(out):
+        out.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(out / _LOCK, timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise OutputError(
+                f"Another batch is writing to {out}.",
+                "Wait until it ends, or name another folder with --out.",
+            ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def run_batch(
@@ -154,6 +205,8 @@ def run_batch(
     # Absolute, so that they mean the same to a worker elsewhere.
     batch = replace(batch, out=batch.out.absolute())
     jobs = [replace(job, path=job.path.absolute()) for job in jobs]
+    if Path(batch.model).is_file():
+        batch = replace(batch, model=str(Path(batch.model).absolute()))
     settings = _fingerprint_of(batch)
     finished = _finished(batch.out)
     outcomes: dict[str, Outcome] = {}
@@ -161,7 +214,7 @@ def run_batch(
     for job in jobs:
         key = _key(job, settings)
         before = finished.get(job.name)
-        if before is not None and before[0] == key and result_path(batch.out, job).is_file():
+        if before is not None and before[0] == key and _result(batch.out, job) is not None:
             outcomes[job.name] = Outcome(job, before[1], before[2], was_there=True)
             done(outcomes[job.name])
             continue
@@ -171,10 +224,20 @@ def run_batch(
             job, key = running[future]
             try:
                 status, reason = future.result()
+            except CancelledError:  # the work was stopped, or a cluster is gone
+                continue
             except PostureCamError as error:
                 status, reason = "failed", error.message
             except Exception as error:  # what a cluster says of a worker that died again and again
-                status, reason = "failed", f"{type(error).__name__}: {error}"
+                status, reason = "failed", _sentence_of(error)
+            if status != "failed" and _result(batch.out, job) is None:
+                status, reason = (
+                    "failed",
+                    f"Its result is not in {batch.out}; do the workers share the folder?",
+                )
+            if status == "failed":  # what an earlier recording of that name gave must not stand for it
+                with suppress(OSError):
+                    result_path(batch.out, job).unlink()
             outcome = outcomes[job.name] = Outcome(job, status, reason)
             if status != "failed":  # what failed is tried again
                 line = {"name": job.name, "key": key, "status": status, "reason": reason}
@@ -184,15 +247,22 @@ def run_batch(
     return [outcomes[job.name] for job in jobs if job.name in outcomes]
 
 
+def _sentence_of(error: Exception) -> str:
+    if type(error).__name__ == "KilledWorker":
+        return "Each worker that tried it was lost; the file is probably damaged, or too large for them."
+    return f"{type(error).__name__}: {error}"
+
+
 def analyse_one(batch: Batch, job: Job) -> tuple[str, str]:
     """Analyse one recording, in whatever process; its status, and why it failed."""
     target = result_path(batch.out, job)
+    is_recorded_already = job.path.name.lower().endswith(POSES_ENDING)
     request = Analysis(
         path=job.path,
-        rate_hz=None if job.name.endswith(POSES_ENDING) else batch.rate_hz,
-        every_frame=batch.every_frame and not job.name.endswith(POSES_ENDING),
+        rate_hz=None if is_recorded_already else batch.rate_hz,
+        every_frame=batch.every_frame and not is_recorded_already,
         profile=batch.profile,
-        model="full" if job.name.endswith(POSES_ENDING) else batch.model,
+        model="full" if is_recorded_already else batch.model,
         estimator=batch.estimator,
         json=target,
         csv=target.with_suffix(".csv") if batch.samples else None,
@@ -226,7 +296,8 @@ def write_tables(batch: Batch, outcomes: Sequence[Outcome]) -> list[Path]:
     with (
         written_whole(target) as temporary,
         naming(target),
-        temporary.open("w", encoding="utf-8", newline="") as file,
+        # Names of files need not be valid text.
+        temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
     ):
         table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         table.writeheader()
@@ -260,7 +331,7 @@ def _write_parquet(target: Path, rows: Sequence[dict[str, Any]]) -> Path:
     import pyarrow as pa
     from pyarrow import parquet
 
-    words = {"file", "status", "reason", "worst_fault"}
+    words = {"file", "source", "status", "reason", "worst_fault"}
     whole = {"score", "alerts", "breaks"}
     types = [
         (name, pa.string() if name in words else pa.int64() if name in whole else pa.float64())
@@ -274,12 +345,13 @@ def _write_parquet(target: Path, rows: Sequence[dict[str, Any]]) -> Path:
 
 def _row(out: Path, outcome: Outcome) -> dict[str, Any]:
     row: dict[str, Any] = dict.fromkeys(COLUMNS)
-    row |= {"file": outcome.job.name, "status": outcome.status, "reason": outcome.reason}
-    if outcome.status == "failed":
+    row |= {"file": outcome.job.name, "source": str(outcome.job.path)}
+    row |= {"status": outcome.status, "reason": outcome.reason}
+    result = None if outcome.status == "failed" else _result(out, outcome.job)
+    if result is None:
         return row
-    result = json.loads(result_path(out, outcome.job).read_text("utf-8"))
     summary, hold = result["summary"], result["summary"]["longest_hold"]
-    row |= {name: summary[name] for name in COLUMNS[3:11]}
+    row |= {name: summary[name] for name in COLUMNS[4:12]}
     row["longest_hold_s"] = None if hold is None else round(hold["end_s"] - hold["start_s"], 3)
     row["reason"] = outcome.reason or " ".join(result["notes"])
     row["alerts"], row["breaks"] = len(result["alerts"]), len(result["breaks"])
@@ -289,6 +361,15 @@ def _row(out: Path, outcome: Outcome) -> dict[str, Any]:
             result["faults"][0]["total_s"],
         )
     return row
+
+
+def _result(out: Path, job: Job) -> dict[str, Any] | None:
+    """The result of a recording, or None where there is no whole one."""
+    try:
+        result = json.loads(result_path(out, job).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return result if isinstance(result, dict) and "summary" in result else None
 
 
 def _as_they_end(

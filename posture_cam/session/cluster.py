@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Iterator
-from concurrent.futures import Executor
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,10 +17,16 @@ from posture_cam.errors import OutputError, SourceError, UsageError
 _ANSWERS_WITHIN_S = 5
 _ADDRESS = re.compile(r"(tcp|tls|ws|wss)://[^\s/]+:\d+/?")
 _WORKERS_WITHIN_S = 30
+_LOOK_EVERY_S = 0.5
 
 
 @contextmanager
-def cluster(address: str) -> Iterator[Executor]:
+def cluster(
+    address: str,
+    *,
+    should_stop: Callable[[], bool] = lambda: False,
+    say: Callable[[str], None] = lambda _words: None,
+) -> Iterator[Executor]:
     """The workers of a scheduler, as an executor.
 
     Leaving the block takes back what has not begun.  A worker that dies costs nothing: dask gives its
@@ -25,6 +34,8 @@ def cluster(address: str) -> Iterator[Executor]:
 
     Args:
         address: Of the scheduler, such as `tcp://10.0.0.5:8786`.
+        should_stop: Asked while waiting for a worker.
+        say: Called with what is waited for.
 
     Raises:
         UsageError: It is no address of a scheduler.
@@ -39,19 +50,22 @@ def cluster(address: str) -> Iterator[Executor]:
         from distributed import Client
     except ImportError as error:
         raise OutputError("dask is not installed.", "pip install 'posture-cam[cluster]'") from error
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters of it is said here
     try:
-        client: Any = Client(address, timeout=_ANSWERS_WITHIN_S, set_as_default=False)  # type: ignore[no-untyped-call]
+        client: Any = _connected(Client, address)
     except (OSError, ValueError, TimeoutError) as error:
         raise SourceError(
             f"No scheduler answers at {address}.", "Start one with: dask scheduler. Then dask worker ADDRESS."
         ) from error
     try:
-        try:
-            client.wait_for_workers(1, timeout=_WORKERS_WITHIN_S)
-        except TimeoutError as error:
-            raise SourceError(
-                f"No worker has joined the scheduler at {address}.", f"Start some: dask worker {address}"
-            ) from error
+        end_s = time.monotonic() + _WORKERS_WITHIN_S
+        while not client.scheduler_info()["workers"]:
+            if should_stop() or time.monotonic() > end_s:
+                raise SourceError(
+                    f"No worker has joined the scheduler at {address}.", f"Start some: dask worker {address}"
+                )
+            say(f"Waiting for a worker to join the scheduler at {address}.")
+            time.sleep(_LOOK_EVERY_S)
         _check_versions(client)
         executor: Executor = client.get_executor(pure=False)
         try:
@@ -60,6 +74,20 @@ def cluster(address: str) -> Iterator[Executor]:
             executor.shutdown(wait=False)
     finally:
         client.close()
+
+
+def _connected(make: Callable[..., Any], address: str) -> Any:
+    """A client, or TimeoutError: what listens there may be no scheduler, and never say a word."""
+    found: Future[Any] = Future()
+
+    def connect() -> None:
+        try:
+            found.set_result(make(address, timeout=_ANSWERS_WITHIN_S, set_as_default=False))
+        except Exception as error:
+            found.set_exception(error)
+
+    threading.Thread(target=connect, name="scheduler", daemon=True).start()
+    return found.result(2 * _ANSWERS_WITHIN_S)
 
 
 def version_here() -> str:

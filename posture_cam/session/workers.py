@@ -6,11 +6,10 @@ import multiprocessing
 import multiprocessing.process
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from types import FrameType
@@ -31,9 +30,11 @@ class Workers(Executor):
 
     Args:
         count: How many processes.
+        should_stop: Whether the work is being stopped: a process that ends then has not crashed.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, should_stop: Callable[[], bool] = lambda: False) -> None:
+        self._should_stop = should_stop
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="worker")
         self._own = threading.local()
         self._lock = threading.Lock()
@@ -49,9 +50,11 @@ class Workers(Executor):
         try:
             if pool is None:
                 pool = self._own.pool = self._new_pool()
-            return pool.submit(fn, *arguments, **options).result()
+            return pool.submit(_in_process, fn, arguments, options).result()
         except BrokenProcessPool:
             self._own.pool = None
+            if self._is_over or self._should_stop():  # ended by us, or by the Ctrl-C that is for all
+                raise CancelledError from None
             raise SourceError(
                 "Reading it crashed the program that reads it.", "The file is probably damaged."
             ) from None
@@ -79,7 +82,7 @@ class Workers(Executor):
 @contextmanager
 def here(count: int, should_stop: Callable[[], bool]) -> Iterator[Executor]:
     """Processes on this machine; leaving the block waits for them, or ends them after a stop."""
-    workers = Workers(count)
+    workers = Workers(count, should_stop)
     try:
         yield workers
     finally:
@@ -96,13 +99,32 @@ def _end(processes: Sequence[multiprocessing.process.BaseProcess]) -> None:
             process.kill()
 
 
+class _Ended(BaseException):
+    """The process was asked to end."""
+
+
 def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:
-    """Half-written files are taken away on the way out."""
-    sys.exit(1)
+    """Half-written files are taken away on the way out of the work."""
+    raise _Ended
+
+
+def _in_process(fn: Callable[..., T], arguments: Any, options: Any) -> T:
+    try:
+        return fn(*arguments, **options)
+    except _Ended:
+        os._exit(1)  # the pool would send it home and wait for more work
 
 
 def _prepare() -> None:
-    """A process leaves Ctrl-C to the one that started it, and keeps native libraries quiet."""
+    """A process leaves Ctrl-C to the one that started it, ends with it, and keeps native libraries quiet."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
+    if (parent := multiprocessing.parent_process()) is not None:
+        threading.Thread(target=_end_with, args=(parent,), name="parent", daemon=True).start()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+
+def _end_with(parent: multiprocessing.process.BaseProcess) -> None:
+    """Nobody is left to take what is found."""
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)
