@@ -51,6 +51,16 @@ def test_what_has_moved_once_is_looked_at_soon_and_then_stands() -> None:
     assert looks(pictures) == [0, 8]
 
 
+def test_somebody_who_fills_the_picture_is_seen_to_move() -> None:
+    checks = np.kron(np.indices((18, 32)).sum(axis=0) % 2, np.ones((20, 20)))[..., None] * np.full(3, 120.0)
+
+    def filled(place_px: int) -> NDArray[np.uint8]:
+        moved = np.roll(checks, place_px, axis=1) + 60.0
+        return np.clip(moved + NOISE.normal(0, 4, moved.shape), 0, 255).astype(np.uint8)
+
+    assert looks([filled(0)] * 8 + [filled(10)] * 4) == [0, 8]
+
+
 def test_a_look_that_is_wanted_counts_as_one() -> None:
     watch = SparingWatch(SETTINGS.sparing, SETTINGS.motion)
     assert watch.is_due(picture(), 0.0)

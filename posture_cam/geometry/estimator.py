@@ -164,7 +164,7 @@ class AngleEstimator:
 class EstimatesAhead:
     """The estimator for poses that are known beforehand: worked out many at once, which takes a tenth.
 
-    Gives the same estimates as the estimator itself, and those of other poses too.
+    Gives the estimates of the estimator itself but for rounding, and those of other poses too.
     """
 
     def __init__(self, estimator: AngleEstimator) -> None:

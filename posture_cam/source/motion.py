@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,8 @@ from posture_cam.settings import MotionSettings, SparingSettings
 _EVERY_PX = 4
 _WIDTH, _HEIGHT = 96, 54
 _SIGMA_OF_MEDIAN = 1.4826
+_NOISE_RISES_BY = 1.05  # from picture to picture, at most
+_LEAST_NOISE = 0.1
 
 
 class MotionWatch:
@@ -26,6 +30,7 @@ class MotionWatch:
         self._settings = settings
         self._then: NDArray[np.float32] | None = None
         self._small: NDArray[np.float32] | None = None
+        self._noise = math.inf
         self.looked_s = 0.0
 
     def is_still(self, image_bgr: NDArray[np.uint8], timestamp_s: float) -> bool:
@@ -45,8 +50,10 @@ class MotionWatch:
         difference -= np.median(difference[::2, ::2])  # the light, or the camera's exposure
         size = np.abs(difference)
         # Most of the picture does not move; a quarter of the cells tell it as well as all.
-        noise = _SIGMA_OF_MEDIAN * float(np.median(size[::2, ::2]))
-        level = max(self._settings.level, self._settings.noise_factor * noise)
+        noise = max(_SIGMA_OF_MEDIAN * float(np.median(size[::2, ::2])), _LEAST_NOISE)
+        # What looks like noise at once is the whole picture that moves.
+        self._noise = min(noise, _NOISE_RISES_BY * self._noise)
+        level = max(self._settings.level, self._settings.noise_factor * self._noise)
         return int(np.count_nonzero(size > level))
 
     def looked(self, timestamp_s: float) -> None:
