@@ -56,7 +56,8 @@ def test_somebody_who_fills_the_picture_is_seen_to_move() -> None:
 
     def filled(place_px: int) -> NDArray[np.uint8]:
         moved = np.roll(checks, place_px, axis=1) + 60.0
-        return np.clip(moved + NOISE.normal(0, 4, moved.shape), 0, 255).astype(np.uint8)
+        noisy: NDArray[np.float64] = np.clip(moved + NOISE.normal(0, 4, moved.shape), 0, 255)
+        return noisy.astype(np.uint8)
 
     assert looks([filled(0)] * 8 + [filled(10)] * 4) == [0, 8]
 
