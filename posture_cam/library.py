@@ -119,7 +119,7 @@ class Result:
         return as_json(self.summary)
 
     def to_frame(self) -> pd.DataFrame:
-        """A row for each look, with the columns of the CSV; needs pandas.
+        """A row for each moment, with the columns of the CSV; needs pandas.
 
         Raises:
             OutputError: pandas is not installed.
@@ -167,7 +167,7 @@ def analyze(
         every_frame: Look at every frame instead.
         model: full, lite, heavy, or the path of a model.
         estimator: Use the learned angle estimator; else formulas.
-        csv: A file to write a row for each look into.
+        csv: A file to write a row for each moment into.
         json: A file to write the result into.
         video: A file to write the annotated recording into.
         poses: A file to write the landmarks into.

@@ -47,7 +47,7 @@ def analyze(
         typer.Option(metavar="tcp://HOST:PORT", help="With --out: the workers of a dask scheduler instead."),
     ] = None,
     samples: Annotated[
-        bool, typer.Option("--samples", help="With --out: a CSV of each recording's looks too.")
+        bool, typer.Option("--samples", help="With --out: a CSV of each recording's moments too.")
     ] = False,
     parquet: Annotated[bool, typer.Option("--parquet", help="With --out: the table as Parquet too.")] = False,
     neutral: Annotated[
@@ -61,7 +61,12 @@ def analyze(
         str | None, typer.Option(metavar="NAME", help="A neutral posture stored before.")
     ] = None,
     rate: Annotated[
-        float | None, typer.Option(metavar="HZ", help="Looks per second of video.", show_default="5")
+        float | None,
+        typer.Option(
+            metavar="HZ",
+            help="Looks per second of video.",
+            show_default="up to 5, as something moves",
+        ),
     ] = None,
     every_frame: Annotated[bool, typer.Option("--every-frame", help="Look at every single frame.")] = False,
     model: Annotated[
@@ -78,7 +83,7 @@ def analyze(
             "--json", metavar="FILE|-", help="The result as JSON; - writes it to the terminal, alone."
         ),
     ] = None,
-    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="A row for each look as CSV.")] = None,
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="A row for each moment as CSV.")] = None,
     video: Annotated[Path | None, typer.Option(metavar="FILE.mp4", help="The recording, annotated.")] = None,
     poses: Annotated[
         Path | None,

@@ -51,7 +51,7 @@ class Batch:
         sources: Files and folders; folders are searched through and through.
         out: The folder for results.
         rate_hz, every_frame, profile, model, estimator: As for one analysis.
-        samples: Write a CSV of each recording's looks as well.
+        samples: Write a CSV of each recording's moments as well.
         parquet: Write the table as Parquet as well.
     """
 
