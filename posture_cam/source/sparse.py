@@ -27,6 +27,7 @@ class SparseCapture:
     Args:
         container: Open, with a stream of video.
         most_s: The longest step between two pictures; where steps are longer, every picture is decoded.
+        failures: What PyAV raises on damaged files, besides OSError and ValueError.
 
     Attributes:
         index: Of the picture grabbed last, counted among all of the recording.
@@ -34,7 +35,12 @@ class SparseCapture:
         end_s: The time of the last picture known of, decoded or not.
     """
 
-    def __init__(self, container: av.container.InputContainer, most_s: float) -> None:
+    def __init__(
+        self,
+        container: av.container.InputContainer,
+        most_s: float,
+        failures: tuple[type[Exception], ...] = (),
+    ) -> None:
         self._container, self._most_s = container, most_s
         self._stream = container.streams.video[0]
         self._stream.thread_count = 1
@@ -42,6 +48,7 @@ class SparseCapture:
         self._frame: av.VideoFrame | None = None
         self._waiting: list[int] = []  # times of pictures that are known of but not counted yet
         self._frames = self._decoded()
+        self._failures: tuple[type[Exception], ...] = (OSError, ValueError, *failures)
         self.index = -1
         self.time_s = self.end_s = 0.0
 
@@ -54,13 +61,13 @@ class SparseCapture:
             return None
         try:
             container = av.open(str(path.absolute()))
-        except (OSError, ValueError):  # PyAV's own errors are these too
+        except (OSError, ValueError, av.FFmpegError):
             return None
         streams = container.streams.video
         if not streams or streams[0].codec_context.name not in _CODECS or not streams[0].time_base:
             container.close()
             return None
-        return cls(container, most_s)
+        return cls(container, most_s, (av.FFmpegError,))
 
     def grab(self) -> bool:
         """Go to the next picture; False at the end."""
@@ -80,7 +87,7 @@ class SparseCapture:
     def retrieve(self) -> NDArray[np.uint8] | None:
         """The picture grabbed last, blue-green-red; None where it cannot be had."""
         assert self._frame is not None
-        with suppress(OSError, ValueError):
+        with suppress(*self._failures):
             return np.asarray(self._frame.to_ndarray(format="bgr24"), np.uint8)
         return None
 
@@ -89,12 +96,12 @@ class SparseCapture:
         self._container.close()
 
     def _decoded(self) -> Iterator[Any]:
-        with suppress(OSError, ValueError):  # a file that breaks off ends there
+        with suppress(*self._failures):  # a file that breaks off ends there
             for packet in self._container.demux(self._stream):
                 if packet.pts is not None:
                     heapq.heappush(self._waiting, packet.pts)
                     self.end_s = max(self.end_s, self._seconds(packet.pts))
-                with suppress(OSError, ValueError):  # a damaged picture
+                with suppress(*self._failures):  # a damaged picture
                     yield from (frame for frame in packet.decode() if frame.pts is not None)
 
     def _seconds(self, pts: int) -> float:
