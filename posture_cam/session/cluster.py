@@ -50,7 +50,7 @@ def cluster(
         from distributed import Client
     except ImportError as error:
         raise OutputError("dask is not installed.", "pip install 'posture-cam[cluster]'") from error
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters of it is said here
+    _silence_dask()
     try:
         client: Any = _connected(Client, address)
     except (OSError, ValueError, TimeoutError) as error:
@@ -74,6 +74,13 @@ def cluster(
             executor.shutdown(wait=False)
     finally:
         client.close()
+
+
+def _silence_dask() -> None:
+    """What matters of a lost connection is said in a sentence; dask logs pages on it, by many loggers."""
+    for name in ("asyncio", "tornado", "distributed", *logging.Logger.manager.loggerDict):
+        if name.split(".")[0] in ("asyncio", "tornado", "distributed"):
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 def _connected(make: Callable[..., Any], address: str) -> Any:
