@@ -154,7 +154,8 @@ def ours(path: Path, *, every_frame: bool = False) -> dict[str, float]:
 
 def work(contender: str, path: Path, processors: int) -> None:
     """One contender in this process; prints what it took, start-up left out."""
-    import cv2  # noqa: F401 - start-up is told apart
+    import av  # noqa: F401 - start-up is told apart
+    import cv2  # noqa: F401
     import mediapipe  # noqa: F401
 
     import posture_cam.pose.landmarker

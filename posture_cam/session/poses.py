@@ -19,8 +19,6 @@ POSES_SUFFIX = ".jsonl"
 # A recording that ends this much before its container says was cut off.
 _CUT_OFF_BELOW = 0.9
 _CUT_OFF_BY_S = 2.0
-# A movement ends slowly.
-_LOOKS_UNTIL_SETTLED = 2
 
 
 @dataclass(slots=True)
@@ -132,13 +130,13 @@ def estimated_poses(
         last_s = 0.0
         watch = SparingWatch(settings.sparing, settings.motion) if is_sparing else None
         pose: Pose | None = None
-        wanted = 0  # looks in a row
+        is_wanted = False
         for frame in frames:
             last_s = frame.timestamp_s
-            is_due = watch is None or watch.is_due(frame.image_bgr, last_s, is_wanted=wanted > 0)
+            is_due = watch is None or watch.is_due(frame.image_bgr, last_s, is_wanted=is_wanted)
             if is_due:
                 before, pose = pose, estimator.estimate(frame)
-                wanted = _LOOKS_UNTIL_SETTLED if is_unsettled(before, pose) else wanted - 1
+                is_wanted = is_unsettled(before, pose)
             writer.write(Sample(frame.index, last_s, pose, is_reused=not is_due))
             listener.progress("Looking", last_s, until_s or source.info.duration_s)
             if listener.should_stop() or (until_s is not None and last_s > until_s):
