@@ -137,6 +137,15 @@ def test_a_recording_on_its_side_is_upright_here_too(tmp_path: Path) -> None:
         assert next(source.frames()).image_bgr.shape == (64, 48, 3)
 
 
+@pytest.mark.parametrize("ending", ["h264", "avi", "mkv", "ts"])
+def test_a_recording_is_read_whatever_holds_it(tmp_path: Path, ending: str) -> None:
+    path = write_video(tmp_path / f"a.{ending}", map(stripes, range(90)), rate=30)
+    every, _ = sampled(path, is_sparse=False)
+    some, _ = sampled(path, is_sparse=True)
+    assert abs(len(some) - len(every)) <= 1
+    assert [shown for _, _, shown in some][:3] == pytest.approx([shown for _, _, shown in every][:3], abs=4)
+
+
 def test_without_pyav_every_picture_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_video(tmp_path / "a.mp4", map(stripes, range(60)), rate=30)
     monkeypatch.setitem(sys.modules, "av", None)

@@ -7,6 +7,7 @@ times a second can leave them undecoded, which OpenCV cannot.
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -47,7 +48,7 @@ class SparseCapture:
         self._stream.codec_context.skip_frame = "NONREF"
         self._frame: av.VideoFrame | None = None
         self._waiting: list[int] = []  # times of pictures that are known of but not counted yet
-        self._frames = self._decoded()
+        self._frames: Iterator[Any] = self._decoded()
         self._failures: tuple[type[Exception], ...] = (OSError, ValueError, *failures)
         self.index = -1
         self.time_s = self.end_s = 0.0
@@ -63,11 +64,16 @@ class SparseCapture:
             container = av.open(str(path.absolute()))
         except (OSError, ValueError, av.FFmpegError):
             return None
-        streams = container.streams.video
-        if not streams or streams[0].codec_context.name not in _CODECS or not streams[0].time_base:
+        if not _is_fit(container):
             container.close()
             return None
-        return cls(container, most_s, (av.FFmpegError,))
+        capture = cls(container, most_s, (av.FFmpegError,))
+        first = next(capture._frames, None)
+        if first is None:
+            container.close()
+            return None
+        capture._frames = itertools.chain([first], capture._frames)
+        return capture
 
     def grab(self) -> bool:
         """Go to the next picture; False at the end."""
@@ -107,3 +113,11 @@ class SparseCapture:
     def _seconds(self, pts: int) -> float:
         assert self._stream.time_base is not None
         return float(pts * self._stream.time_base)
+
+
+def _is_fit(container: av.container.InputContainer) -> bool:
+    """Whether pictures of it can be left out, and carry a time: bare streams of H.264 do not."""
+    streams = container.streams.video
+    if not streams or streams[0].codec_context.name not in _CODECS:
+        return False
+    return streams[0].time_base is not None and streams[0].start_time is not None
