@@ -18,17 +18,9 @@ import pyarrow.parquet
 import pytest
 
 from posture_cam.errors import OutputError, SourceError
-from posture_cam.session.batch import (
-    JOURNAL,
-    TABLE,
-    Batch,
-    Outcome,
-    find_jobs,
-    one_at_a_time,
-    result_path,
-    run_batch,
-    write_tables,
-)
+from posture_cam.session.batch import JOURNAL, one_at_a_time, run_batch
+from posture_cam.session.batch_table import TABLE, write_tables
+from posture_cam.session.jobs import Batch, Outcome, find_jobs, result_path
 from posture_cam.session.workers import Workers
 from tests.builders import Film, side
 from tests.conftest import SAMPLES
@@ -85,21 +77,8 @@ def test_a_hundred_recordings_interrupted_and_resumed_equal_one_pass(tmp_path: P
     assert all(f"{name}: failed." in done.stderr for name in BROKEN)
     assert "100 recordings: 95 done, 5 failed" in done.stdout
 
-    command = [
-        sys.executable,
-        "-m",
-        "posture_cam",
-        "analyze",
-        str(source),
-        "--out",
-        str(parts),
-        "--jobs",
-        "2",
-    ]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    end_s = time.monotonic() + 60.0
-    while time.monotonic() < end_s and len(finished_in(parts)) < 20:
-        time.sleep(0.05)
+    process = begun(source, parts, "--jobs", "2")
+    wait_for(parts, 20, process)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
@@ -110,6 +89,19 @@ def test_a_hundred_recordings_interrupted_and_resumed_equal_one_pass(tmp_path: P
     assert run("analyze", source, "--out", parts, "--jobs", "2").returncode == 1
     assert {name: (parts / f"{name}.json").stat().st_mtime_ns for name in kept} == stamps  # not done again
     assert results_of(parts) == results_of(whole)
+
+
+def begun(source: Path, out: Path, *options: str) -> subprocess.Popen[str]:
+    """A batch in a process of its own."""
+    command = [sys.executable, "-m", "posture_cam", "analyze", str(source), "--out", str(out), *options]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for(out: Path, count: int, process: subprocess.Popen[str]) -> None:
+    """Until so many recordings are finished."""
+    end_s = time.monotonic() + 90.0
+    while time.monotonic() < end_s and len(finished_in(out)) < count and process.poll() is None:
+        time.sleep(0.05)
 
 
 def finished_in(out: Path) -> list[str]:
@@ -254,18 +246,12 @@ def test_two_batches_do_not_write_to_one_folder(tmp_path: Path) -> None:
 
 def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
     some_recordings(tmp_path / "in", 40)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "posture_cam", "analyze", str(tmp_path / "in"), "--out", str(tmp_path / "out"),
-         "--jobs", "1"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    end_s = time.monotonic() + 60.0
-    while time.monotonic() < end_s and not finished_in(tmp_path / "out"):
-        time.sleep(0.05)
+    process = begun(tmp_path / "in", tmp_path / "out", "--jobs", "1")
+    wait_for(tmp_path / "out", 1, process)
     children = psutil.Process(process.pid).children(recursive=True)
     assert children
     process.kill()
-    process.wait()
+    process.communicate()
     assert psutil.wait_procs(children, timeout=20.0)[1] == []
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from posture_cam.session.batch import JOURNAL
-from tests.test_batch import finished_in, results_of, some_recordings
+from tests.test_batch import begun, finished_in, results_of, some_recordings, wait_for
 from tests.test_cli import run
 
 
@@ -37,13 +37,17 @@ def started() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
         process.wait()
 
 
-def a_scheduler(start: Callable[..., subprocess.Popen[bytes]], folder: Path) -> str:
+def a_scheduler(
+    start: Callable[..., subprocess.Popen[bytes]], folder: Path
+) -> tuple[subprocess.Popen[bytes], str]:
     file = folder / "scheduler.json"
-    start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file))
+    process = start(
+        "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)
+    )
     end_s = time.monotonic() + 60.0
     while time.monotonic() < end_s:
         if file.exists() and file.stat().st_size:
-            return str(json.loads(file.read_text())["address"])
+            return process, str(json.loads(file.read_text())["address"])
         time.sleep(0.1)
     raise AssertionError("no scheduler")
 
@@ -62,23 +66,10 @@ def test_a_batch_loses_nothing_to_a_worker_that_is_killed(
 ) -> None:
     source, local, remote = tmp_path / "in", tmp_path / "local", tmp_path / "remote"
     some_recordings(source, 45)
-    address = a_scheduler(started, tmp_path)
+    _, address = a_scheduler(started, tmp_path)
     workers = [a_worker(started, address, tmp_path / f"worker{number}") for number in range(2)]
-    command = [
-        sys.executable,
-        "-m",
-        "posture_cam",
-        "analyze",
-        str(source),
-        "--out",
-        str(remote),
-        "--scheduler",
-        address,
-    ]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    end_s = time.monotonic() + 90.0
-    while time.monotonic() < end_s and len(finished_in(remote)) < 8 and process.poll() is None:
-        time.sleep(0.05)
+    process = begun(source, remote, "--scheduler", address)
+    wait_for(remote, 8, process)
     assert 8 <= len(finished_in(remote)) < 40
     workers[0].kill()
     out, err = process.communicate(timeout=120)
@@ -108,23 +99,10 @@ def test_a_scheduler_that_dies_fails_no_recording(
 ) -> None:
     source, out = tmp_path / "in", tmp_path / "out"
     some_recordings(source, 60)
-    file = tmp_path / "scheduler.json"
-    scheduler = started(
-        "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)
-    )
-    end_s = time.monotonic() + 60.0
-    while time.monotonic() < end_s and not (file.exists() and file.stat().st_size):
-        time.sleep(0.1)
-    address = str(json.loads(file.read_text())["address"])
+    scheduler, address = a_scheduler(started, tmp_path)
     a_worker(started, address, tmp_path)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "posture_cam", "analyze", str(source), "--out", str(out),
-         "--scheduler", address],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    end_s = time.monotonic() + 60.0
-    while time.monotonic() < end_s and len(finished_in(out)) < 5:
-        time.sleep(0.05)
+    process = begun(source, out, "--scheduler", address)
+    wait_for(out, 5, process)
     scheduler.kill()
     _, err = process.communicate(timeout=120)
     assert process.returncode == 1, err

@@ -20,7 +20,7 @@ from posture_cam.history.schema import migrate
 from posture_cam.outputs.days import CSV_HEADER, days_as_json, write_export_json
 from posture_cam.outputs.tables import CsvResult
 from posture_cam.records import Measure, Reason, State
-from posture_cam.session.batch import COLUMNS
+from posture_cam.session.batch_table import COLUMNS
 from posture_cam.settings import GROUP_WEIGHTS, MeasureInfo, load_measures
 from tests.conftest import ROOT
 from tests.sittings import kept_run

@@ -18,7 +18,7 @@ _STOPPING = "Ending; what is finished is kept."
 
 if TYPE_CHECKING:
     from posture_cam.outputs.history import KeptAs
-    from posture_cam.session.batch import Batch, Outcome
+    from posture_cam.session.jobs import Batch, Outcome
 
 
 @app.command()
@@ -107,7 +107,7 @@ def analyze(
     from posture_cam.outputs.console import print_summary
     from posture_cam.session import Analysis, Listener
     from posture_cam.session import analyze as run
-    from posture_cam.session.batch import Batch
+    from posture_cam.session.jobs import Batch
     from posture_cam.words import parse_moment, parse_stretch
 
     if out is not None:
@@ -175,8 +175,10 @@ def analyze(
 
 def _run_batch(batch: Batch, count: int | None, scheduler: str | None, *, verbose: bool) -> None:
     from posture_cam.outputs.batch import print_batch
-    from posture_cam.session.batch import check_batch, find_jobs, one_at_a_time, run_batch, write_tables
+    from posture_cam.session.batch import check_batch, one_at_a_time, run_batch
+    from posture_cam.session.batch_table import write_tables
     from posture_cam.session.cluster import cluster
+    from posture_cam.session.jobs import find_jobs
     from posture_cam.session.workers import here
 
     if count is not None and scheduler is not None:

@@ -7,148 +7,30 @@ files, and is therefore the same however often the batch was interrupted.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, Executor, Future, as_completed
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
 from posture_cam import __version__
 from posture_cam.errors import NothingJudged, OutputError, PostureCamError, SourceError, UsageError
-from posture_cam.files import content_of, naming, written_whole
+from posture_cam.files import content_of, naming
 from posture_cam.profiles import load_profile, profile_path
 from posture_cam.session.analysis import Analysis, analyze
+from posture_cam.session.jobs import POSES_ENDING, Batch, Job, Outcome, result_of, result_path
 from posture_cam.session.neutral import ESTIMATOR_FILE
 from posture_cam.settings import bundled_model
 
-VIDEO_SUFFIXES = (
-    ".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".3gp", ".flv", ".m2ts",
-    ".mjpeg", ".mts", ".ogv", ".ts",
-)  # fmt: skip
-POSES_ENDING = ".poses.jsonl"
-JOURNAL, TABLE, PARQUET = "batch.jsonl", "summary.csv", "summary.parquet"
+JOURNAL = "batch.jsonl"
 _LOCK = ".batch.lock"
 _SETTINGS_FILES = ("settings.toml", "measures.toml")
-COLUMNS = (
-    "file", "source", "status", "reason", "duration_s", "judged_s", "good_s", "fair_s", "poor_s", "away_s",
-    "unjudged_s", "score", "longest_hold_s", "alerts", "breaks", "worst_fault", "worst_fault_s",
-)  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """What to analyse, how, and where results go.
-
-    Attributes:
-        sources: Files and folders; folders are searched through and through.
-        out: The folder for results.
-        rate_hz, every_frame, profile, model, estimator: As for one analysis.
-        samples: Write a CSV of each recording's moments as well.
-        parquet: Write the table as Parquet as well.
-    """
-
-    sources: tuple[Path, ...]
-    out: Path
-    rate_hz: float | None = None
-    every_frame: bool = False
-    profile: str | None = None
-    model: str = "full"
-    estimator: bool = True
-    samples: bool = False
-    parquet: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One recording: `name` is what its results are called, below the folder for results."""
-
-    path: Path
-    name: str
-    size_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a recording.
-
-    Attributes:
-        status: `done`, `nothing judged`, or `failed`.
-        reason: Why it failed, in a sentence; else empty.
-        was_there: It had been finished before.
-    """
-
-    job: Job
-    status: str
-    reason: str = ""
-    was_there: bool = False
-
-
-def find_jobs(sources: Sequence[Path], out: Path) -> list[Job]:
-    """The recordings in files and folders, in order of their names.
-
-    Raises:
-        SourceError: A source does not exist, or nothing is found.
-    """
-    found: dict[Path, str] = {}
-    known: set[Path] = set()
-    is_inside = False
-
-    def take(path: Path, name: str) -> None:
-        if path.resolve() not in known:  # one recording by two ways
-            known.add(path.resolve())
-            found[path] = name
-
-    for source in sources:
-        if source.is_dir():
-            for path in _files_below(source):
-                if not path.name.lower().endswith((*VIDEO_SUFFIXES, POSES_ENDING)) or not path.is_file():
-                    continue
-                if out.resolve() in path.resolve().parents:
-                    is_inside = True
-                else:
-                    take(path, str(path.relative_to(source)))
-        elif source.exists():
-            take(source, source.name)
-        else:
-            raise SourceError(f"{source} does not exist.", "Check the name and the folder you are in.")
-    if not found and is_inside:
-        raise SourceError(
-            f"All recordings lie in {out}, the folder for results, which is left out.",
-            "Name another folder with --out.",
-        )
-    if not found:
-        raise SourceError(
-            "No recordings were found.", f"Videos end in {', '.join(VIDEO_SUFFIXES[:8])} and others."
-        )
-    jobs: list[Job] = []
-    taken: set[str] = set()
-    for path, name in sorted(found.items(), key=lambda item: item[1]):
-        unique, number = name, 2
-        while unique in taken:  # files of one name from several folders
-            unique, number = f"{name}-{number}", number + 1
-        taken.add(unique)
-        size_bytes = 0
-        with suppress(OSError):
-            size_bytes = path.stat().st_size
-        jobs.append(Job(path, unique, size_bytes))
-    return jobs
-
-
-def _files_below(folder: Path) -> Iterator[Path]:
-    """Files in a folder and those within it, linked ones too, each folder once."""
-    seen: set[str] = set()
-    for place, folders, files in os.walk(folder, followlinks=True):
-        seen.add(os.path.realpath(place))
-        folders[:] = sorted(name for name in folders if os.path.realpath(Path(place, name)) not in seen)
-        yield from (Path(place, name) for name in sorted(files))
 
 
 @contextmanager
@@ -214,7 +96,7 @@ def run_batch(
     for job in jobs:
         key = _key(job, settings)
         before = finished.get(job.name)
-        if before is not None and before[0] == key and _result(batch.out, job) is not None:
+        if before is not None and before[0] == key and result_of(batch.out, job) is not None:
             outcomes[job.name] = Outcome(job, before[1], before[2], was_there=True)
             done(outcomes[job.name])
             continue
@@ -230,7 +112,7 @@ def run_batch(
                 status, reason = "failed", error.message
             except Exception as error:  # what a cluster says of a worker that died again and again
                 status, reason = "failed", _sentence_of(error)
-            if status != "failed" and _result(batch.out, job) is None:
+            if status != "failed" and result_of(batch.out, job) is None:
                 status, reason = (
                     "failed",
                     f"Its result is not in {batch.out}; do the workers share the folder?",
@@ -280,34 +162,6 @@ def analyse_one(batch: Batch, job: Job) -> tuple[str, str]:
     return "done", ""
 
 
-def result_path(out: Path, job: Job) -> Path:
-    """Where a recording's result goes."""
-    return out / f"{job.name}.json"
-
-
-def write_tables(batch: Batch, outcomes: Sequence[Outcome]) -> list[Path]:
-    """The table of all recordings, from their results.
-
-    Raises:
-        OutputError: It cannot be written, or pyarrow is not installed.
-    """
-    rows = [_row(batch.out, outcome) for outcome in outcomes]
-    target = batch.out / TABLE
-    with (
-        written_whole(target) as temporary,
-        naming(target),
-        # Names of files need not be valid text.
-        temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
-    ):
-        table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        table.writeheader()
-        table.writerows({name: "" if value is None else value for name, value in row.items()} for row in rows)
-    written = [target]
-    if batch.parquet:
-        written.append(_write_parquet(batch.out / PARQUET, rows))
-    return written
-
-
 def check_batch(batch: Batch) -> None:
     """Refuse early what could not be done in the end.
 
@@ -325,51 +179,6 @@ def check_batch(batch: Batch) -> None:
         import pyarrow.parquet  # noqa: F401 - whether it is there
     except ImportError as error:
         raise OutputError("pyarrow is not installed.", "pip install 'posture-cam[parquet]'") from error
-
-
-def _write_parquet(target: Path, rows: Sequence[dict[str, Any]]) -> Path:
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    words = {"file", "source", "status", "reason", "worst_fault"}
-    whole = {"score", "alerts", "breaks"}
-    types = [
-        (name, pa.string() if name in words else pa.int64() if name in whole else pa.float64())
-        for name in COLUMNS
-    ]
-    table = pa.Table.from_pylist(list(rows), schema=pa.schema(types))
-    with written_whole(target) as temporary, naming(target):
-        parquet.write_table(table, temporary)
-    return target
-
-
-def _row(out: Path, outcome: Outcome) -> dict[str, Any]:
-    row: dict[str, Any] = dict.fromkeys(COLUMNS)
-    row |= {"file": outcome.job.name, "source": str(outcome.job.path)}
-    row |= {"status": outcome.status, "reason": outcome.reason}
-    result = None if outcome.status == "failed" else _result(out, outcome.job)
-    if result is None:
-        return row
-    summary, hold = result["summary"], result["summary"]["longest_hold"]
-    row |= {name: summary[name] for name in COLUMNS[4:12]}
-    row["longest_hold_s"] = None if hold is None else round(hold["end_s"] - hold["start_s"], 3)
-    row["reason"] = outcome.reason or " ".join(result["notes"])
-    row["alerts"], row["breaks"] = len(result["alerts"]), len(result["breaks"])
-    if result["faults"]:
-        row["worst_fault"], row["worst_fault_s"] = (
-            result["faults"][0]["measure"],
-            result["faults"][0]["total_s"],
-        )
-    return row
-
-
-def _result(out: Path, job: Job) -> dict[str, Any] | None:
-    """The result of a recording, or None where there is no whole one."""
-    try:
-        result = json.loads(result_path(out, job).read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    return result if isinstance(result, dict) and "summary" in result else None
 
 
 def _as_they_end(
