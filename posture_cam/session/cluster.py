@@ -60,7 +60,9 @@ def cluster(
     try:
         end_s = time.monotonic() + _WORKERS_WITHIN_S
         while not client.scheduler_info()["workers"]:
-            if should_stop() or time.monotonic() > end_s:
+            if should_stop():
+                raise KeyboardInterrupt
+            if time.monotonic() > end_s:
                 raise SourceError(
                     f"No worker has joined the scheduler at {address}.", f"Start some: dask worker {address}"
                 )
