@@ -14,7 +14,7 @@ from posture_cam.pose.settling import is_unsettled
 from posture_cam.records import Pose
 from posture_cam.session import Analysis, analyze
 from posture_cam.settings import load_settings
-from posture_cam.source import SparingWatch, VideoFile
+from posture_cam.source import SparingWatch, VideoFile, small_grey
 from posture_cam.source.sparse import SparseCapture
 from tests.builders import front_pose, read_stripes, side_pose, stripes, turn_by_90_deg, write_video
 
@@ -31,7 +31,7 @@ def picture(place_px: int = 0, *, size_px: int = 60) -> NDArray[np.uint8]:
 
 def looks(pictures: list[NDArray[np.uint8]]) -> list[int]:
     watch = SparingWatch(SETTINGS.sparing, SETTINGS.motion)
-    return [number for number, image in enumerate(pictures) if watch.is_due(image, number / 5)]
+    return [number for number, image in enumerate(pictures) if watch.is_due(small_grey(image), number / 5)]
 
 
 def test_where_nothing_moves_a_look_every_two_seconds() -> None:
@@ -64,10 +64,10 @@ def test_somebody_who_fills_the_picture_is_seen_to_move() -> None:
 
 def test_a_look_that_is_wanted_counts_as_one() -> None:
     watch = SparingWatch(SETTINGS.sparing, SETTINGS.motion)
-    assert watch.is_due(picture(), 0.0)
-    assert watch.is_due(picture(), 1.0, is_wanted=True)
-    assert not watch.is_due(picture(), 2.8)
-    assert watch.is_due(picture(), 3.0)
+    assert watch.is_due(small_grey(picture()), 0.0)
+    assert watch.is_due(small_grey(picture()), 1.0, is_wanted=True)
+    assert not watch.is_due(small_grey(picture()), 2.8)
+    assert watch.is_due(small_grey(picture()), 3.0)
 
 
 def at(pose: Pose, timestamp_s: float, *, moved_px: float = 0.0) -> Pose:

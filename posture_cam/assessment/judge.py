@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 
 from posture_cam.assessment.certainty import told
-from posture_cam.assessment.scoring import Scored, own_scale, scaled, score, state_of, stretched
+from posture_cam.assessment.scoring import own_scale, scaled, score, state_of, stretched
 from posture_cam.assessment.smoothing import Smoother
 from posture_cam.assessment.state import StateMachine
 from posture_cam.assessment.stillness import Stillness
 from posture_cam.records import Assessment, Measure, Measures, Neutral, Reason, State
-from posture_cam.settings import Settings, load_measures
+from posture_cam.settings import MeasureInfo, Settings, load_measures
 
 
 class Judge:
@@ -26,6 +28,7 @@ class Judge:
         self._estimated = load_measures("estimated")
         self._over_time = scaled(self._estimated, own)
         self._single = scaled(load_measures("single"), own)
+        self._judged = {name for name, info in self._over_time.items() if info.group is not None}
         self._smoother = Smoother(settings.filter)
         self._states = StateMachine(settings.state, settings.sampling.max_gap_s)
         self._stillness = Stillness(settings.stillness, settings.sampling.max_gap_s)
@@ -40,14 +43,21 @@ class Judge:
                 smooth, values=MappingProxyType({**smooth.values, Measure.STILLNESS: still_s / 60.0})
             )
         now_s = smooth.timestamp_s
-        scored = self._score(smooth, 1.0)
+        judged = partial(
+            score,
+            smooth.values,
+            self._table(smooth),
+            told=stretched(smooth.values, smooth.errors, self._settings.error_share),
+            camera_is_low=self._camera_is_low,
+        )
+        scored = judged()
         reason = smooth.reason
         if scored.score is None or self._is_glance(smooth):
             reason = reason or Reason.NOT_MEASURABLE
             state, since_s = self._states.pause(now_s, reason)
         else:
             reason = None
-            leave = self._score(smooth, self._settings.release)
+            leave = judged(scale=self._settings.release)
             assert leave.score is not None
             state, since_s = self._states.judge(now_s, state_of(scored.score), state_of(leave.score))
             if state == State.UNJUDGED:
@@ -63,21 +73,16 @@ class Judge:
             reason=reason,
         )
 
-    def _score(self, measures: Measures, scale: float) -> Scored:
-        table = self._by_formulas
-        if measures.errors:
-            judged = [name for name in measures.errors if self._over_time[name].group is not None]
-            smoothed_s = min(
-                (self._smoother.smoothed_s(name, measures.timestamp_s) for name in judged), default=0.0
-            )
-            table = self._over_time if smoothed_s >= self._settings.settled_s else self._single
-        return score(
-            measures.values,
-            table,
-            told=stretched(measures.values, measures.errors, self._settings.error_share),
-            camera_is_low=self._camera_is_low,
-            scale=scale,
+    def _table(self, measures: Measures) -> Mapping[Measure, MeasureInfo]:
+        """The limits that these measures are judged by."""
+        if not measures.errors:
+            return self._by_formulas
+        now_s = measures.timestamp_s
+        smoothed_s = min(
+            (self._smoother.smoothed_s(name, now_s) for name in measures.errors if name in self._judged),
+            default=0.0,
         )
+        return self._over_time if smoothed_s >= self._settings.settled_s else self._single
 
     def _is_glance(self, measures: Measures) -> bool:
         """Whether this is a glance down that is still short enough not to count; a longer one is judged."""

@@ -69,13 +69,11 @@ class Smoother:
         def smoothed(
             filters: dict[Measure, OneEuroFilter], values: Mapping[Measure, float]
         ) -> Mapping[Measure, float]:
+            for name in values.keys() - filters.keys():
+                filters[name] = OneEuroFilter(self._settings)
+            now_s = measures.timestamp_s
             return MappingProxyType(
-                {
-                    name: filters.setdefault(name, OneEuroFilter(self._settings)).update(
-                        measures.timestamp_s, value
-                    )
-                    for name, value in values.items()
-                }
+                {name: filters[name].update(now_s, value) for name, value in values.items()}
             )
 
         return replace(

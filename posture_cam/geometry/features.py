@@ -18,6 +18,7 @@ from posture_cam.settings import Gates, Settings
 HEAD = (Landmark.NOSE, Landmark.LEFT_EAR, Landmark.RIGHT_EAR)
 FACE = (Landmark.LEFT_EYE, Landmark.RIGHT_EYE, Landmark.MOUTH_LEFT, Landmark.MOUTH_RIGHT)
 SHOULDERS = (Landmark.LEFT_SHOULDER, Landmark.RIGHT_SHOULDER)
+_NEEDED = [*HEAD, *SHOULDERS]
 HIPS = (Landmark.LEFT_HIP, Landmark.RIGHT_HIP)
 
 # Nose before the middle of the ears, by the distance between the ears; gives head yaw from its tangent.
@@ -36,25 +37,35 @@ class FeatureExtractor:
         self._gates = settings.gates
         self._views = ViewTracker(settings.view)
         self._view = View.FRONT
-        # Of the last pose, which may come again.
-        self._measured: tuple[FloatArray | None, View, dict[str, float] | None] = None, View.FRONT, None
+        # Of the last pose, which may come again: landmarks, confidence, view and values.
+        self._last: tuple[FloatArray | None, float | None, View, dict[str, float] | None]
+        self._last = None, None, View.FRONT, None
 
     def extract(self, timestamp_s: float, pose: Pose | None) -> Features:
         """The features of a pose; with a reason and no values where it cannot be used."""
         if pose is None:
             return self._nothing(timestamp_s, Reason.NOBODY)
-        seen = np.minimum(pose.visibility, pose.presence)
-        needed = seen[[*HEAD, *SHOULDERS]]
-        if needed.min() < self._gates.min_seen or abs(shoulder_yaw_deg(pose)) > BEHIND_ABOVE_DEG:
+        landmarks, confidence, view, values = self._last
+        is_same = landmarks is pose.landmarks
+        if not is_same:
+            confidence = self._confidence(pose)
+        if confidence is None:
+            self._last = pose.landmarks, None, self._view, None
             return self._nothing(timestamp_s, Reason.HEAD_HIDDEN)
         self._view = self._views.update(pose)
-        landmarks, view, values = self._measured
-        if landmarks is not pose.landmarks or view != self._view:
-            values = _measure(pose, self._view, seen, self._gates)
-            self._measured = pose.landmarks, self._view, values
+        if not is_same or view != self._view:
+            values = _measure(pose, self._view, np.minimum(pose.visibility, pose.presence), self._gates)
+            self._last = pose.landmarks, confidence, self._view, values
         if values is None:
             return self._nothing(timestamp_s, Reason.TOO_SMALL)
-        return Features(timestamp_s, self._view, MappingProxyType(values), float(needed.mean()), pose=pose)
+        return Features(timestamp_s, self._view, MappingProxyType(values), confidence, pose=pose)
+
+    def _confidence(self, pose: Pose) -> float | None:
+        """How well head and shoulders are seen; None where too badly, or from behind."""
+        needed = np.minimum(pose.visibility, pose.presence)[_NEEDED]
+        if needed.min() < self._gates.min_seen or abs(shoulder_yaw_deg(pose)) > BEHIND_ABOVE_DEG:
+            return None
+        return float(needed.mean())
 
     def _nothing(self, timestamp_s: float, reason: Reason) -> Features:
         return Features(timestamp_s, self._view, MappingProxyType({}), 0.0, reason)

@@ -5,13 +5,13 @@ docs/formats.md describes the format.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
+import orjson
 
 from posture_cam import __version__
 from posture_cam.errors import SourceError
@@ -67,10 +67,10 @@ class PoseLogWriter:
         else:
             line["pose"] = {
                 "image_size_wh": pose.image_size_wh,
-                "landmarks": pose.landmarks.round(_IMAGE_DECIMALS).tolist(),
-                "world_landmarks": pose.world_landmarks.round(_WORLD_DECIMALS).tolist(),
-                "visibility": pose.visibility.round(_SEEN_DECIMALS).tolist(),
-                "presence": pose.presence.round(_SEEN_DECIMALS).tolist(),
+                "landmarks": pose.landmarks.round(_IMAGE_DECIMALS),
+                "world_landmarks": pose.world_landmarks.round(_WORLD_DECIMALS),
+                "visibility": pose.visibility.round(_SEEN_DECIMALS),
+                "presence": pose.presence.round(_SEEN_DECIMALS),
             }
         self._line(line)
 
@@ -79,7 +79,7 @@ class PoseLogWriter:
         self._line(asdict(end))
 
     def _line(self, content: dict[str, Any]) -> None:
-        self._file.write(json.dumps(content, separators=(",", ":"), allow_nan=False) + "\n")
+        self._file.write(orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY).decode() + "\n")
 
 
 class PoseLog:
@@ -157,8 +157,8 @@ class PoseLog:
 
     def _parse(self, line: str, number: int) -> dict[str, Any]:
         try:
-            content = json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
+            content = orjson.loads(line)
+        except orjson.JSONDecodeError as error:
             raise SourceError(f"{self._path}: line {number} is no JSON.", _HINT) from error
         if not isinstance(content, dict):
             raise SourceError(f"{self._path}: line {number} is not what it should be.", _HINT)

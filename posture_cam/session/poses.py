@@ -102,7 +102,7 @@ def estimated_poses(
     """
     # Slow to import, and not needed for recorded poses.
     from posture_cam.pose.model_store import find_model
-    from posture_cam.source import SparingWatch, VideoFile, read_ahead
+    from posture_cam.source import SparingWatch, VideoFile, read_ahead, small_grey
 
     # One thread decodes, so that the other processors are the model's.
     source = stack.enter_context(VideoFile(path, rate_hz, threads=1, is_sparse=is_sparing))
@@ -120,20 +120,21 @@ def estimated_poses(
     content = content_of(path)
     header = PoseLogHeader(source.info, estimator.model, RUNNING_MODE, rate_hz, content, written_at)
     partial = False
+    watch = SparingWatch(settings.sparing, settings.motion) if is_sparing else None
+    pairs = ((frame, small_grey(frame.image_bgr) if watch is not None else None) for frame in source.frames())
     with (
         written_whole(target) as temporary,
         naming(target),
         temporary.open("w", encoding="utf-8") as file,
-        read_ahead(source.frames()) as frames,
+        read_ahead(pairs) as frames,
     ):
         writer = PoseLogWriter(file, header)
         last_s = 0.0
-        watch = SparingWatch(settings.sparing, settings.motion) if is_sparing else None
         pose: Pose | None = None
         is_wanted = False
-        for frame in frames:
+        for frame, small in frames:
             last_s = frame.timestamp_s
-            is_due = watch is None or watch.is_due(frame.image_bgr, last_s, is_wanted=is_wanted)
+            is_due = watch is None or small is None or watch.is_due(small, last_s, is_wanted=is_wanted)
             if is_due:
                 before, pose = pose, estimator.estimate(frame)
                 is_wanted = is_unsettled(before, pose)

@@ -6,15 +6,16 @@ import queue
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
-from posture_cam.records import Frame
+T = TypeVar("T")
 
 _WAIT_S = 0.1
 
 
 @contextmanager
-def read_ahead(frames: Iterable[Frame], depth: int = 4) -> Iterator[Iterator[Frame]]:
-    """The same frames in the same order, up to `depth` of them read before they are asked for.
+def read_ahead(frames: Iterable[T], depth: int = 4) -> Iterator[Iterator[T]]:
+    """The same frames, or what is made of them, in the same order, up to `depth` of them made ahead.
 
     Leaving the block ends the reading; only then may the source be closed.
 
@@ -22,10 +23,10 @@ def read_ahead(frames: Iterable[Frame], depth: int = 4) -> Iterator[Iterator[Fra
         frames: Read on another thread; what they raise is raised here, in its place.
         depth: How many to hold.
     """
-    waiting: queue.Queue[Frame | BaseException | None] = queue.Queue(depth)
+    waiting: queue.Queue[T | BaseException | None] = queue.Queue(depth)
     is_left = threading.Event()
 
-    def hand_over(item: Frame | BaseException | None) -> bool:
+    def hand_over(item: T | BaseException | None) -> bool:
         while not is_left.is_set():
             try:
                 waiting.put(item, timeout=_WAIT_S)
@@ -44,7 +45,7 @@ def read_ahead(frames: Iterable[Frame], depth: int = 4) -> Iterator[Iterator[Fra
         else:
             hand_over(None)
 
-    def taken() -> Iterator[Frame]:
+    def taken() -> Iterator[T]:
         while (item := waiting.get()) is not None:
             if isinstance(item, BaseException):
                 raise item
