@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from datetime import datetime, timedelta
 
+from posture_cam.exercises import exercise_for
 from posture_cam.records import JUDGED_STATES, Alert, AlertKind, Assessment, Measure, State
 from posture_cam.settings import AlertSettings, load_measures
 from posture_cam.tips import GENERAL, TipRotation
@@ -56,6 +57,7 @@ class AlertPolicy:
         self._good_since_s: float | None = None
         self._blame: defaultdict[Measure, float] = defaultdict(float)
         self._value: dict[Measure, float] = {}
+        self._hour: deque[tuple[int, defaultdict[Measure, float]]] = deque()  # blame by minute
         self._cooldown_s = settings.cooldown_s
         self._is_ignored = False
         self._alerted_s: float | None = None
@@ -73,6 +75,8 @@ class AlertPolicy:
         self._follow_chair(assessment, step_s)
         self._follow_fault(assessment, step_s)
         self._last_s = now_s
+        while self._hour and now_s - 60 * self._hour[0][0] >= _HOUR_S:
+            self._hour.popleft()
         while self._given_s and now_s - self._given_s[0] >= _HOUR_S:
             self._given_s.popleft()
         if len(self._given_s) >= self._settings.max_per_hour or self.is_silent(now_s):
@@ -145,8 +149,12 @@ class AlertPolicy:
                 self._poor_since_s = None
             elif self._poor_since_s is None:
                 self._poor_since_s = assessment.since_s
+            minute = int(now_s // 60)
+            if not self._hour or self._hour[-1][0] != minute:
+                self._hour.append((minute, defaultdict(float)))
             for finding in assessment.findings:
                 self._blame[finding.measure] += finding.penalty * step_s
+                self._hour[-1][1][finding.measure] += finding.penalty * step_s
                 self._value[finding.measure] = finding.value
             return
         self._poor_since_s = None
@@ -227,5 +235,17 @@ class AlertPolicy:
             return None
         self._hinted_s = now_s
         seated_s = now_s - self._seated_since_s
-        message = f"In the chair for {duration_words(seated_s)}."
-        return Alert(now_s, None, seated_s, message, self._tips.next(Measure.STILLNESS), AlertKind.BREAK)
+        exercise = exercise_for(self._worst_of_hour())
+        message = (
+            f"In the chair for {duration_words(seated_s)}. If you like: {exercise.title.lower()}, "
+            f"{exercise.dose}."
+        )
+        tip = self._tips.next(Measure.STILLNESS)
+        return Alert(now_s, None, seated_s, message, tip, AlertKind.BREAK, exercise.name)
+
+    def _worst_of_hour(self) -> Measure | None:
+        blame: defaultdict[Measure, float] = defaultdict(float)
+        for _, of_minute in self._hour:
+            for measure, amount in of_minute.items():
+                blame[measure] += amount
+        return max(blame, key=blame.__getitem__) if blame else None

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from posture_cam.errors import NeutralError, OutputError, PostureCamError, UsageError
 from posture_cam.history import History, today
-from posture_cam.outputs.report import Report, day_parts, environment
+from posture_cam.outputs.report import Report, care_of, day_parts, environment
 from posture_cam.outputs.report.page import style
 from posture_cam.profiles import load_profile, profile_names
 from posture_cam.sittings import Sitting, totals
@@ -104,9 +104,10 @@ class Pages:
             sitting = kept.sitting(day)
             days = kept.days()
             weeks = kept.weeks_before(day, _WEEKS)
+            care = care_of(kept, day, day)
         if sitting is None:
             return None
-        parts = day_parts(Report((sitting,), totals([sitting]), today(), tuple(weeks)))
+        parts = day_parts(Report((sitting,), totals([sitting]), today(), tuple(weeks), **care))
         before = max((one for one in days if one < day), default=None)
         after = min((one for one in days if one > day), default=None)
         return self._page("day.html", "days", title=sitting.name, before=before, after=after, **parts)
@@ -141,9 +142,8 @@ class Pages:
                 body = self._render("nothing.html", last=max(kept.days(), default=None))
             else:
                 weeks = tuple(kept.weeks_before(day, _WEEKS))
-                body = self._render(
-                    "body.html", **day_parts(Report((sitting,), totals([sitting]), day, weeks))
-                )
+                report = Report((sitting,), totals([sitting]), day, weeks, **care_of(kept, day, day))
+                body = self._render("body.html", **day_parts(report))
             took_s = time.monotonic() - began_s
             self._due_s = began_s + max(_BODY_EVERY_S, took_s / _BODY_SHARE)
             self._mark, self._body = f"{day} {mark}", body

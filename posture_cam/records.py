@@ -78,6 +78,23 @@ class Measure(StrEnum):
     STILLNESS = "stillness_min"
 
 
+class Movement(StrEnum):
+    """Movements of exercises, by name; geometry/movement.py says how each is measured.
+
+    Those with two sides are positive towards the person's left.
+    """
+
+    SHOULDER_RISE = "shoulder_rise_percent"
+    SIDE_BEND = "side_bend_deg"
+    HEAD_TURN = "head_turn_deg"
+    NECK_SIDE_BEND = "neck_side_bend_deg"
+    LEANING_BACK = "leaning_back_deg"
+    DRAWING_BACK = "drawing_back_deg"
+    TRUNK_TURN = "trunk_turn_deg"
+    RISING = "rising_percent"
+    ARM_RAISE = "arm_raise_percent"
+
+
 class Severity(IntEnum):
     """How far a measure is from its good range."""
 
@@ -305,7 +322,7 @@ class Alert:
     """The moment, and the reason, to speak to the user.
 
     A question asks whether the neutral posture still fits, before faults are held against anybody; `measure`
-    is None for a break and where the camera has moved.
+    is None for a break and where the camera has moved.  A break offers an `exercise`, by its name.
     """
 
     timestamp_s: float
@@ -314,6 +331,7 @@ class Alert:
     message: str
     tip: Tip
     kind: AlertKind = AlertKind.FAULT
+    exercise: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

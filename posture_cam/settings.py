@@ -213,6 +213,23 @@ class HistorySettings(_Frozen):
     busy_s: float
 
 
+class ExerciseSettings(_Frozen):
+    """How repetitions of exercises are counted."""
+
+    rate_hz: float
+    rest_s: float
+    calm_percent: float
+    least_hold_s: float
+    back_below_share: float
+    held_above_share: float
+    gone_below_share: float
+    least_attempt_s: float
+    drift_within_s: float
+    most_drift_share: float
+    max_gap_s: float
+    unseen_s: float
+
+
 class Settings(_Frozen):
     """Every setting; the meaning of each stands beside its default in data/settings.toml."""
 
@@ -234,6 +251,7 @@ class Settings(_Frozen):
     pace: PaceSettings
     alerts: AlertSettings
     history: HistorySettings
+    exercise: ExerciseSettings
 
 
 class EstimatedLimits(_Frozen):

@@ -6,6 +6,12 @@ from posture_cam.assessment.drift import DriftWatch
 from posture_cam.assessment.judge import Judge
 from posture_cam.assessment.neutral import NeutralFinder, Stretch, build_neutral, take_stretch
 from posture_cam.assessment.record import Record, Settler
+from posture_cam.assessment.repetitions import (
+    Phase,
+    RepetitionCounter,
+    RestFinder,
+    SideCounter,
+)
 from posture_cam.assessment.scoring import slouch_share
 
 __all__ = [
@@ -15,8 +21,12 @@ __all__ = [
     "Hint",
     "Judge",
     "NeutralFinder",
+    "Phase",
     "Record",
+    "RepetitionCounter",
+    "RestFinder",
     "Settler",
+    "SideCounter",
     "Stretch",
     "build_neutral",
     "slouch_share",

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from posture_cam.cli.common import INTERRUPTED, app, data, is_stream, plain, say, talk
+from posture_cam.cli.common import INTERRUPTED, app, configured_camera, data, is_stream, plain, say, talk
 from posture_cam.errors import NeutralError, UsageError
 from posture_cam.terminal import Bars, quiet_native
 
@@ -60,7 +60,7 @@ def calibrate(
         raise UsageError(f"{source!r} is no address of a stream.", "Write http://, https:// or rtsp://.")
     request = Calibration(
         profile=profile,
-        camera=0 if recording is not None else _camera(camera, source),
+        camera=0 if recording is not None else configured_camera(camera, source),
         recording=recording,
         at_s=parse_stretch(at) if at is not None else None,
         slouch=slouch,
@@ -84,19 +84,6 @@ def calibrate(
             )
     print_calibrated(done.profile, done.neutral, data(), replaced=done.replaced)
     talk().print(f"Wrote {plain(str(done.path))}", highlight=False, soft_wrap=True)
-
-
-def _camera(camera: str | None, source: str | None) -> int | str:
-    """The camera or stream asked for, else the one of the monitor's settings."""
-    from posture_cam.config import load_config
-    from posture_cam.source import camera_number
-
-    if source is not None:
-        return source
-    configured = load_config().source
-    if camera is None and is_stream(configured.source):
-        return configured.source
-    return camera_number(camera if camera is not None else str(configured.camera))
 
 
 @contextmanager

@@ -52,3 +52,16 @@ def data() -> Console:
 def is_stream(source: str) -> bool:
     """Whether a source is the address of a stream."""
     return source.lower().startswith(("http://", "https://", "rtsp://"))
+
+
+def configured_camera(camera: str | None, source: str | None) -> int | str:
+    """The camera or stream asked for, else the one of the monitor's settings."""
+    from posture_cam.config import load_config
+    from posture_cam.source import camera_number
+
+    if source is not None:
+        return source
+    configured = load_config().source
+    if camera is None and is_stream(configured.source):
+        return configured.source
+    return camera_number(camera if camera is not None else str(configured.camera))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from posture_cam.terminal import Bars, Keys, quiet_native, stoppable
 
 if TYPE_CHECKING:
     from posture_cam.config import Config
+    from posture_cam.exercises import ExerciseDone
     from posture_cam.protocols import Keeper, LiveSink
     from posture_cam.records import Neutral
 
@@ -163,6 +165,7 @@ def _watch(config: Config, *, realtime: bool, as_json: bool) -> None:
             config.settings(),
             sinks,
             keeper=_keeper(config, request.started_at, profile if neutral else None, stack),
+            took=_takes(config, request.started_at),
             should_stop=stop.is_set,
             download=bars.show_bytes,
         )
@@ -199,6 +202,21 @@ def _keeper(config: Config, started_at: datetime, profile: str | None, stack: Ex
         days = count_words(config.history.keep_days, "day")
         say(f"Older than {days}, as keep_days says: {count_words(deleted, 'run')} deleted from the history.")
     return keeper
+
+
+def _takes(config: Config, started_at: datetime) -> Callable[[ExerciseDone, float], None]:
+    """What keeps an exercise that a break offered, where a history is wanted."""
+
+    def keep(done: ExerciseDone, began_s: float) -> None:
+        from posture_cam.errors import HistoryError
+        from posture_cam.history import keep_exercise
+
+        try:
+            keep_exercise(done, started_at.timestamp() + began_s, "break")
+        except HistoryError as error:  # no reason to end a run
+            talk().print(f"{error.message} The exercise is not kept.", style="yellow", highlight=False)
+
+    return keep if config.history.history else lambda _done, _began_s: None
 
 
 def _spec(config: Config) -> str | Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import webbrowser
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
@@ -122,6 +122,7 @@ def history(
     if as_json and as_csv:
         raise UsageError("--json and --csv exclude each other.", "Choose one of them.")
     from posture_cam.history import History, today
+    from posture_cam.outputs.care import kept_as_json, print_kept
     from posture_cam.outputs.days import days_as_json, print_days, write_days_csv
     from posture_cam.words import parse_day
 
@@ -133,13 +134,16 @@ def history(
         found = kept.sittings(first, last)
         saved = [one for one in kept.days_saved_since(midnight.timestamp()) if not first <= one <= last]
         days = kept.days()
+        done, check_ins = kept.exercises(first, last), kept.check_ins(first, last)
     if as_json:
-        content = days_as_json(found, first, last, days, saved)
+        content = days_as_json(found, first, last, days, saved) | kept_as_json(done, check_ins)
         typer.echo(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
     elif as_csv:
         write_days_csv(found, sys.stdout)
-    elif found:
-        print_days(found, data())
+    else:
+        if found:
+            print_days(found, data())
+        print_kept(done, check_ins, data())
     if not days:
         _tell(f"{NOTHING_KEPT} {FIRST_STEPS}")
     elif not found:
@@ -166,6 +170,7 @@ def export(
     """Take everything along: JSON with all that is kept, or CSV with a row for each minute."""
     from posture_cam.files import check_writable, naming, written_whole
     from posture_cam.history import History
+    from posture_cam.outputs.care import kept_as_json
     from posture_cam.outputs.days import write_export_csv, write_export_json
     from posture_cam.settings import history_path
     from posture_cam.words import count_words
@@ -174,31 +179,49 @@ def export(
         raise UsageError(
             "The file has no name.", "Give it one that ends in .json or .csv, or - for JSON here."
         )
-    write: Callable[[Iterable[Sitting], TextIO], None] = write_export_json
+    is_csv = Path(target).suffix.lower() == ".csv"
     path = Path(target)
     if target != "-":
         if path.suffix.lower() not in (".json", ".csv"):
             raise UsageError(f"{target} names no format.", "Give it a name that ends in .json or .csv.")
-        write = write_export_csv if path.suffix.lower() == ".csv" else write_export_json
         check_writable(path, never=(history_path(),))
     with History.opened() as kept:
         days = range_of(kept.days(), first, last)
-        if not days:
+        start, end = bounds_of(first, last)
+        care = kept_as_json(kept.exercises(start, end), kept.check_ins(start, end), kept.programme())
+        if not days and (is_csv or not (care["exercises"] or care["check_ins"])):
             raise HistoryError(*_nothing(kept))
+
+        def write(file: TextIO) -> None:
+            if is_csv:
+                write_export_csv(_one_by_one(kept, days), file)
+            else:
+                write_export_json(_one_by_one(kept, days), file, care)
+
         if target == "-":
-            write(_one_by_one(kept, days), sys.stdout)
+            write(sys.stdout)
             return
         with (
             written_whole(path, private=True) as temporary,
             naming(path),
             temporary.open("w", encoding="utf-8", newline="") as file,
         ):
-            write(_one_by_one(kept, days), file)
+            write(file)
     _tell(f"Wrote {plain(target)}: {count_words(len(days), 'day')}")
 
 
 def range_of(days: list[date], first: str | None, last: str | None) -> list[date]:
     """The kept days from `first` to `last`.
+
+    Raises:
+        UsageError: These are no days, or in the wrong order.
+    """
+    start, end = bounds_of(first, last)
+    return [day for day in days if start <= day <= end]
+
+
+def bounds_of(first: str | None, last: str | None) -> tuple[date, date]:
+    """The days from `first` to `last`; without them all there are.
 
     Raises:
         UsageError: These are no days, or in the wrong order.
@@ -209,7 +232,7 @@ def range_of(days: list[date], first: str | None, last: str | None) -> list[date
     end = parse_day(last) if last is not None else date.max
     if end < start:
         raise UsageError(f"--to {last} lies before --from {first}.", "Write the earlier day first.")
-    return [day for day in days if start <= day <= end]
+    return start, end
 
 
 def _one_by_one(kept: History, days: list[date]) -> Iterator[Sitting]:
@@ -291,7 +314,7 @@ def _is_something_there(run: int | None, day: date | None) -> bool:
             raise HistoryError(
                 f"There is no run {run}.", "posture-cam history --day DATE tells their numbers."
             )
-        if day is not None and kept.days()[0] >= day:
+        if day is not None and kept.first_day() >= day:
             _tell(f"Nothing is kept before {day}.")
             return False
     return True

@@ -3,5 +3,15 @@
 from posture_cam.geometry.estimator import AngleEstimator, EstimatesAhead, Estimator
 from posture_cam.geometry.features import FeatureExtractor
 from posture_cam.geometry.measures import average_neutral, compare
+from posture_cam.geometry.movement import TWO_SIDED, MovementMeter
 
-__all__ = ["AngleEstimator", "EstimatesAhead", "Estimator", "FeatureExtractor", "average_neutral", "compare"]
+__all__ = [
+    "TWO_SIDED",
+    "AngleEstimator",
+    "EstimatesAhead",
+    "Estimator",
+    "FeatureExtractor",
+    "MovementMeter",
+    "average_neutral",
+    "compare",
+]

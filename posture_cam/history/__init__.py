@@ -1,5 +1,13 @@
 """What was kept of earlier runs: a database of the user's own, on this machine."""
 
+from posture_cam.history.care import (
+    KeptCheckIn,
+    KeptExercise,
+    keep_check_in,
+    keep_exercise,
+    keep_programme,
+    stop_programme,
+)
 from posture_cam.history.database import erase
 from posture_cam.history.days import day_at, day_bounds_s, today, zone_name, zone_of
 from posture_cam.history.reading import Figures, History
@@ -9,6 +17,8 @@ __all__ = [
     "Batch",
     "Figures",
     "History",
+    "KeptCheckIn",
+    "KeptExercise",
     "KeptRun",
     "RunFacts",
     "RunGone",
@@ -16,6 +26,10 @@ __all__ = [
     "day_at",
     "day_bounds_s",
     "erase",
+    "keep_check_in",
+    "keep_exercise",
+    "keep_programme",
+    "stop_programme",
     "today",
     "zone_name",
     "zone_of",

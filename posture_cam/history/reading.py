@@ -17,8 +17,11 @@ from typing import Any, ParamSpec, TypeVar
 import psutil
 
 from posture_cam.errors import HistoryError
+from posture_cam.history import care
+from posture_cam.history.care import KeptCheckIn, KeptExercise
 from posture_cam.history.database import reading
 from posture_cam.history.days import day_at, day_bounds_s, zone_of
+from posture_cam.programme import Programme
 from posture_cam.records import AlertKind, Measure, Reason, State, View
 from posture_cam.settings import history_path
 from posture_cam.sittings import FaultStretch, Hold, Portion, Run, Sitting, Slot, Span, Spoken
@@ -83,8 +86,24 @@ class History:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no run is kept."""
-        return not self._rows("SELECT 1 FROM runs LIMIT 1")
+        """Whether nothing is kept."""
+        tables = ("runs", "exercises", "check_ins", "programmes")
+        return not any(self._rows(f"SELECT 1 FROM {table} LIMIT 1") for table in tables)
+
+    @_telling
+    def exercises(self, first: date = date.min, last: date = date.max) -> list[KeptExercise]:
+        """Exercises from `first` to `last`, in order of time."""
+        return care.exercises(self._rows, first, last)
+
+    @_telling
+    def check_ins(self, first: date = date.min, last: date = date.max) -> list[KeptCheckIn]:
+        """Check-ins from `first` to `last`, in order of time."""
+        return care.check_ins(self._rows, first, last)
+
+    @_telling
+    def programme(self) -> Programme | None:
+        """The programme begun last, also where it was stopped or is over."""
+        return care.programme(self._rows)
 
     def has_run(self, number: int) -> bool:
         """Whether there is a run of that number."""
@@ -103,6 +122,16 @@ class History:
         return sorted(found)
 
     @_telling
+    def first_day(self) -> date:
+        """The first day of which anything is kept; the last there is where nothing is."""
+        found = [
+            *self.days()[:1],
+            *(one.day for one in self.exercises()),
+            *(one.day for one in self.check_ins()),
+        ]
+        return min(found, default=date.max)
+
+    @_telling
     def days_saved_since(self, utc_s: float) -> list[date]:
         """The days that recordings saved since then belong to."""
         rows = self._rows(
@@ -112,7 +141,10 @@ class History:
 
     def change_mark(self) -> str:
         """Another one whenever something was written."""
-        rows = self._rows("SELECT count(*), max(id), max(end_ms), max(saved_ms), total(end_ms) FROM runs")
+        rows = self._rows(
+            "SELECT count(*), max(id), max(end_ms), max(saved_ms), total(end_ms),"
+            " (SELECT total(id) FROM exercises), (SELECT total(id) FROM check_ins) FROM runs"
+        )
         return "-".join(str(one) for one in rows[0]) if rows else ""
 
     @_telling
@@ -142,6 +174,11 @@ class History:
         """Every kept day in figures, in order."""
         judged = self._by_day(date.min, date.max)
         return [judged.get(day) or Figures(day, 0.0, 0.0, None) for day in self.days()]
+
+    @_telling
+    def figures_between(self, first: date, last: date) -> list[Figures]:
+        """The days from `first` to `last` of which something was judged, in figures, in order."""
+        return sorted(self._by_day(first, last).values(), key=lambda one: one.day)
 
     @_telling
     def weeks_before(self, day: date, count: int) -> list[Figures]:

@@ -164,3 +164,49 @@ def stretches_and_holds(connection: sqlite3.Connection) -> None:
         ) WITHOUT ROWID""",
     ):
         connection.execute(statement)
+
+
+@_step
+def exercises_check_ins_programmes(connection: sqlite3.Connection) -> None:
+    """What people do for their back, and how it is with them."""
+    for statement in (
+        """CREATE TABLE exercises (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            start_ms INTEGER NOT NULL,
+            end_ms INTEGER NOT NULL,
+            zone TEXT NOT NULL,
+            name TEXT NOT NULL,
+            repetitions INTEGER NOT NULL,
+            left_count INTEGER,
+            right_count INTEGER,
+            holds TEXT NOT NULL DEFAULT '[]',
+            refused INTEGER NOT NULL DEFAULT 0,
+            is_seen INTEGER NOT NULL,
+            is_whole INTEGER NOT NULL,
+            reason TEXT NOT NULL CHECK (reason IN ('own', 'break', 'programme'))
+        )""",
+        """CREATE TABLE check_ins (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            time_ms INTEGER NOT NULL,
+            zone TEXT NOT NULL,
+            pain INTEGER NOT NULL CHECK (pain BETWEEN 0 AND 10),
+            places TEXT NOT NULL DEFAULT '[]',
+            radiates INTEGER,
+            since_days INTEGER,
+            returns INTEGER,
+            difficult TEXT NOT NULL DEFAULT '[]',
+            flags TEXT NOT NULL DEFAULT '[]',
+            wants_alternative INTEGER,
+            note TEXT NOT NULL DEFAULT ''
+        )""",
+        """CREATE TABLE programmes (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            start_day TEXT NOT NULL,
+            weeks INTEGER NOT NULL,
+            per_week INTEGER NOT NULL,
+            sessions TEXT NOT NULL,
+            reasons TEXT NOT NULL DEFAULT '[]',
+            stopped_day TEXT
+        )""",
+    ):
+        connection.execute(statement)

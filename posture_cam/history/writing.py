@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -24,6 +24,8 @@ from posture_cam.sittings import FaultStretch, Hold, Slot, Span, Spoken
 
 _WIPED_WITHIN_TRIES = 10
 _TABLES_OF_PARTS = ("episodes", "faults", "holds", "breaks")
+# What stands for itself, and the column with its time.
+_TABLES_OF_CARE = {"exercises": "start_ms", "check_ins": "time_ms"}
 
 
 @dataclass(slots=True)
@@ -159,14 +161,39 @@ class Writer:
             self._write(self._insert(facts).number, facts, batch)
         return None if earlier is None else day_at(earlier[0] / 1000, zone_of(earlier[1]))
 
+    def insert(self, table: str, values: Mapping[str, Any]) -> None:
+        """Add one row to a table.
+
+        Raises:
+            HistoryError: It cannot be written.
+        """
+        marks = ", ".join("?" * len(values))
+        with self._transaction():
+            self._connection.execute(
+                f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})", tuple(values.values())
+            )
+
+    def stop_programmes(self, day: date) -> None:
+        """End the programmes that go on.
+
+        Raises:
+            HistoryError: It cannot be written.
+        """
+        with self._transaction():
+            self._connection.execute(
+                "UPDATE programmes SET stopped_day = ? WHERE stopped_day IS NULL", (day.isoformat(),)
+            )
+
     def delete_older(self, days: int) -> int:
         """Delete what is older than so many days; how many runs were touched."""
         return self.delete_before(today() - timedelta(days=days))
 
     def delete_all(self) -> int:
-        """Delete every run, and wipe the room they took; how many there were."""
+        """Delete everything that is kept, and wipe the room it took; how many rows of it there were."""
         with self._transaction():
             count = self._connection.execute("DELETE FROM runs").rowcount
+            for table in (*_TABLES_OF_CARE, "programmes"):
+                count += self._connection.execute(f"DELETE FROM {table}").rowcount
         self._wipe()
         return int(count)
 
@@ -205,8 +232,24 @@ class Writer:
                     "DELETE FROM alerts WHERE run_id = ? AND time_ms < ?", (run, edge_ms)
                 )
                 self._connection.execute("UPDATE runs SET start_ms = ? WHERE id = ?", (edge_ms, run))
+            touched += self._delete_care_before(day)
         if touched:
             self._wipe()
+        return touched
+
+    def _delete_care_before(self, day: date) -> int:
+        touched = 0
+        for table, column in _TABLES_OF_CARE.items():
+            for (zone,) in self._connection.execute(f"SELECT DISTINCT zone FROM {table}").fetchall():
+                edge_ms = as_ms(day_bounds_s(day, zone_of(zone))[0])
+                touched += self._connection.execute(
+                    f"DELETE FROM {table} WHERE zone = ? AND {column} < ?", (zone, edge_ms)
+                ).rowcount
+        # A programme that goes on stays whole.
+        touched += self._connection.execute(
+            "DELETE FROM programmes WHERE stopped_day < ? OR date(start_day, weeks * 7 || ' days') < ?",
+            (day.isoformat(), day.isoformat()),
+        ).rowcount
         return touched
 
     def __enter__(self) -> Self:

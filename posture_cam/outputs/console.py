@@ -13,6 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from posture_cam.exercises import AIM_WORDS, Exercise
 from posture_cam.outputs.styles import STATE_STYLES
 from posture_cam.records import (
     JUDGED_STATES,
@@ -244,3 +245,18 @@ def as_toml(tables: Mapping[str, Mapping[str, Any]]) -> str:
         lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in table.items()]
         parts.append("\n".join([f"[{section}]", *lines]))
     return "\n\n".join(parts)
+
+
+def print_exercises(exercises: Sequence[Exercise], console: Console) -> None:
+    """What there is to do, what for, and whether the camera counts it."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for title in ("Exercise", "For", "Dose", "Counted by camera"):
+        table.add_column(title)
+    for exercise in exercises:
+        table.add_row(
+            exercise.name, AIM_WORDS[exercise.aim], exercise.dose, "yes" if exercise.movement else "timed"
+        )
+    console.print(table)
+    console.print(
+        f"\nDoses: {exercises[0].dose_source}. {exercises[0].stop}", highlight=False, soft_wrap=True
+    )

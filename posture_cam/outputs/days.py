@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, TextIO
 
@@ -217,14 +217,25 @@ def write_days_csv(sittings: Iterable[Sitting], target: TextIO) -> None:
         )
 
 
-def write_export_json(sittings: Iterable[Sitting], target: TextIO) -> None:
-    """Everything that is kept, day by day, as one JSON object, written as it is read."""
+def write_export_json(
+    sittings: Iterable[Sitting], target: TextIO, care: Mapping[str, Any] | None = None
+) -> None:
+    """Everything that is kept, day by day, as one JSON object, written as it is read.
+
+    Args:
+        sittings: The days.
+        target: Where to.
+        care: Exercises and check-ins, as further members of the object.
+    """
     head = {"kind": "posture_cam export", "schema_version": SCHEMA_VERSION, "version": __version__}
     target.write(json.dumps(head)[:-1] + ', "days": [')
     for number, sitting in enumerate(sittings):
         target.write(",\n" if number else "\n")
         json.dump(_everything(sitting), target, ensure_ascii=False, allow_nan=False)
-    target.write("\n]}\n")
+    target.write("\n]")
+    for key, value in (care or {}).items():
+        target.write(f",\n{json.dumps(key)}: {json.dumps(value, ensure_ascii=False, allow_nan=False)}")
+    target.write("}\n")
 
 
 def export_header() -> list[str]:

@@ -141,6 +141,17 @@ def draw_banner(image_bgr: NDArray[np.uint8], words: str, share: float) -> None:
     cv2.rectangle(image_bgr, *bar, STATE_COLOURS[State.GOOD], -1)
 
 
+def draw_count(image_bgr: NDArray[np.uint8], title: str, tally: str) -> None:
+    """An exercise's name and how often it was done, at the top: a sixth of the picture high."""
+    height, width = image_bgr.shape[:2]
+    size_px = round(min(height / 6, width / (0.62 * max(len(tally), 6))))
+    title_px = max(14, size_px // 4)
+    bottom = round(1.3 * size_px + 1.8 * title_px)
+    _shade(image_bgr, (0, 0), (width, bottom), 0.6)
+    _text(image_bgr, title, (title_px, round(1.4 * title_px)), title_px, WHITE, 400)
+    _text(image_bgr, tally, (title_px, round(1.4 * title_px + 1.1 * size_px)), size_px, WHITE, 700)
+
+
 def draw_timeline(image_bgr: NDArray[np.uint8], stretches: Sequence[tuple[float, float, State]]) -> None:
     """The states so far as a strip at the lower edge; start and end as shares of the whole."""
     height, width = image_bgr.shape[:2]

@@ -289,6 +289,7 @@ def alert_as_json(alert: Alert) -> dict[str, Any]:
         "message": alert.message,
         "tip": alert.tip.text,
         "tip_id": alert.tip.id,
+        "exercise": alert.exercise,
     }
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from posture_cam.alerts import AlertPolicy
 from posture_cam.assessment import Calibrator
 from posture_cam.errors import ModelError, NeutralError, PostureCamError
+from posture_cam.exercises import ExerciseDone, exercise_called
 from posture_cam.geometry import FeatureExtractor
 from posture_cam.pose.recorded import PoseLogHeader
 from posture_cam.pose.settling import is_unsettled
@@ -36,8 +37,9 @@ from posture_cam.records import (
 from posture_cam.session.calibration import SIT_WELL, built, guided
 from posture_cam.session.judging import Judging
 from posture_cam.session.neutral import FIRST_S, load_estimator, misfits, neutral_from
+from posture_cam.session.offers import OfferWatch
 from posture_cam.settings import PaceSettings, Settings
-from posture_cam.words import clock, duration_words
+from posture_cam.words import clock, count_words, duration_words
 
 RUNNING_MODE = "VIDEO"
 _WAIT_S = 0.05
@@ -112,8 +114,9 @@ class LiveRun:
         eco: Callable[[], bool],
         started_at: datetime,
         keeper: Keeper | None = None,
+        took: Callable[[ExerciseDone, float], None] = lambda _done, _began_s: None,
     ) -> None:
-        self._keeper = keeper
+        self._keeper, self._took = keeper, took
         self._settings, self._sinks, self._source = settings, sinks, source
         self._model, self._estimate = model, estimate
         self._motion, self._background = motion, background
@@ -122,6 +125,7 @@ class LiveRun:
         self._policy = AlertPolicy(settings.alerts, is_fresh=neutral is None, started_at=started_at)
         estimator = load_estimator() if has_estimator else None
         self._judging = Judging(neutral, settings, estimator, self._policy, keeper)
+        self._offers = OfferWatch(settings, estimator)
         self._calibrator = Calibrator(settings) if neutral is None else None
         self._first: list[Features] | None = []
         self._pose: Pose | None = None
@@ -206,6 +210,7 @@ class LiveRun:
         for sink in self._sinks:
             sink.write(observation)
         self._learn(frame)
+        self._watch_offer(observation)
         interval_s = self._pace.interval_s(observation)
         if self._calibrator is not None:  # the sooner it is taken, the better it is what was asked for
             interval_s = min(interval_s, 1.0 / self._settings.sampling.rate_hz)
@@ -213,6 +218,16 @@ class LiveRun:
             self._due_s + interval_s,
             now_s + _LEAST_WAIT_S,
         )
+
+    def _watch_offer(self, observation: Observation) -> None:
+        """Whether the exercise that a break offered is done."""
+        now_s = observation.assessment.timestamp_s
+        taken = self._offers.update(now_s, self._pose, observation.alert, self._judging.neutral)
+        if taken is not None:
+            done, began_s = taken
+            title = exercise_called(done.name).title.lower()
+            self._say(f"Seen: {title}, {count_words(done.repetitions, 'repetition')}. Good for your back.")
+            self._took(done, began_s)
 
     def _failed(self, error: ModelError) -> None:
         """A picture that the model cannot take is left out; when none can be taken, the run is over."""

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from posture_cam.errors import NeutralError
+from posture_cam.exercises import ExerciseDone
 from posture_cam.profiles import load_profile, profile_names
 from posture_cam.protocols import Keeper, LiveSink, LiveVideoSource
 from posture_cam.records import Neutral, SessionSummary
@@ -48,6 +49,7 @@ def monitor(
     *,
     source: LiveVideoSource | None = None,
     keeper: Keeper | None = None,
+    took: Callable[[ExerciseDone, float], None] = lambda _done, _began_s: None,
     should_stop: Callable[[], bool] = lambda: False,
     download: Callable[[str, int, int], None] | None = None,
 ) -> SessionSummary:
@@ -59,6 +61,7 @@ def monitor(
         sinks: Where it goes; commands come from them too.
         source: Taken instead of the one that the request names, for a source of your own.
         keeper: Keeps the run for later.
+        took: Called with an exercise that a break offered and that was seen done, and when it began.
         should_stop: Asked many times a second.
         download: Called while a model is fetched.
 
@@ -93,6 +96,7 @@ def monitor(
             eco=request.eco,
             started_at=request.started_at,
             keeper=keeper,
+            took=took,
         )
         return run.watch(should_stop)
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from posture_cam.errors import HistoryError, SourceError, UsageError
 from posture_cam.files import check_writable, content_of
 from posture_cam.history import History, today
-from posture_cam.outputs.report import Picture, ReadResult, Report, read_result, write_report
+from posture_cam.outputs.report import Picture, ReadResult, Report, care_of, read_result, write_report
 from posture_cam.outputs.report.content import limits_of
 from posture_cam.records import (
     Assessment,
@@ -116,7 +116,9 @@ def of_days(first: date | None, last: date | None, *, person: str = "", path: Pa
                 f"There is something from {days[0]} to {days[-1]}: --from {days[-1]} --to {days[-1]}",
             )
         weeks = kept.weeks_before(start, _WEEKS)
-    return Report(tuple(sittings), totals(sittings), today(), tuple(weeks), person)
+        return Report(
+            tuple(sittings), totals(sittings), today(), tuple(weeks), person, **care_of(kept, start, end)
+        )
 
 
 def _of_result(request: Reporting, path: Path, download: Callable[[str, int, int], None] | None) -> Report:

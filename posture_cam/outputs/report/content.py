@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from posture_cam.history import Figures
+from posture_cam.history import Figures, KeptCheckIn, KeptExercise
 from posture_cam.outputs.report.charts import ENOUGH_SLOTS, Shown, shown_measures, unit_words
 from posture_cam.records import JUDGED_STATES, AlertKind, Measure, Reason, State
 from posture_cam.settings import MeasureInfo, load_measures
@@ -43,6 +43,9 @@ class Report:
         person: Whose report it is, in their own words; or empty.
         pictures: Of the worst stretches, where asked for.
         notes: Sentences about what could not be done.
+        exercises: Done on these days.
+        check_ins: Of the last weeks up to the last of these days.
+        figures: Of the same weeks.
     """
 
     sittings: tuple[Sitting, ...]
@@ -52,6 +55,9 @@ class Report:
     person: str = ""
     pictures: tuple[Picture, ...] = ()
     notes: tuple[str, ...] = ()
+    exercises: tuple[KeptExercise, ...] = ()
+    check_ins: tuple[KeptCheckIn, ...] = ()
+    figures: tuple[Figures, ...] = ()
 
     @property
     def is_recording(self) -> bool:

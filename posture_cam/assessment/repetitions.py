@@ -1,0 +1,251 @@
+"""Counting repetitions and holds of an exercise from the amount of its movement.
+
+States with hysteresis: a repetition counts once the movement gets to `full`; the next one can begin only
+after the person has come back below half of that.  A movement that begins and turns back before `full` is
+refused.  Works on timestamps alone, at any rate of samples.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+
+from posture_cam.records import Landmark, Pose
+from posture_cam.settings import ExerciseSettings
+
+_WATCHED = [
+    Landmark.NOSE,
+    Landmark.LEFT_EAR,
+    Landmark.RIGHT_EAR,
+    Landmark.LEFT_SHOULDER,
+    Landmark.RIGHT_SHOULDER,
+]
+
+
+class Phase(StrEnum):
+    """Where in a repetition somebody is."""
+
+    REST = "rest"
+    MOVING = "moving"
+    FULL = "full"
+
+
+@dataclass(frozen=True, slots=True)
+class Repetition:
+    """One that counted.
+
+    Attributes:
+        time_s: When the movement got to its full extent.
+        hold_s: How long it stayed there.
+    """
+
+    time_s: float
+    hold_s: float
+
+
+# Of the extent of a repetition: above this it was held, below it was on its way.
+_OWN_HOLD_SHARE = 0.85
+
+
+@dataclass(slots=True)
+class SideCounter:
+    """Counts the repetitions to one side, or of a movement without sides.
+
+    Attributes:
+        full: The amount from which a repetition counts.
+        attempt: The amount from which a movement is worth refusing.
+        phase: Where in a repetition the person is.
+        repetitions: That counted and are over.
+        refused: Movements that turned back before they were full.
+        hold_s: Of the repetition that goes on.
+    """
+
+    full: float
+    attempt: float
+    settings: ExerciseSettings
+    phase: Phase = Phase.REST
+    repetitions: list[Repetition] = field(default_factory=list)
+    refused: int = 0
+    _since_s: float = 0.0
+    _full_since_s: float | None = None
+    _held_until_s: float = 0.0
+    _seen: list[tuple[float, float]] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """Repetitions so far, with the one that is held now."""
+        return len(self.repetitions) + (self.phase == Phase.FULL)
+
+    @property
+    def hold_s(self) -> float:
+        """How long the present repetition has been held."""
+        if self.phase != Phase.FULL or self._full_since_s is None:
+            return 0.0
+        return self._held_until_s - self._full_since_s
+
+    def update(self, now_s: float, amount: float) -> bool:
+        """Take one amount; whether a repetition was reached by it."""
+        if self.phase == Phase.FULL:
+            self._seen.append((now_s, amount))
+            if amount >= self.settings.held_above_share * self.full:
+                self._held_until_s = now_s
+            if amount < self.settings.back_below_share * self.full:
+                self.end()
+            return False
+        if amount >= self.full:
+            if self._full_since_s is None:
+                self._full_since_s, self._seen = now_s, []
+            self._seen.append((now_s, amount))
+            if now_s - self._full_since_s >= self.settings.least_hold_s - 1e-6:
+                self.phase, self._held_until_s = Phase.FULL, now_s
+                return True
+            return False
+        self._full_since_s = None
+        if amount >= self.attempt:
+            if self.phase == Phase.REST:
+                self.phase, self._since_s = Phase.MOVING, now_s
+        elif self.phase == Phase.MOVING and amount < self.settings.gone_below_share * self.attempt:
+            self.refused += now_s - self._since_s >= self.settings.least_attempt_s
+            self.phase = Phase.REST
+        return False
+
+    def end(self) -> None:
+        """The repetition that goes on is over, and counts."""
+        if self.phase == Phase.FULL:
+            assert self._full_since_s is not None
+            self.repetitions.append(Repetition(self._full_since_s, self._own_hold_s()))
+        self.phase, self._full_since_s = Phase.REST, None
+
+    def _own_hold_s(self) -> float:
+        """How long it stayed near its own extent; in hindsight that is known, while it goes on it is not."""
+        level = _OWN_HOLD_SHARE * float(np.quantile([amount for _, amount in self._seen], 0.9))
+        held = [time_s for time_s, amount in self._seen if amount >= level]
+        return held[-1] - held[0]
+
+
+class RepetitionCounter:
+    """Counts an exercise, both sides apart where it has two.
+
+    Args:
+        full: The amount from which a repetition counts.
+        attempt: The amount from which a movement is worth refusing.
+        has_sides: Whether negative amounts are the other side.
+        settings: For the hysteresis.
+
+    Attributes:
+        left: The left side, or the whole of a movement without sides.
+        right: The right side; None without sides.
+        amount: The last amount, drift taken off.
+    """
+
+    def __init__(self, full: float, attempt: float, *, has_sides: bool, settings: ExerciseSettings) -> None:
+        self._settings = settings
+        self.left = SideCounter(full, attempt, settings)
+        self.right = SideCounter(full, attempt, settings) if has_sides else None
+        self._recent: deque[float] = deque(maxlen=3)
+        self._drift = 0.0
+        self._last_s: float | None = None
+        self.amount = 0.0
+
+    @property
+    def sides(self) -> tuple[SideCounter, ...]:
+        """One or two."""
+        return (self.left,) if self.right is None else (self.left, self.right)
+
+    @property
+    def count(self) -> int:
+        """Repetitions in all."""
+        return sum(side.count for side in self.sides)
+
+    @property
+    def phase(self) -> Phase:
+        """Of the side that moves."""
+        phases = [side.phase for side in self.sides]
+        return next((phase for phase in (Phase.FULL, Phase.MOVING) if phase in phases), Phase.REST)
+
+    def update(self, now_s: float, amount: float | None) -> SideCounter | None:
+        """Take the amount at one time; the side that reached a repetition by it, if one did.
+
+        Args:
+            now_s: The time.
+            amount: None where it could not be measured.
+        """
+        step_s = 0.0 if self._last_s is None else now_s - self._last_s
+        if step_s > self._settings.max_gap_s:
+            for side in self.sides:
+                side.end()
+            self._recent.clear()
+            step_s = 0.0
+        if amount is None:
+            return None
+        self._last_s = now_s
+        self._recent.append(amount)
+        amount = sorted(self._recent)[len(self._recent) // 2] - self._drift  # one wild look is none
+        if self.phase == Phase.REST:
+            # People settle a little differently between repetitions; that is rest, too.
+            share = step_s / (step_s + self._settings.drift_within_s)
+            limit = self._settings.most_drift_share * self.left.full
+            drift = self._drift + share * amount
+            amount -= min(max(drift, -limit), limit) - self._drift
+            self._drift = min(max(drift, -limit), limit)
+        self.amount = amount
+        reached = self.left if self.left.update(now_s, amount) else None
+        if self.right is not None and self.right.update(now_s, -amount):
+            reached = self.right
+        return reached
+
+    def finish(self) -> None:
+        """The end of the exercise: what goes on counts."""
+        for side in self.sides:
+            side.end()
+
+
+class RestFinder:
+    """Finds the posture at rest that an exercise begins from: the first calm moments.
+
+    Attributes:
+        pose: The rest posture, once it is found.
+    """
+
+    def __init__(self, settings: ExerciseSettings) -> None:
+        self._settings = settings
+        self._poses: deque[Pose] = deque()
+        self.pose: Pose | None = None
+
+    def update(self, pose: Pose | None) -> float:
+        """Take the next pose; how much of the calm time is there, 0 to 1."""
+        if self.pose is not None:
+            return 1.0
+        if pose is None:
+            self._poses.clear()
+            return 0.0
+        self._poses.append(pose)
+        while len(self._poses) > 2 and not self._is_calm():
+            self._poses.popleft()
+        calm_s = pose.timestamp_s - self._poses[0].timestamp_s
+        if calm_s >= self._settings.rest_s - 1e-6:
+            self.pose = _median(list(self._poses))
+        return min(calm_s / self._settings.rest_s, 1.0)
+
+    def _is_calm(self) -> bool:
+        last = self._poses[-1]
+        shoulders = last.landmarks[[Landmark.LEFT_SHOULDER, Landmark.RIGHT_SHOULDER], :2] * last.image_size_wh
+        ears = last.landmarks[[Landmark.LEFT_EAR, Landmark.RIGHT_EAR], :2] * last.image_size_wh
+        neck = float(np.linalg.norm(ears.mean(0) - shoulders.mean(0)))
+        scale_px = float(np.hypot(np.linalg.norm(shoulders[0] - shoulders[1]), neck))
+        seen = np.stack([pose.landmarks[_WATCHED, :2] * pose.image_size_wh for pose in self._poses])
+        return float(np.ptp(seen, axis=0).max()) < self._settings.calm_percent / 100.0 * scale_px
+
+
+def _median(poses: list[Pose]) -> Pose:
+    return Pose(
+        timestamp_s=poses[-1].timestamp_s,
+        landmarks=np.median([pose.landmarks for pose in poses], axis=0),
+        world_landmarks=np.median([pose.world_landmarks for pose in poses], axis=0),
+        visibility=np.median([pose.visibility for pose in poses], axis=0),
+        presence=np.median([pose.presence for pose in poses], axis=0),
+        image_size_wh=poses[-1].image_size_wh,
+    )

@@ -1,0 +1,166 @@
+"""Check-ins: how it is with pain, in the person's own words, and when to see somebody about it.
+
+The signs are the article's five; the red flags are among those of the framework named in data/signs.toml.
+Neither is a diagnosis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from posture_cam.errors import SettingsError
+from posture_cam.settings import read_data
+
+MOST_PAIN = 10
+# "More than a few days" of the article.
+_FEW_DAYS = 3
+_DAY_S = 86_400.0
+
+
+class Place(StrEnum):
+    """Where it hurts."""
+
+    NECK = "neck"
+    SHOULDERS = "shoulders"
+    UPPER_BACK = "upper-back"
+    LOWER_BACK = "lower-back"
+    OTHER = "other"
+
+
+class Difficulty(StrEnum):
+    """What is difficult; the first three are the article's."""
+
+    BENDING = "bending"
+    WALKING = "walking"
+    SITTING = "sitting"
+    STANDING = "standing"
+    LIFTING = "lifting"
+    SLEEPING = "sleeping"
+
+
+class Urgency(StrEnum):
+    """How soon to see somebody."""
+
+    NOW = "now"
+    SOON = "soon"
+    CONSIDER = "consider"
+
+
+class Sign(BaseModel):
+    """A reason to see somebody.
+
+    Attributes:
+        name: As on the command line.
+        text: What it is, to go on with "if".
+        question: To ask for it; empty where it follows from other answers.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    urgency: Urgency
+    text: str
+    question: str = ""
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckIn:
+    """One check-in.
+
+    Attributes:
+        time_utc_s: When, in seconds since 1970 in UTC.
+        pain: On the numeric rating scale, 0 (none) to 10 (the worst imaginable).
+        places: Where it hurts.
+        radiates: Whether it radiates into a leg; None where it was not asked.
+        since_days: For how many days it has hurt; None where it was not asked.
+        returns: Whether it keeps coming back.
+        difficult: What is difficult.
+        flags: Red flags, by name.
+        wants_alternative: Whether an alternative to pain medication is wanted.
+        note: In the person's own words.
+    """
+
+    time_utc_s: float
+    pain: int
+    places: tuple[Place, ...] = ()
+    radiates: bool | None = None
+    since_days: int | None = None
+    returns: bool | None = None
+    difficult: tuple[Difficulty, ...] = ()
+    flags: tuple[str, ...] = ()
+    wants_alternative: bool | None = None
+    note: str = ""
+
+
+@cache
+def load_signs() -> tuple[Sign, ...]:
+    """Every sign and red flag, the most urgent first.
+
+    Raises:
+        SettingsError: The file is damaged.
+    """
+    try:
+        signs = [Sign.model_validate(entry) for entry in read_data("signs.toml")["sign"]]
+    except (KeyError, ValidationError) as error:
+        raise SettingsError(f"data/signs.toml is wrong: {error}", "Install posture_cam again.") from error
+    return tuple(sorted(signs, key=lambda sign: list(Urgency).index(sign.urgency)))
+
+
+def red_flags() -> tuple[Sign, ...]:
+    """Those that are asked for one by one."""
+    return tuple(sign for sign in load_signs() if sign.urgency != Urgency.CONSIDER)
+
+
+def signs_of(now: CheckIn, earlier: Sequence[CheckIn] = ()) -> tuple[Sign, ...]:
+    """The signs that a check-in shows, the most urgent first.
+
+    Args:
+        now: The check-in.
+        earlier: Check-ins before it, in order of time.
+    """
+    shown = set(now.flags)
+    if now.pain:
+        lasts_days = now.since_days or 0
+        before = [one for one in earlier if one.pain]
+        if before and not _was_free(earlier, before[0].time_utc_s):
+            lasts_days = max(lasts_days, round((now.time_utc_s - before[0].time_utc_s) / _DAY_S))
+        has_eased = any(
+            one.pain > now.pain for one in earlier if now.time_utc_s - one.time_utc_s <= 7 * _DAY_S
+        )
+        if lasts_days > _FEW_DAYS and not has_eased:
+            shown.add("lasting")
+        if now.returns or (before and _was_free(earlier, before[0].time_utc_s)):
+            shown.add("returning")
+        if now.difficult:
+            shown.add("daily-life")
+        if now.radiates:
+            shown.add("radiating")
+        if now.wants_alternative:
+            shown.add("alternative")
+    return tuple(sign for sign in load_signs() if sign.name in shown)
+
+
+def _was_free(earlier: Sequence[CheckIn], since_s: float) -> bool:
+    """Whether there was no pain at some time after another."""
+    return any(one.pain == 0 and one.time_utc_s > since_s for one in earlier)
+
+
+def advice(signs: Sequence[Sign]) -> str:
+    """What to do about some signs, in one or two sentences; empty for none."""
+    urgencies = {sign.urgency for sign in signs}
+    if Urgency.NOW in urgencies:
+        return (
+            "Get medical help now: call your emergency number or go to an emergency department. "
+            "Do no exercises until somebody has looked at it."
+        )
+    if Urgency.SOON in urgencies:
+        return "See a doctor in the next days, before you do any exercises."
+    if urgencies:
+        return "A physical therapist can help with this: think of making an appointment."
+    return ""

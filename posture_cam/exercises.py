@@ -1,0 +1,179 @@
+"""The exercises: what each is for, how it is done, what the camera can check (data/exercises.toml)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from posture_cam.errors import SettingsError, UsageError
+from posture_cam.records import Measure, Movement
+from posture_cam.settings import read_data
+
+OFFERED_WITHOUT_FAULT = "stand-up"
+
+
+class Aim(StrEnum):
+    """The five aims of physical therapy for back pain that the article names."""
+
+    PAIN = "pain"
+    MOBILITY = "mobility"
+    STRENGTH = "strength"
+    POSTURE = "posture"
+    PREVENTION = "prevention"
+
+
+AIM_WORDS = {
+    Aim.PAIN: "Reducing pain",
+    Aim.MOBILITY: "Restoring mobility",
+    Aim.STRENGTH: "Strengthening core and back",
+    Aim.POSTURE: "Improving posture",
+    Aim.PREVENTION: "Preventing future pain",
+}
+
+
+class Exercise(BaseModel):
+    """One exercise.
+
+    Attributes:
+        name: As on the command line.
+        repetitions: The dose, on each side where there are two.
+        hold_s: How long each is held, in seconds.
+        sides: Whether left and right are done apart.
+        stop: When to stop.
+        movement: What the camera counts; None where it is said and timed.
+        full: A repetition counts from this amount of the movement, in its unit.
+        attempt: From this amount on a movement that does not get to `full` is refused.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    title: str
+    aim: Aim
+    faults: tuple[Measure, ...]
+    steps: tuple[str, ...]
+    repetitions: int
+    hold_s: float
+    sides: bool = False
+    stop: str
+    source: str
+    dose_source: str
+    movement: Movement | None = None
+    full: float = 0.0
+    attempt: float = 0.0
+    sees: str
+    unseen: str
+
+    @model_validator(mode="after")
+    def _check(self) -> Exercise:
+        if self.movement is not None and not 0 <= self.attempt < self.full:
+            raise ValueError(f"{self.name}: attempt must lie below full")
+        return self
+
+    @property
+    def dose(self) -> str:
+        """How often and how long, for a sentence."""
+        times = f"{self.repetitions} times" + (" on each side" if self.sides else "")
+        return f"{times}, held for {self.hold_s:g} s"
+
+    def with_share(self, share: float) -> Exercise:
+        """The same with a share of the dose, as in the first weeks of a programme."""
+        return self.model_copy(update={"repetitions": max(1, round(share * self.repetitions))})
+
+    @property
+    def total(self) -> int:
+        """Repetitions in all."""
+        return self.repetitions * (2 if self.sides else 1)
+
+
+@cache
+def load_exercises() -> tuple[Exercise, ...]:
+    """Every exercise, in the file's order.
+
+    Raises:
+        SettingsError: The file is damaged.
+    """
+    content = read_data("exercises.toml")
+    try:
+        common = {key: content[key] for key in ("stop", "dose_source")}
+        return tuple(Exercise.model_validate({**common, **entry}) for entry in content["exercise"])
+    except (KeyError, TypeError, ValidationError) as error:
+        raise SettingsError(f"data/exercises.toml is wrong: {error}", "Install posture_cam again.") from error
+
+
+def exercise_called(name: str) -> Exercise:
+    """One exercise by its name; spaces and underscores pass for hyphens.
+
+    Raises:
+        UsageError: There is none.
+    """
+    wanted = name.strip().lower().replace("_", "-").replace(" ", "-")
+    for exercise in load_exercises():
+        if exercise.name == wanted:
+            return exercise
+    names = ", ".join(exercise.name for exercise in load_exercises())
+    raise UsageError(f"There is no exercise {name!r}.", f"Exercises: {names}.")
+
+
+def exercise_for(fault: Measure | None) -> Exercise:
+    """What to offer for a fault; standing up where it has no exercise of its own."""
+    for exercise in load_exercises():
+        if fault is not None and fault in exercise.faults:
+            return exercise
+    return exercise_called(OFFERED_WITHOUT_FAULT)
+
+
+@dataclass(frozen=True, slots=True)
+class ExerciseDone:
+    """What came of an exercise.
+
+    Attributes:
+        name: Of the exercise.
+        repetitions: That counted, on all sides.
+        left, right: On each side; None for an exercise without sides.
+        holds_s: How long each repetition was held, in order of time.
+        refused: Movements that turned back half-way.
+        duration_s: From the first to the last moment of it.
+        is_seen: Whether the camera counted; else the person was guided by the clock.
+        is_whole: Whether the whole dose was done.
+    """
+
+    name: str
+    repetitions: int
+    left: int | None
+    right: int | None
+    holds_s: tuple[float, ...]
+    refused: int
+    duration_s: float
+    is_seen: bool = True
+    is_whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What there is to show at one moment.
+
+    Attributes:
+        words: One sentence.
+        count: Repetitions so far; with sides, of the side that moves or that has fewer.
+        target: The dose, on each side.
+        side: "left", "right", or empty.
+        share: How far the movement is on its way to full, 0 to 1.
+        hold_s: How long the present repetition has been held.
+        reached: The side of a repetition reached just now ("left", "right", or empty); None for none.
+        is_counting: False while the rest posture is looked for.
+        is_whole: Whether the whole dose is done.
+    """
+
+    words: str
+    count: int
+    target: int
+    side: str
+    share: float
+    hold_s: float
+    reached: str | None
+    is_counting: bool
+    is_whole: bool

@@ -1,0 +1,220 @@
+"""Exercises, check-ins and programmes in the history."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from posture_cam.checkins import CheckIn, Difficulty, Place
+from posture_cam.exercises import ExerciseDone
+from posture_cam.history.database import as_ms
+from posture_cam.history.days import day_at, zone_name, zone_of
+from posture_cam.history.writing import Writer
+from posture_cam.programme import Programme
+
+Rows = Callable[..., list[tuple[Any, ...]]]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptExercise:
+    """An exercise that was done.
+
+    Attributes:
+        day: The day of it, where it was done.
+        time: The time of day, as the clock on the wall told it.
+        done: What came of it.
+        reason: Why: "own", "break" or "programme".
+    """
+
+    day: date
+    time: str
+    done: ExerciseDone
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeptCheckIn:
+    """A check-in, and its day where it was made."""
+
+    day: date
+    check_in: CheckIn
+
+
+def keep_exercise(
+    done: ExerciseDone, began_utc_s: float, reason: str = "own", path: Path | None = None
+) -> None:
+    """Keep an exercise.
+
+    Args:
+        done: What came of it.
+        began_utc_s: When it began, seconds since 1970 in UTC.
+        reason: "own", "break" or "programme".
+        path: The database; None for the user's own.
+
+    Raises:
+        HistoryError: The history cannot be written.
+    """
+    with Writer(path, is_exclusive=False) as writer:
+        writer.insert(
+            "exercises",
+            {
+                "start_ms": as_ms(began_utc_s),
+                "end_ms": as_ms(began_utc_s + done.duration_s),
+                "zone": zone_name(),
+                "name": done.name,
+                "repetitions": done.repetitions,
+                "left_count": done.left,
+                "right_count": done.right,
+                "holds": json.dumps(done.holds_s),
+                "refused": done.refused,
+                "is_seen": done.is_seen,
+                "is_whole": done.is_whole,
+                "reason": reason,
+            },
+        )
+
+
+def keep_check_in(check_in: CheckIn, path: Path | None = None) -> None:
+    """Keep a check-in.
+
+    Raises:
+        HistoryError: The history cannot be written.
+    """
+    with Writer(path, is_exclusive=False) as writer:
+        writer.insert(
+            "check_ins",
+            {
+                "time_ms": as_ms(check_in.time_utc_s),
+                "zone": zone_name(),
+                "pain": check_in.pain,
+                "places": json.dumps(check_in.places),
+                "radiates": check_in.radiates,
+                "since_days": check_in.since_days,
+                "returns": check_in.returns,
+                "difficult": json.dumps(check_in.difficult),
+                "flags": json.dumps(check_in.flags),
+                "wants_alternative": check_in.wants_alternative,
+                "note": check_in.note,
+            },
+        )
+
+
+def keep_programme(programme: Programme, path: Path | None = None) -> None:
+    """Keep a programme; one that still goes on ends with it.
+
+    Raises:
+        HistoryError: The history cannot be written.
+    """
+    stop_programme(programme.start, path)
+    with Writer(path, is_exclusive=False) as writer:
+        writer.insert(
+            "programmes",
+            {
+                "start_day": programme.start.isoformat(),
+                "weeks": programme.weeks,
+                "per_week": programme.per_week,
+                "sessions": json.dumps(programme.sessions),
+                "reasons": json.dumps(programme.reasons, ensure_ascii=False),
+            },
+        )
+
+
+def stop_programme(day: date, path: Path | None = None) -> None:
+    """End the programme that goes on.
+
+    Raises:
+        HistoryError: The history cannot be written.
+    """
+    with Writer(path, is_exclusive=False) as writer:
+        writer.stop_programmes(day)
+
+
+def exercises(rows: Rows, first: date, last: date) -> list[KeptExercise]:
+    """Those of some days, in order of time."""
+    found = []
+    for (
+        start_ms,
+        zone_words,
+        name,
+        repetitions,
+        left,
+        right,
+        holds,
+        refused,
+        seconds,
+        seen,
+        whole,
+        reason,
+    ) in rows(
+        "SELECT start_ms, zone, name, repetitions, left_count, right_count, holds, refused,"
+        " (end_ms - start_ms) / 1000.0, is_seen, is_whole, reason FROM exercises ORDER BY start_ms, id"
+    ):
+        zone = zone_of(zone_words)
+        day = day_at(start_ms / 1000, zone)
+        if first <= day <= last:
+            moment = datetime.fromtimestamp(start_ms / 1000, UTC).astimezone(zone)
+            done = ExerciseDone(
+                name,
+                repetitions,
+                left,
+                right,
+                tuple(json.loads(holds)),
+                refused,
+                seconds,
+                bool(seen),
+                bool(whole),
+            )
+            found.append(KeptExercise(day, f"{moment:%H:%M}", done, reason))
+    return found
+
+
+def check_ins(rows: Rows, first: date, last: date) -> list[KeptCheckIn]:
+    """Those of some days, in order of time."""
+    found = []
+    for time_ms, zone, pain, places, radiates, since, returns, difficult, flags, alternative, note in rows(
+        "SELECT time_ms, zone, pain, places, radiates, since_days, returns, difficult, flags,"
+        " wants_alternative, note FROM check_ins ORDER BY time_ms, id"
+    ):
+        day = day_at(time_ms / 1000, zone_of(zone))
+        if first <= day <= last:
+            one = CheckIn(
+                time_ms / 1000,
+                pain,
+                tuple(Place(place) for place in json.loads(places)),
+                _truth(radiates),
+                since,
+                _truth(returns),
+                tuple(Difficulty(name) for name in json.loads(difficult)),
+                tuple(json.loads(flags)),
+                _truth(alternative),
+                note,
+            )
+            found.append(KeptCheckIn(day, one))
+    return found
+
+
+def programme(rows: Rows) -> Programme | None:
+    """The one begun last, also where it was stopped or is over; None where there was none."""
+    found = rows(
+        "SELECT start_day, weeks, per_week, sessions, reasons, stopped_day FROM programmes"
+        " ORDER BY id DESC LIMIT 1"
+    )
+    if not found:
+        return None
+    start, weeks, per_week, sessions, reasons, stopped = found[0]
+    return Programme(
+        date.fromisoformat(start),
+        weeks,
+        per_week,
+        tuple(tuple(names) for names in json.loads(sessions)),
+        tuple(json.loads(reasons)),
+        None if stopped is None else date.fromisoformat(stopped),
+    )
+
+
+def _truth(value: int | None) -> bool | None:
+    return None if value is None else bool(value)

@@ -1,0 +1,134 @@
+"""Showing an exercise: a window to be read from a step away, and words on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from posture_cam.exercises import Exercise, ExerciseDone, Moment
+from posture_cam.outputs.overlay import draw_banner, draw_count
+
+_QUIT_KEYS = (ord("q"), 27)
+_BAR_CELLS = 20
+_BLANK_WH = (960, 720)
+_LEAST_HEIGHT_PX = 600
+
+
+class CoachView:
+    """Shows an exercise as it goes on; a context manager.
+
+    Args:
+        exercise: Which one.
+        console: Where words go.
+        window: The title of a window, or None for none.
+        bell: Called for each repetition that counts: who bends does not see the screen.
+    """
+
+    def __init__(
+        self, exercise: Exercise, console: Console, window: str | None, bell: Callable[[], None]
+    ) -> None:
+        self._exercise, self._console, self._window, self._bell = exercise, console, window, bell
+        self._live = Live(console=console, transient=True, auto_refresh=False)
+        self._last_words = ""
+
+    def introduce(self) -> None:
+        """What it is, how it is done, and when to stop."""
+        exercise, say = self._exercise, self._console.print
+        say(f"[bold]{exercise.title}[/bold]: {exercise.dose}.", highlight=False, soft_wrap=True)
+        for number, step in enumerate(exercise.steps, start=1):
+            say(f"  {number}. {step}", highlight=False, soft_wrap=True)
+        say(exercise.stop, style="yellow", highlight=False, soft_wrap=True)
+
+    def show(self, moment: Moment, image_bgr: NDArray[np.uint8] | None) -> bool:
+        """Show one moment over the picture, which is seen as in a mirror.
+
+        Returns:
+            False once the person asked to stop in the window.
+        """
+        words, share = moment.words, moment.share
+        if moment.reached is not None:
+            self._bell()
+        tally = f"{moment.count} / {moment.target} {moment.side}".strip() if moment.is_counting else ""
+        if self._console.is_terminal:
+            done = round(share * _BAR_CELLS)
+            bar = "━" * done + "─" * (_BAR_CELLS - done)
+            self._live.update(Text.assemble((bar, "green"), f"  {tally}  ", words), refresh=True)
+        elif moment.reached is not None or words.rstrip("0123456789 s") != self._last_words.rstrip(
+            "0123456789 s"
+        ):
+            self._console.print(f"{tally}  {words}".strip(), highlight=False, markup=False)
+            self._last_words = words
+        if self._window is None:
+            return True
+        picture = _picture(image_bgr)
+        draw_banner(picture, words, share)
+        if tally:
+            draw_count(picture, self._exercise.title, tally)
+        cv2.imshow(self._window, picture)
+        key = cv2.waitKey(1) & 0xFF
+        return key not in _QUIT_KEYS and cv2.getWindowProperty(self._window, cv2.WND_PROP_VISIBLE) >= 1
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live.start()
+        if self._window is not None:
+            cv2.namedWindow(self._window, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._console.is_terminal:
+            self._live.stop()
+        if self._window is not None:
+            cv2.destroyWindow(self._window)
+            cv2.waitKey(1)
+
+
+def _picture(image_bgr: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
+    """The picture as in a mirror, large enough; a dark one where there is none."""
+    if image_bgr is None:
+        return np.full((*_BLANK_WH[::-1], 3), 40, np.uint8)
+    mirrored = np.ascontiguousarray(image_bgr[:, ::-1])
+    scale = _LEAST_HEIGHT_PX / mirrored.shape[0]
+    if scale <= 1:
+        return mirrored
+    return np.asarray(cv2.resize(mirrored, None, fx=scale, fy=scale), np.uint8)
+
+
+def done_words(done: ExerciseDone) -> str:
+    """What came of an exercise, in a sentence."""
+    times = f"{done.repetitions} repetition" + ("s" if done.repetitions != 1 else "")
+    if done.left is not None:
+        times += f" (left {done.left}, right {done.right})"
+    parts = [times]
+    if done.is_seen and done.holds_s:
+        parts.append(f"held for {sum(done.holds_s) / len(done.holds_s):.1f} s on average")
+    if done.refused:
+        parts.append(f"{done.refused} half movement{'s' if done.refused != 1 else ''} not counted")
+    if not done.is_seen:
+        parts.append("timed, not seen by the camera")
+    return ", ".join(parts) + "."
+
+
+def done_as_json(done: ExerciseDone) -> dict[str, object]:
+    """What came of an exercise, as the last line of JSON."""
+    return {
+        "exercise": done.name,
+        "repetitions": done.repetitions,
+        "left": done.left,
+        "right": done.right,
+        "holds_s": list(done.holds_s),
+        "refused": done.refused,
+    }

@@ -1,0 +1,219 @@
+"""A personal plan of some weeks: which exercises, how often, and how far it has got.
+
+The article's figures: 4 to 6 weeks, 2 to 3 sessions a week; many notice a change after 2 to 3 weeks.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from posture_cam.checkins import CheckIn, Place, Urgency, signs_of
+from posture_cam.errors import UsageError
+from posture_cam.exercises import Aim, Exercise, exercise_called, exercise_for, load_exercises
+from posture_cam.records import Measure
+
+WEEKS, PER_WEEK = (4, 6), (2, 3)
+CHANGE_AFTER_DAYS = 14
+# A session holds so many exercises; the first ones answer faults.
+_IN_SESSION, _FOR_FAULTS = 5, 2
+# From here on pain is severe, by common cut-offs of the numeric rating scale: only gentle exercises then.
+SEVERE_PAIN = 7
+_GENTLE = (Aim.PAIN, Aim.MOBILITY)
+# A session counts with this share of its exercises on one day.
+_DONE_SHARE = 0.6
+# How much of each dose in the first weeks, and from then on.
+_DOSE_BY_WEEK = (0.5, 0.75, 1.0)
+_FOR_PLACE = {
+    Place.NECK: ("neck-side-stretch", "chin-tuck"),
+    Place.SHOULDERS: ("shoulder-shrug", "shoulder-blade-squeeze"),
+    Place.UPPER_BACK: ("thoracic-extension", "shoulder-blade-squeeze"),
+    Place.LOWER_BACK: ("standing-back-extension", "side-bend"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Programme:
+    """A plan that somebody has begun.
+
+    Attributes:
+        start: Its first day.
+        weeks: How many.
+        per_week: Sessions a week.
+        sessions: Exercises by name, of one session after the other, over and over.
+        reasons: Why these, in sentences.
+        stopped: The day it was stopped, if it was.
+    """
+
+    start: date
+    weeks: int
+    per_week: int
+    sessions: tuple[tuple[str, ...], ...]
+    reasons: tuple[str, ...] = ()
+    stopped: date | None = None
+
+    @property
+    def end(self) -> date:
+        """The first day after it."""
+        return self.start + timedelta(weeks=self.weeks)
+
+    @property
+    def session_count(self) -> int:
+        """Sessions in all."""
+        return self.weeks * self.per_week
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a programme has got.
+
+    Attributes:
+        done: Days with a session.
+        due: Sessions that should be done by now.
+        next_day: When the next session is due; None after the last one.
+        next_names: Its exercises.
+        dose_share: How much of each dose to do in the present week.
+        week: The present week, from 1.
+    """
+
+    done: tuple[date, ...]
+    due: int
+    next_day: date | None
+    next_names: tuple[str, ...]
+    dose_share: float
+    week: int
+
+
+def plan(
+    faults: Mapping[Measure, float],
+    check_ins: Sequence[CheckIn],
+    labels: Mapping[Measure, str],
+    *,
+    start: date,
+    weeks: int = WEEKS[1],
+    per_week: int = PER_WEEK[1],
+) -> Programme:
+    """A plan from a person's own worst faults and check-ins.
+
+    Args:
+        faults: Seconds outside the good range, by measure, of the last weeks.
+        check_ins: In order of time.
+        labels: What a fault is called, to give reasons.
+        start: The first day.
+        weeks: 4 to 6.
+        per_week: 2 or 3 sessions.
+
+    Raises:
+        UsageError: Weeks or sessions lie outside of what the article tells of.
+    """
+    for value, (least, most), what in ((weeks, WEEKS, "weeks"), (per_week, PER_WEEK, "sessions a week")):
+        if not least <= value <= most:
+            raise UsageError(
+                f"A programme has {least} to {most} {what}.", "These are the figures of the article."
+            )
+    last = check_ins[-1] if check_ins else None
+    is_gentle = last is not None and last.pain >= SEVERE_PAIN
+    wanted: list[str] = []
+    reasons = []
+    for fault in sorted(faults, key=lambda name: -faults[name])[:_FOR_FAULTS]:
+        exercise = exercise_for(fault)
+        wanted.append(exercise.name)
+        reasons.append(f"{exercise.title}: {labels.get(fault, str(fault))} was among your longest faults.")
+    for place in last.places if last is not None and last.pain else ():
+        for name in _FOR_PLACE.get(place, ()):
+            if name not in wanted:
+                wanted.append(name)
+                reasons.append(
+                    f"{exercise_called(name).title}: you told of pain in the {place.replace('-', ' ')}."
+                )
+    allowed = [one for one in load_exercises() if not is_gentle or one.aim in _GENTLE]
+    if is_gentle:
+        reasons.append("Your pain is severe, so there are only gentle exercises for now.")
+    first = [one for one in allowed if one.name in wanted]
+    first.sort(key=lambda one: wanted.index(one.name))
+    return Programme(start, weeks, per_week, _sessions(first, allowed, per_week), tuple(reasons))
+
+
+def _sessions(
+    first: Sequence[Exercise], allowed: Sequence[Exercise], per_week: int
+) -> tuple[tuple[str, ...], ...]:
+    """As many different sessions as there are in a week; each has something of every aim."""
+    rest: defaultdict[Aim, list[Exercise]] = defaultdict(list)
+    for exercise in allowed:
+        if exercise not in first:
+            rest[exercise.aim].append(exercise)
+    found = []
+    for number in range(per_week):
+        names = [one.name for one in first[:3]]
+        for aim in (Aim.STRENGTH, Aim.MOBILITY, Aim.POSTURE, Aim.PAIN, Aim.PREVENTION):
+            if len(names) < _IN_SESSION and rest[aim]:
+                name = rest[aim][number % len(rest[aim])].name
+                if name not in names:
+                    names.append(name)
+        found.append(tuple(names))
+    return tuple(found)
+
+
+def progress(programme: Programme, done: Mapping[date, frozenset[str]], today: date) -> Progress:
+    """How far a programme has got.
+
+    Args:
+        programme: Which one.
+        done: Exercises by day.
+        today: The day.
+    """
+    sessions: list[date] = []
+    for day in sorted(done):
+        if programme.start <= day < programme.end and len(sessions) < programme.session_count:
+            names = programme.sessions[len(sessions) % len(programme.sessions)]
+            if len(done[day] & set(names)) >= _DONE_SHARE * len(names):
+                sessions.append(day)
+    days_in = (min(today, programme.end - timedelta(days=1)) - programme.start).days
+    week = max(days_in, 0) // 7 + 1
+    due = sum(day <= today for day in _due_days(programme))
+    is_over = len(sessions) >= programme.session_count or today >= programme.end
+    next_day = None
+    if not is_over:
+        next_day = max(_due_days(programme)[len(sessions)], today)
+        if sessions and sessions[-1] == today:
+            next_day = max(next_day, today + timedelta(days=1))
+    return Progress(
+        tuple(sessions),
+        due,
+        next_day,
+        () if is_over else programme.sessions[len(sessions) % len(programme.sessions)],
+        _DOSE_BY_WEEK[min(week, len(_DOSE_BY_WEEK)) - 1],
+        week,
+    )
+
+
+def _due_days(programme: Programme) -> list[date]:
+    """When each session is due, spread over the week with days of rest between."""
+    return [
+        programme.start + timedelta(days=7 * week + number * 7 // programme.per_week)
+        for week in range(programme.weeks)
+        for number in range(programme.per_week)
+    ]
+
+
+def must_wait(check_ins: Sequence[CheckIn]) -> bool:
+    """Whether the last check-in told of something that somebody should look at before any exercise."""
+    if not check_ins:
+        return False
+    signs = signs_of(check_ins[-1], check_ins[:-1])
+    return any(sign.urgency != Urgency.CONSIDER for sign in signs)
+
+
+def change_in_pain(programme: Programme, check_ins: Sequence[tuple[date, int]], today: date) -> str:
+    """What has changed in pain since the start; empty before two weeks, or without check-ins."""
+    if (today - programme.start).days < CHANGE_AFTER_DAYS:
+        return ""
+    week = timedelta(days=7)
+    before = [pain for day, pain in check_ins if programme.start - week <= day < programme.start + week]
+    now = [pain for day, pain in check_ins if today - week < day <= today]
+    if not before or not now:
+        return ""
+    then_mean, now_mean = sum(before) / len(before), sum(now) / len(now)
+    return f"Pain: {then_mean:.1f} of 10 in the first week, {now_mean:.1f} of 10 in the last seven days."

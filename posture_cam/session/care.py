@@ -1,0 +1,92 @@
+"""Programmes from what is kept: the plan for a person, how far it is, and what has changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from posture_cam.history import History, today
+from posture_cam.programme import (
+    CHANGE_AFTER_DAYS,
+    Programme,
+    Progress,
+    change_in_pain,
+    must_wait,
+    plan,
+    progress,
+)
+from posture_cam.records import Measure
+from posture_cam.settings import load_measures
+from posture_cam.sittings import totals
+
+_FAULT_DAYS = 14
+_WEEK = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where somebody stands.
+
+    Attributes:
+        programme: The one begun last; None where there was none.
+        progress: How far it is; None where none goes on.
+        changes: What has changed, in sentences; from two weeks on.
+        must_wait: Whether the last check-in told of something that somebody should look at first.
+    """
+
+    programme: Programme | None
+    progress: Progress | None
+    changes: tuple[str, ...]
+    must_wait: bool
+
+
+def standing() -> Standing:
+    """Where the person stands today.
+
+    Raises:
+        HistoryError: The history cannot be read.
+    """
+    day = today()
+    with History.opened() as kept:
+        check_ins = kept.check_ins()
+        waits = must_wait([one.check_in for one in check_ins])
+        programme = kept.programme()
+        if programme is None or programme.stopped is not None or day >= programme.end + _WEEK:
+            return Standing(programme, None, (), waits)
+        done: dict[date, frozenset[str]] = {}
+        for one in kept.exercises(programme.start, day):
+            done[one.day] = done.get(one.day, frozenset()) | {one.done.name}
+        changes = [
+            change_in_pain(programme, [(one.day, one.check_in.pain) for one in check_ins], day),
+            _change_in_posture(kept, programme, day),
+        ]
+    return Standing(
+        programme, progress(programme, done, day), tuple(words for words in changes if words), waits
+    )
+
+
+def proposal(weeks: int, per_week: int) -> Programme:
+    """A plan from the faults of the last two weeks and the check-ins.
+
+    Raises:
+        UsageError: Weeks or sessions lie outside of what the article tells of.
+        HistoryError: The history cannot be read.
+    """
+    day = today()
+    with History.opened() as kept:
+        sums = totals(kept.sittings(day - timedelta(days=_FAULT_DAYS), day))
+        check_ins = [one.check_in for one in kept.check_ins()]
+    labels = {name: info.fault for name, info in load_measures("estimated").items()}
+    faults: dict[Measure, float] = {fault.measure: fault.seconds for fault in sums.faults}
+    return plan(faults, check_ins, labels, start=day, weeks=weeks, per_week=per_week)
+
+
+def _change_in_posture(kept: History, programme: Programme, day: date) -> str:
+    """The share of good posture in the first week against the last seven days."""
+    if (day - programme.start).days < CHANGE_AFTER_DAYS:
+        return ""
+    then = totals(kept.sittings(programme.start, programme.start + _WEEK - timedelta(days=1))).good_share
+    now = totals(kept.sittings(day - _WEEK + timedelta(days=1), day)).good_share
+    if then is None or now is None:
+        return ""
+    return f"Good posture: {100 * then:.0f} % of the judged time in the first week, {100 * now:.0f} % now."

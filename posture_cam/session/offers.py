@@ -1,0 +1,68 @@
+"""Whether somebody takes up the exercise that a movement break offers."""
+
+from __future__ import annotations
+
+from posture_cam.exercises import ExerciseDone, exercise_called
+from posture_cam.geometry import Estimator
+from posture_cam.records import Alert, Neutral, Pose
+from posture_cam.session.coaching import Coach
+from posture_cam.settings import Settings
+
+# So long after the offer it counts as taken,
+_TAKEN_WITHIN_S = 300.0
+# with this share of the dose; after so long without a further repetition it is over.
+_TAKEN_SHARE, _OVER_AFTER_S = 0.5, 20.0
+
+
+class OfferWatch:
+    """Counts along, quietly, after an exercise was offered.
+
+    Args:
+        settings: For the counting.
+        estimator: Of the changes of inclination; None watches for nothing.
+    """
+
+    def __init__(self, settings: Settings, estimator: Estimator | None) -> None:
+        self._settings, self._estimator = settings, estimator
+        self._coach: Coach | None = None
+        self._offered_s = self._last_s = self._began_s = 0.0
+        self._least = self._count = 0
+
+    def update(
+        self, now_s: float, pose: Pose | None, alert: Alert | None, neutral: Neutral | None
+    ) -> tuple[ExerciseDone, float] | None:
+        """Take the next look; what was done of the exercise offered and when it began, once that is over.
+
+        Args:
+            now_s: The time.
+            pose: What was seen.
+            alert: An alert given just now.
+            neutral: The posture that movements are measured from.
+        """
+        if alert is not None and alert.exercise is not None:
+            self._offer(alert.exercise, now_s, neutral)
+        if self._coach is None:
+            return None
+        moment = self._coach.see(now_s, pose)
+        if moment.reached is not None:
+            self._began_s = self._began_s or now_s
+            self._count, self._last_s = self._count + 1, now_s
+        is_late = now_s - self._offered_s > _TAKEN_WITHIN_S
+        is_over = moment.is_whole or (self._count > 0 and now_s - self._last_s > _OVER_AFTER_S) or is_late
+        if not is_over:
+            return None
+        coach, self._coach = self._coach, None
+        done = coach.done()
+        return (done, self._began_s) if done.repetitions >= self._least else None
+
+    def _offer(self, name: str, now_s: float, neutral: Neutral | None) -> None:
+        exercise = exercise_called(name)
+        self._coach = None
+        if exercise.movement is None or self._estimator is None:
+            return
+        rest = neutral.pose if neutral is not None else None
+        self._coach = Coach(exercise, self._settings, self._estimator, rest)
+        if self._coach.can_see is False:
+            self._coach = None
+        self._offered_s, self._began_s, self._count = now_s, 0.0, 0
+        self._least = max(1, round(_TAKEN_SHARE * exercise.total))

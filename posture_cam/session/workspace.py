@@ -1,0 +1,150 @@
+"""A look at a desk: how far, how high, how turned the camera stands, and the light."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from posture_cam.errors import NothingJudged
+from posture_cam.geometry import FeatureExtractor, average_neutral, compare
+from posture_cam.records import Frame, Measure, Pose, View
+from posture_cam.settings import Settings, load_settings
+from posture_cam.words import VIEW_WORDS
+
+LOOK_S = 30.0
+_RATE_HZ = 2.0
+_LEAST_LOOKS = 6
+# OSHA's eTool: 20 to 40 inches from eyes to screen.
+CLOSE_CM, FAR_CM = 51.0, 102.0
+# The elevation read off a level head is right within 8 to 10 deg.
+LOW_BELOW_DEG = -15.0
+_DARK_BELOW, _BACK_LIGHT_FACTOR = 50.0, 2.2
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the camera saw.
+
+    Attributes:
+        values: By name, with the unit in it.
+        lines: The same in sentences, with what could not be told.
+        findings: Names of items that do not hold.
+    """
+
+    values: dict[str, float | str]
+    lines: tuple[str, ...]
+    findings: frozenset[str]
+
+
+@dataclass(slots=True)
+class _Seen:
+    distances_cm: list[float] = field(default_factory=list)
+    elevations_deg: list[float] = field(default_factory=list)
+    views: list[View] = field(default_factory=list)
+    on_face: list[float] = field(default_factory=list)
+    around: list[float] = field(default_factory=list)
+
+
+def look_at_workspace(place: int | str | Path, should_stop: Callable[[], bool]) -> Look:
+    """Look for half a minute.
+
+    Args:
+        place: A camera's number, a stream's address, or a recording.
+        should_stop: Asked at each look.
+
+    Raises:
+        SourceError: It cannot be opened or read.
+        NothingJudged: The person was hardly seen.
+        ModelError: The model is missing, wrong, or cannot be fetched.
+    """
+    from posture_cam.pose.landmarker import PoseLandmarker
+    from posture_cam.pose.model_store import find_model
+
+    settings = load_settings()
+    extractor, nobody = FeatureExtractor(settings), average_neutral(View.FRONT)
+    seen = _Seen()
+    with ExitStack() as stack:
+        landmarker = stack.enter_context(PoseLandmarker(find_model("full", None), settings.pose))
+        for frame in _frames(place, stack):
+            if frame.timestamp_s > LOOK_S or should_stop():
+                break
+            pose = landmarker.estimate(frame)
+            features = extractor.extract(frame.timestamp_s, pose)
+            if features.reason is not None or pose is None:
+                continue
+            seen.views.append(features.view)
+            on_face, around = _light(frame, pose)
+            seen.on_face.append(on_face)
+            seen.around.append(around)
+            if "camera_elevation_deg" in features.values:
+                seen.elevations_deg.append(features.values["camera_elevation_deg"])
+            values = compare(features, nobody, settings).values
+            if Measure.VIEWING_DISTANCE in values:
+                seen.distances_cm.append(values[Measure.VIEWING_DISTANCE])
+    if len(seen.views) < _LEAST_LOOKS:
+        raise NothingJudged(
+            "You were hardly seen, so nothing can be told of your desk.",
+            "Head and shoulders should be in the picture; or answer questions only: --no-camera",
+        )
+    return _told(seen, settings)
+
+
+def _frames(place: int | str | Path, stack: ExitStack) -> Iterator[Frame]:
+    from posture_cam.source import Camera, VideoFile
+
+    if isinstance(place, Path):
+        return stack.enter_context(VideoFile(place, _RATE_HZ)).frames()
+    return stack.enter_context(Camera(place, _RATE_HZ)).frames()
+
+
+def _light(frame: Frame, pose: Pose) -> tuple[float, float]:
+    """Brightness of the face and of the picture around the person, 0 to 255."""
+    height, width = frame.image_bgr.shape[:2]
+    head = pose.landmarks[:11, :2] * (width, height)
+    low, high = np.clip(head.min(0), 0, (width - 1, height - 1)), np.clip(head.max(0), 1, (width, height))
+    (left, top), (right, bottom) = low.astype(int), np.maximum(high.astype(int), low.astype(int) + 1)
+    grey = frame.image_bgr[:, :, 1]
+    return float(grey[top:bottom, left:right].mean()), float(grey[: max(height // 2, 1) : 4, ::4].mean())
+
+
+def _told(seen: _Seen, settings: Settings) -> Look:
+    values: dict[str, float | str] = {}
+    lines, findings = [], set()
+    view = max(set(seen.views), key=seen.views.count)
+    values["view"] = view.value
+    lines.append(f"The camera sees you from {VIEW_WORDS[view]}.")
+    if view != View.FRONT:
+        findings.add("camera-aside")
+        lines.append("Distance and height cannot be told from there.")
+    if view == View.FRONT and seen.distances_cm:
+        distance_cm = float(np.median(seen.distances_cm))
+        values["viewing_distance_cm"] = round(distance_cm)
+        lines.append(
+            f"Eyes to camera: about {distance_cm:.0f} cm, if its field of view is "
+            f"{settings.camera.horizontal_fov_deg:g}° wide as usual."
+        )
+        if distance_cm < CLOSE_CM:
+            findings.add("too-close")
+        elif distance_cm > FAR_CM:
+            findings.add("too-far")
+    if view == View.FRONT and seen.elevations_deg:
+        elevation_deg = float(np.median(seen.elevations_deg))
+        values["camera_elevation_deg"] = round(elevation_deg)
+        where = "above" if elevation_deg > 0 else "below"
+        lines.append(
+            f"The camera stands about {abs(elevation_deg):.0f}° {where} your eyes (give or take 10°)."
+        )
+        if elevation_deg < LOW_BELOW_DEG:
+            findings.add("camera-low")
+    on_face, around = float(np.median(seen.on_face)), float(np.median(seen.around))
+    values["face_brightness"], values["picture_brightness"] = round(on_face), round(around)
+    lines.append(f"Light on your face: {on_face:.0f} of 255, in the picture: {around:.0f}.")
+    if on_face < _DARK_BELOW:
+        findings.add("against-light" if around > _BACK_LIGHT_FACTOR * on_face else "too-dark")
+    elif around > _BACK_LIGHT_FACTOR * on_face:
+        findings.add("against-light")
+    return Look(values, tuple(lines), frozenset(findings))
