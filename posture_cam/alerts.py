@@ -235,7 +235,7 @@ class AlertPolicy:
             return None
         self._hinted_s = now_s
         seated_s = now_s - self._seated_since_s
-        exercise = exercise_for(self._worst_of_hour())
+        exercise = exercise_for(self._worst_of_hour(), must_be_seen=True)
         message = (
             f"In the chair for {duration_words(seated_s)}. If you like: {exercise.title.lower()}, "
             f"{exercise.dose}."

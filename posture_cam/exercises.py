@@ -39,6 +39,8 @@ class Exercise(BaseModel):
 
     Attributes:
         name: As on the command line.
+        faults: Measures that it answers.
+        best_for: Of these, those that it is offered for first.
         repetitions: The dose, on each side where there are two.
         hold_s: How long each is held, in seconds.
         sides: Whether left and right are done apart.
@@ -54,6 +56,7 @@ class Exercise(BaseModel):
     title: str
     aim: Aim
     faults: tuple[Measure, ...]
+    best_for: tuple[Measure, ...] = ()
     steps: tuple[str, ...]
     repetitions: int
     hold_s: float
@@ -72,6 +75,11 @@ class Exercise(BaseModel):
         if self.movement is not None and not 0 <= self.attempt < self.full:
             raise ValueError(f"{self.name}: attempt must lie below full")
         return self
+
+    @property
+    def is_seen_from_front(self) -> bool:
+        """Whether a camera in front of the person counts it."""
+        return self.movement not in (None, Movement.DRAWING_BACK)
 
     @property
     def dose(self) -> str:
@@ -118,12 +126,20 @@ def exercise_called(name: str) -> Exercise:
     raise UsageError(f"There is no exercise {name!r}.", f"Exercises: {names}.")
 
 
-def exercise_for(fault: Measure | None) -> Exercise:
-    """What to offer for a fault; standing up where it has no exercise of its own."""
-    for exercise in load_exercises():
-        if fault is not None and fault in exercise.faults:
-            return exercise
-    return exercise_called(OFFERED_WITHOUT_FAULT)
+def exercise_for(fault: Measure | None, *, must_be_seen: bool = False) -> Exercise:
+    """What to offer for a fault; standing up where it has no exercise of its own.
+
+    Args:
+        fault: What was off.
+        must_be_seen: Only what a camera in front counts.
+    """
+    fitting = [
+        exercise
+        for exercise in load_exercises()
+        if fault in exercise.faults and (exercise.is_seen_from_front or not must_be_seen)
+    ]
+    fitting.sort(key=lambda exercise: fault not in exercise.best_for)
+    return fitting[0] if fitting else exercise_called(OFFERED_WITHOUT_FAULT)
 
 
 @dataclass(frozen=True, slots=True)

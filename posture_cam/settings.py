@@ -219,7 +219,7 @@ class ExerciseSettings(_Frozen):
     rate_hz: float
     rest_s: float
     calm_percent: float
-    least_hold_s: float
+    patience_s: float
     back_below_share: float
     held_above_share: float
     gone_below_share: float

@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from posture_cam.alerts import AlertPolicy
+from posture_cam.exercises import exercise_for
 from posture_cam.records import Alert, AlertKind, Measure, State
 from posture_cam.settings import load_settings
 from tests.builders import assessments
@@ -95,7 +96,8 @@ def test_a_break_is_suggested_after_half_an_hour_in_the_chair_and_again_later() 
     assert times(given) == pytest.approx([1800.0, 3600.0])
     assert [alert.measure for alert in given] == [None, None]
     assert [alert.held_s for alert in given] == pytest.approx([1800.0, 3600.0])
-    assert given[0].message == "In the chair for 30 min."
+    assert given[0].message.startswith("In the chair for 30 min.")
+    assert given[0].exercise == "stand-up"  # nothing was off: what sitting still asks for
     assert given[0].tip.kind == "break"
 
 
@@ -220,3 +222,12 @@ def test_eight_hours_of_mixed_sitting_are_calm(seed: int) -> None:
         if alert.kind != AlertKind.BREAK:
             assert state_at[alert.timestamp_s] in (FAIR, POOR)
     assert all(first.tip != second.tip for first, second in pairwise(given))
+
+
+def test_a_break_offers_an_exercise_for_the_worst_fault_of_the_last_hour() -> None:
+    bad = [(1790, FAIR), (60, GOOD)]
+    given = [alert for alert in alerts(*bad) if alert.kind == AlertKind.BREAK]
+    offered = exercise_for(Measure.NECK_INCLINATION_CHANGE, must_be_seen=True)
+    assert [alert.exercise for alert in given] == [offered.name]
+    assert offered.title.lower() in given[0].message
+    assert offered.is_seen_from_front

@@ -70,7 +70,7 @@ class SideCounter:
     repetitions: list[Repetition] = field(default_factory=list)
     refused: int = 0
     _since_s: float = 0.0
-    _full_since_s: float | None = None
+    _full_since_s: float = 0.0
     _held_until_s: float = 0.0
     _seen: list[tuple[float, float]] = field(default_factory=list)
 
@@ -82,9 +82,7 @@ class SideCounter:
     @property
     def hold_s(self) -> float:
         """How long the present repetition has been held."""
-        if self.phase != Phase.FULL or self._full_since_s is None:
-            return 0.0
-        return self._held_until_s - self._full_since_s
+        return self._held_until_s - self._full_since_s if self.phase == Phase.FULL else 0.0
 
     def update(self, now_s: float, amount: float) -> bool:
         """Take one amount; whether a repetition was reached by it."""
@@ -96,14 +94,9 @@ class SideCounter:
                 self.end()
             return False
         if amount >= self.full:
-            if self._full_since_s is None:
-                self._full_since_s, self._seen = now_s, []
-            self._seen.append((now_s, amount))
-            if now_s - self._full_since_s >= self.settings.least_hold_s - 1e-6:
-                self.phase, self._held_until_s = Phase.FULL, now_s
-                return True
-            return False
-        self._full_since_s = None
+            self.phase, self._full_since_s, self._held_until_s = Phase.FULL, now_s, now_s
+            self._seen = [(now_s, amount)]
+            return True
         if amount >= self.attempt:
             if self.phase == Phase.REST:
                 self.phase, self._since_s = Phase.MOVING, now_s
@@ -115,9 +108,8 @@ class SideCounter:
     def end(self) -> None:
         """The repetition that goes on is over, and counts."""
         if self.phase == Phase.FULL:
-            assert self._full_since_s is not None
             self.repetitions.append(Repetition(self._full_since_s, self._own_hold_s()))
-        self.phase, self._full_since_s = Phase.REST, None
+        self.phase = Phase.REST
 
     def _own_hold_s(self) -> float:
         """How long it stayed near its own extent; in hindsight that is known, while it goes on it is not."""
@@ -206,14 +198,19 @@ class RepetitionCounter:
 class RestFinder:
     """Finds the posture at rest that an exercise begins from: the first calm moments.
 
+    Who does not get calm is asked for less of it as time goes by, down to half.
+
     Attributes:
         pose: The rest posture, once it is found.
+        was_seen: Whether anybody was seen at all.
     """
 
     def __init__(self, settings: ExerciseSettings) -> None:
         self._settings = settings
         self._poses: deque[Pose] = deque()
+        self._since_s: float | None = None
         self.pose: Pose | None = None
+        self.was_seen = False
 
     def update(self, pose: Pose | None) -> float:
         """Take the next pose; how much of the calm time is there, 0 to 1."""
@@ -222,6 +219,8 @@ class RestFinder:
         if pose is None:
             self._poses.clear()
             return 0.0
+        self.was_seen = True
+        self._since_s = pose.timestamp_s if self._since_s is None else self._since_s
         self._poses.append(pose)
         while len(self._poses) > 2 and not self._is_calm():
             self._poses.popleft()
@@ -237,7 +236,10 @@ class RestFinder:
         neck = float(np.linalg.norm(ears.mean(0) - shoulders.mean(0)))
         scale_px = float(np.hypot(np.linalg.norm(shoulders[0] - shoulders[1]), neck))
         seen = np.stack([pose.landmarks[_WATCHED, :2] * pose.image_size_wh for pose in self._poses])
-        return float(np.ptp(seen, axis=0).max()) < self._settings.calm_percent / 100.0 * scale_px
+        assert self._since_s is not None
+        waited = min((last.timestamp_s - self._since_s) / self._settings.patience_s, 1.0)
+        most_px = (1.0 + waited) * self._settings.calm_percent / 100.0 * scale_px
+        return float(np.ptp(seen, axis=0).max()) < most_px
 
 
 def _median(poses: list[Pose]) -> Pose:

@@ -57,6 +57,11 @@ class Coach:
         self._meter = MovementMeter(self._movement, rest, self._estimator, self._settings)
         self.can_see = self._meter.amount(rest) is not None
 
+    @property
+    def was_seen(self) -> bool:
+        """Whether anybody was seen."""
+        return self._finder.was_seen
+
     def see(self, now_s: float, pose: Pose | None) -> Moment:
         """Take the next look.
 

@@ -83,8 +83,9 @@ def count_recording(request: Exercising, show: Show, listener: Listener | None =
             "Choose a stretch inside the recording.",
         )
     if coach.can_see is None and not listener.should_stop():
+        what = "Nobody was seen at rest" if coach.was_seen else "Nobody was seen"
         raise NothingJudged(
-            "Nobody was seen sitting at rest at the start, so there is nothing to measure from.",
+            f"{what}, so there is nothing to measure from.",
             f"Begin with {settings.exercise.rest_s:g} s or more of rest, head and shoulders in the picture, "
             "or name a stretch: --at 0:35-1:06",
         )
