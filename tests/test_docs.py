@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from posture_cam.exercises import AIM_WORDS, load_exercises
 from posture_cam.history import History
 from posture_cam.history.schema import migrate
 from posture_cam.outputs.days import CSV_HEADER, days_as_json, write_export_json
@@ -32,8 +33,8 @@ DOCS = [
     ROOT / "samples" / "README.md",
 ]
 COMMANDS = (
-    "analyze", "calibrate", "config", "dashboard", "doctor", "history", "history delete", "history export",
-    "monitor", "report", "tips",
+    "analyze", "calibrate", "checkin", "config", "dashboard", "doctor", "exercise", "history", "history delete",
+    "history export", "monitor", "programme", "report", "tips", "workspace",
 )  # fmt: skip
 DASK = {"--nworkers", "--nthreads"}
 VIEW_WORDS = {"front": "front", "three_quarter": "three quarters", "side_left": "side"}
@@ -92,6 +93,22 @@ def test_the_options_in_the_readme_are_those_there_are() -> None:
     for page in ("monitor.md", "history.md", "cluster.md"):
         text = (ROOT / "docs" / page).read_text("utf-8")
         assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) <= set().union(*there.values(), DASK), page
+
+
+def exercise_rows() -> str:
+    rows = []
+    for one in load_exercises():
+        unit = one.movement.value.rsplit("_", 1)[1] if one.movement else ""
+        extent = f"{one.full:g}" + {"deg": "°", "percent": " % of the shoulder width", "": ""}[unit]
+        counted = extent if one.movement else "by the clock"
+        rows.append(f"| `{one.name}` | {AIM_WORDS[one.aim].lower()} | {counted} | {one.unseen} |")
+    head = "| exercise | for | counted from | the camera cannot tell |\n|---|---|---|---|"
+    return "\n".join([head, *rows])
+
+
+def test_every_exercise_is_documented_with_what_it_counts_from() -> None:
+    text = (ROOT / "docs" / "exercises.md").read_text("utf-8")
+    assert text.split("<!-- exercises -->\n")[1].strip() == exercise_rows()
 
 
 def test_every_table_of_the_history_is_documented() -> None:
