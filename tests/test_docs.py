@@ -33,8 +33,8 @@ DOCS = [
     ROOT / "samples" / "README.md",
 ]
 COMMANDS = (
-    "analyze", "calibrate", "checkin", "config", "dashboard", "doctor", "exercise", "history", "history delete",
-    "history export", "monitor", "programme", "report", "tips", "workspace",
+    "analyze", "calibrate", "checkin", "config", "dashboard", "doctor", "exercise", "history",
+    "history delete", "history export", "monitor", "programme", "report", "tips", "workspace",
 )  # fmt: skip
 DASK = {"--nworkers", "--nthreads"}
 VIEW_WORDS = {"front": "front", "three_quarter": "three quarters", "side_left": "side"}

@@ -168,7 +168,9 @@ def print_workspace(lines: Sequence[str], tips: Sequence[Item], console: Console
     if not tips:
         _say(console, "Nothing to change." if lines else "All well.", style="bold")
         return
-    _say(console, "Worth changing" if not lines else "\nWorth changing", style="bold")
+    if lines:
+        _say(console, "")
+    _say(console, "Worth changing", style="bold")
     for tip in tips:
         _say(console, f"  - {tip.tip}")
         _say(console, f"    ({tip.source})", style="bright_black")

@@ -22,7 +22,9 @@ _LEAST_LOOKS = 6
 CLOSE_CM, FAR_CM = 51.0, 102.0
 # The elevation read off a level head is right within 8 to 10 deg.
 LOW_BELOW_DEG = -15.0
-_DARK_BELOW, _BACK_LIGHT_FACTOR = 50.0, 2.2
+_USUAL_FOVS_DEG = (55.0, 75.0)
+# Of the whole picture: a dark face alone may be dark skin.
+_DARK_BELOW, _BRIGHT_ABOVE, _IN_SHADE_BELOW = 35.0, 170.0, 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Look:
 
 @dataclass(slots=True)
 class _Seen:
-    distances_cm: list[float] = field(default_factory=list)
+    distances_cm: tuple[list[float], ...]
     elevations_deg: list[float] = field(default_factory=list)
     views: list[View] = field(default_factory=list)
     on_face: list[float] = field(default_factory=list)
@@ -66,7 +68,8 @@ def look_at_workspace(place: int | str | Path, should_stop: Callable[[], bool]) 
 
     settings = load_settings()
     extractor, nobody = FeatureExtractor(settings), average_neutral(View.FRONT)
-    seen = _Seen()
+    by_fov = [_with_fov(settings, fov_deg) for fov_deg in _fovs_deg(settings)]
+    seen = _Seen(tuple([] for _ in by_fov))
     with ExitStack() as stack:
         landmarker = stack.enter_context(PoseLandmarker(find_model("full", None), settings.pose))
         for frame in _frames(place, stack):
@@ -82,15 +85,27 @@ def look_at_workspace(place: int | str | Path, should_stop: Callable[[], bool]) 
             seen.around.append(around)
             if "camera_elevation_deg" in features.values:
                 seen.elevations_deg.append(features.values["camera_elevation_deg"])
-            values = compare(features, nobody, settings).values
-            if Measure.VIEWING_DISTANCE in values:
-                seen.distances_cm.append(values[Measure.VIEWING_DISTANCE])
+            for found, one in zip(seen.distances_cm, by_fov, strict=True):
+                values = compare(features, nobody, one).values
+                if Measure.VIEWING_DISTANCE in values:
+                    found.append(values[Measure.VIEWING_DISTANCE])
     if len(seen.views) < _LEAST_LOOKS:
         raise NothingJudged(
             "You were hardly seen, so nothing can be told of your desk.",
             "Head and shoulders should be in the picture; or answer questions only: --no-camera",
         )
     return _told(seen, settings)
+
+
+def _fovs_deg(settings: Settings) -> tuple[float, ...]:
+    """The field of view that is set, or the narrowest and the widest that are usual."""
+    own_deg = settings.camera.horizontal_fov_deg
+    return (own_deg,) if own_deg > 0 else _USUAL_FOVS_DEG
+
+
+def _with_fov(settings: Settings, fov_deg: float) -> Settings:
+    camera = settings.camera.model_copy(update={"horizontal_fov_deg": fov_deg})
+    return settings.model_copy(update={"camera": camera})
 
 
 def _frames(place: int | str | Path, stack: ExitStack) -> Iterator[Frame]:
@@ -120,16 +135,19 @@ def _told(seen: _Seen, settings: Settings) -> Look:
     if view != View.FRONT:
         findings.add("camera-aside")
         lines.append("Distance and height cannot be told from there.")
-    if view == View.FRONT and seen.distances_cm:
-        distance_cm = float(np.median(seen.distances_cm))
-        values["viewing_distance_cm"] = round(distance_cm)
+    if view == View.FRONT and all(seen.distances_cm):
+        # A wide field of view makes the same face a closer one.
+        ends_cm = sorted(float(np.median(one)) for one in seen.distances_cm)
+        values["viewing_distance_min_cm"] = round(ends_cm[0])
+        values["viewing_distance_max_cm"] = round(ends_cm[-1])
+        fovs = " to ".join(f"{fov_deg:g}" for fov_deg in _fovs_deg(settings))
         lines.append(
-            f"Eyes to camera: about {distance_cm:.0f} cm, if its field of view is "
-            f"{settings.camera.horizontal_fov_deg:g}° wide as usual."
+            f"Eyes to camera: {' to '.join(f'{end_cm:.0f}' for end_cm in ends_cm)} cm, "
+            f"for a field of view of {fovs}°" + (" (that of most webcams)." if len(ends_cm) > 1 else ".")
         )
-        if distance_cm < CLOSE_CM:
+        if ends_cm[-1] < CLOSE_CM:
             findings.add("too-close")
-        elif distance_cm > FAR_CM:
+        elif ends_cm[0] > FAR_CM:
             findings.add("too-far")
     if view == View.FRONT and seen.elevations_deg:
         elevation_deg = float(np.median(seen.elevations_deg))
@@ -143,8 +161,8 @@ def _told(seen: _Seen, settings: Settings) -> Look:
     on_face, around = float(np.median(seen.on_face)), float(np.median(seen.around))
     values["face_brightness"], values["picture_brightness"] = round(on_face), round(around)
     lines.append(f"Light on your face: {on_face:.0f} of 255, in the picture: {around:.0f}.")
-    if on_face < _DARK_BELOW:
-        findings.add("against-light" if around > _BACK_LIGHT_FACTOR * on_face else "too-dark")
-    elif around > _BACK_LIGHT_FACTOR * on_face:
+    if max(on_face, around) < _DARK_BELOW:
+        findings.add("too-dark")
+    elif around > _BRIGHT_ABOVE and on_face < _IN_SHADE_BELOW:
         findings.add("against-light")
     return Look(values, tuple(lines), frozenset(findings))
