@@ -144,9 +144,10 @@ def history(
         if found:
             print_days(found, data())
         print_kept(done, check_ins, data())
-    if not days:
+    has_care = bool(done or check_ins)
+    if not days and not has_care:
         _tell(f"{NOTHING_KEPT} {FIRST_STEPS}")
-    elif not found:
+    elif not found and not has_care:
         asked = "of these days" if week else "of today" if last == now else f"of {last}"
         _tell(f"Nothing is kept {asked}. The last day that is: posture-cam history --day {days[-1]}")
     for one in saved if day is None else []:
