@@ -19,6 +19,13 @@ from posture_cam.settings import read_data
 MOST_PAIN = 10
 # "More than a few days" of the article.
 _FEW_DAYS = 3
+# Check-ins further apart tell of no pain in between.
+_JOINED_WITHIN_DAYS = 7.0
+_RETURNS_WITHIN_DAYS = 180.0
+# A smaller change on the numeric rating scale is none that matters (Childs et al., Spine 30(11), 2005).
+_CHANGE_THAT_MATTERS = 2
+# Serlin et al., Pain 61(2), 1995: 7 to 10 is severe.
+SEVERE_PAIN = 7
 _DAY_S = 86_400.0
 
 
@@ -83,6 +90,7 @@ class CheckIn:
         difficult: What is difficult.
         flags: Red flags, by name.
         wants_alternative: Whether an alternative to pain medication is wanted.
+        is_cleared: Somebody has looked at the red flags of earlier check-ins.
         note: In the person's own words.
     """
 
@@ -95,6 +103,7 @@ class CheckIn:
     difficult: tuple[Difficulty, ...] = ()
     flags: tuple[str, ...] = ()
     wants_alternative: bool | None = None
+    is_cleared: bool = False
     note: str = ""
 
 
@@ -126,17 +135,18 @@ def signs_of(now: CheckIn, earlier: Sequence[CheckIn] = ()) -> tuple[Sign, ...]:
     """
     shown = set(now.flags)
     if now.pain:
-        lasts_days = now.since_days or 0
-        before = [one for one in earlier if one.pain]
-        if before and not _was_free(earlier, before[0].time_utc_s):
-            lasts_days = max(lasts_days, round((now.time_utc_s - before[0].time_utc_s) / _DAY_S))
-        has_eased = any(
-            one.pain > now.pain for one in earlier if now.time_utc_s - one.time_utc_s <= 7 * _DAY_S
-        )
+        run = _run_up_to(now, earlier)
+        lasts_days = now.since_days
+        if lasts_days is None:
+            lasts_days = int((now.time_utc_s - run[0].time_utc_s) / _DAY_S)
+        lately = [one.pain for one in run if now.time_utc_s - one.time_utc_s <= 7 * _DAY_S]
+        has_eased = max(lately) - now.pain >= _CHANGE_THAT_MATTERS
         if lasts_days > _FEW_DAYS and not has_eased:
             shown.add("lasting")
-        if now.returns or (before and _was_free(earlier, before[0].time_utc_s)):
+        if now.returns or _was_gone(now, earlier):
             shown.add("returning")
+        if now.pain >= SEVERE_PAIN:
+            shown.add("severe")
         if now.difficult:
             shown.add("daily-life")
         if now.radiates:
@@ -146,9 +156,29 @@ def signs_of(now: CheckIn, earlier: Sequence[CheckIn] = ()) -> tuple[Sign, ...]:
     return tuple(sign for sign in load_signs() if sign.name in shown)
 
 
-def _was_free(earlier: Sequence[CheckIn], since_s: float) -> bool:
-    """Whether there was no pain at some time after another."""
-    return any(one.pain == 0 and one.time_utc_s > since_s for one in earlier)
+def _run_up_to(now: CheckIn, earlier: Sequence[CheckIn]) -> list[CheckIn]:
+    """The check-ins with pain up to now without a longer gap, and without one that was free of it."""
+    run = [now]
+    for one in reversed(earlier):
+        if not one.pain or run[0].time_utc_s - one.time_utc_s > _JOINED_WITHIN_DAYS * _DAY_S:
+            break
+        run.insert(0, one)
+    return run
+
+
+def _was_gone(now: CheckIn, earlier: Sequence[CheckIn]) -> bool:
+    """Whether there was pain, then a day or more later none, and a day or more after that pain again."""
+    lately = [one for one in earlier if now.time_utc_s - one.time_utc_s <= _RETURNS_WITHIN_DAYS * _DAY_S]
+    free_s = [one.time_utc_s for one in lately if not one.pain and now.time_utc_s - one.time_utc_s >= _DAY_S]
+    return any(one.pain > 0 and time_s - one.time_utc_s >= _DAY_S for time_s in free_s for one in lately)
+
+
+def standing_flags(check_ins: Sequence[CheckIn]) -> tuple[Sign, ...]:
+    """Red flags that nobody has looked at yet: they stand until a later check-in says so."""
+    flags: set[str] = set()
+    for one in check_ins:
+        flags = set(one.flags) if one.is_cleared else flags | set(one.flags)
+    return tuple(sign for sign in red_flags() if sign.name in flags)
 
 
 def advice(signs: Sequence[Sign]) -> str:

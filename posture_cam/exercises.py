@@ -44,6 +44,7 @@ class Exercise(BaseModel):
         repetitions: The dose, on each side where there are two.
         hold_s: How long each is held, in seconds.
         sides: Whether left and right are done apart.
+        gentle: Fit for people in severe pain, by our own judgement.
         stop: When to stop.
         movement: What the camera counts; None where it is said and timed.
         full: A repetition counts from this amount of the movement, in its unit.
@@ -61,6 +62,7 @@ class Exercise(BaseModel):
     repetitions: int
     hold_s: float
     sides: bool = False
+    gentle: bool = False
     stop: str
     source: str
     dose_source: str
@@ -155,6 +157,7 @@ class ExerciseDone:
         duration_s: From the first to the last moment of it.
         is_seen: Whether the camera counted; else the person was guided by the clock.
         is_whole: Whether the whole dose was done.
+        trouble: What ended it early; not kept.
     """
 
     name: str
@@ -166,6 +169,7 @@ class ExerciseDone:
     duration_s: float
     is_seen: bool = True
     is_whole: bool = False
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,21 +10,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from posture_cam.checkins import CheckIn, Place, Urgency, signs_of
+from posture_cam.checkins import SEVERE_PAIN, CheckIn, Place
 from posture_cam.errors import UsageError
 from posture_cam.exercises import Aim, Exercise, exercise_called, exercise_for, load_exercises
 from posture_cam.records import Measure
 
 WEEKS, PER_WEEK = (4, 6), (2, 3)
 CHANGE_AFTER_DAYS = 14
-# A session holds so many exercises; the first ones answer faults.
+# A session holds so many exercises; two or more have a reason of the person's own, faults give two.
 _IN_SESSION, _FOR_FAULTS = 5, 2
-# From here on pain is severe, by common cut-offs of the numeric rating scale: only gentle exercises then.
-SEVERE_PAIN = 7
-_GENTLE = (Aim.PAIN, Aim.MOBILITY)
+_WITH_REASON = 2
+_AIMS_IN_TURN = (Aim.STRENGTH, Aim.MOBILITY, Aim.POSTURE, Aim.PAIN, Aim.PREVENTION)
 # A session counts with this share of its exercises on one day.
 _DONE_SHARE = 0.6
-# How much of each dose in the first weeks, and from then on.
+# How much of each dose in the first weeks' worth of sessions, and from then on.
 _DOSE_BY_WEEK = (0.5, 0.75, 1.0)
 _FOR_PLACE = {
     Place.NECK: ("neck-side-stretch", "chin-tuck"),
@@ -115,78 +114,92 @@ def plan(
             )
     last = check_ins[-1] if check_ins else None
     is_gentle = last is not None and last.pain >= SEVERE_PAIN
-    wanted: list[str] = []
-    reasons = []
+    allowed = [one for one in load_exercises() if one.gentle or not is_gentle]
+    reasons: dict[str, str] = {}
     for fault in sorted(faults, key=lambda name: -faults[name])[:_FOR_FAULTS]:
-        exercise = exercise_for(fault)
-        wanted.append(exercise.name)
-        reasons.append(f"{exercise.title}: {labels.get(fault, str(fault))} was among your longest faults.")
+        label = labels.get(fault) or fault.rsplit("_", 1)[0].replace("_", " ")
+        words = f"{label} was among what was off for longest."
+        reasons.setdefault(exercise_for(fault).name, words)
     for place in last.places if last is not None and last.pain else ():
         for name in _FOR_PLACE.get(place, ()):
-            if name not in wanted:
-                wanted.append(name)
-                reasons.append(
-                    f"{exercise_called(name).title}: you told of pain in the {place.replace('-', ' ')}."
-                )
-    allowed = [one for one in load_exercises() if not is_gentle or one.aim in _GENTLE]
+            reasons.setdefault(name, f"you told of pain in the {place.replace('-', ' ')}.")
+    allowed_names = [one.name for one in allowed]
+    first = [name for name in reasons if name in allowed_names]
+    sessions = _sessions(first, allowed, per_week)
+    told = [f"{exercise_called(name).title}: {reasons[name]}" for name in first]
     if is_gentle:
-        reasons.append("Your pain is severe, so there are only gentle exercises for now.")
-    first = [one for one in allowed if one.name in wanted]
-    first.sort(key=lambda one: wanted.index(one.name))
-    return Programme(start, weeks, per_week, _sessions(first, allowed, per_week), tuple(reasons))
+        told.append("Your pain is severe, so there are only gentle exercises for now.")
+    return Programme(start, weeks, per_week, sessions, tuple(told))
 
 
 def _sessions(
-    first: Sequence[Exercise], allowed: Sequence[Exercise], per_week: int
+    first: Sequence[str], allowed: Sequence[Exercise], per_week: int
 ) -> tuple[tuple[str, ...], ...]:
-    """As many different sessions as there are in a week; each has something of every aim."""
-    rest: defaultdict[Aim, list[Exercise]] = defaultdict(list)
+    """As many different sessions as there are in a week: what has a reason, in turns, and of every aim."""
+    by_aim: defaultdict[Aim, list[str]] = defaultdict(list)
     for exercise in allowed:
-        if exercise not in first:
-            rest[exercise.aim].append(exercise)
+        if exercise.name not in first:
+            by_aim[exercise.aim].append(exercise.name)
+    each = min(len(first), max(_WITH_REASON, -(-len(first) // per_week)))
     found = []
     for number in range(per_week):
-        names = [one.name for one in first[:3]]
-        for aim in (Aim.STRENGTH, Aim.MOBILITY, Aim.POSTURE, Aim.PAIN, Aim.PREVENTION):
-            if len(names) < _IN_SESSION and rest[aim]:
-                name = rest[aim][number % len(rest[aim])].name
-                if name not in names:
-                    names.append(name)
+        names = [first[(number * each + place) % len(first)] for place in range(each)]
+        for aim in _AIMS_IN_TURN:
+            if len(names) < _IN_SESSION and by_aim[aim]:
+                names.append(by_aim[aim][number % len(by_aim[aim])])
         found.append(tuple(names))
     return tuple(found)
 
 
-def progress(programme: Programme, done: Mapping[date, frozenset[str]], today: date) -> Progress:
+def progress(programme: Programme, done: Mapping[date, Mapping[str, int]], today: date) -> Progress:
     """How far a programme has got.
 
     Args:
         programme: Which one.
-        done: Exercises by day.
+        done: Repetitions by exercise and day.
         today: The day.
     """
     sessions: list[date] = []
     for day in sorted(done):
-        if programme.start <= day < programme.end and len(sessions) < programme.session_count:
-            names = programme.sessions[len(sessions) % len(programme.sessions)]
-            if len(done[day] & set(names)) >= _DONE_SHARE * len(names):
-                sessions.append(day)
+        if not programme.start <= day < programme.end or len(sessions) >= programme.session_count:
+            continue
+        this_week = [
+            one for one in sessions if (one - programme.start).days // 7 == (day - programme.start).days // 7
+        ]
+        names = programme.sessions[len(sessions) % len(programme.sessions)]
+        if len(this_week) < programme.per_week and _is_session(
+            names, done[day], _dose_share(programme, sessions)
+        ):
+            sessions.append(day)
     days_in = (min(today, programme.end - timedelta(days=1)) - programme.start).days
-    week = max(days_in, 0) // 7 + 1
-    due = sum(day <= today for day in _due_days(programme))
+    due_days = _due_days(programme)
     is_over = len(sessions) >= programme.session_count or today >= programme.end
     next_day = None
     if not is_over:
-        next_day = max(_due_days(programme)[len(sessions)], today)
-        if sessions and sessions[-1] == today:
-            next_day = max(next_day, today + timedelta(days=1))
+        next_day = max(due_days[len(sessions)], today)
+        if sessions:  # a day of rest between two sessions
+            next_day = max(next_day, sessions[-1] + timedelta(days=2))
     return Progress(
         tuple(sessions),
-        due,
+        sum(day <= today for day in due_days),
         next_day,
         () if is_over else programme.sessions[len(sessions) % len(programme.sessions)],
-        _DOSE_BY_WEEK[min(week, len(_DOSE_BY_WEEK)) - 1],
-        week,
+        _dose_share(programme, sessions),
+        max(days_in, 0) // 7 + 1,
     )
+
+
+def _dose_share(programme: Programme, sessions: Sequence[date]) -> float:
+    """How much of each dose: it grows with the weeks' worth of sessions done, not with the calendar."""
+    return _DOSE_BY_WEEK[min(len(sessions) // programme.per_week, len(_DOSE_BY_WEEK) - 1)]
+
+
+def _is_session(names: Sequence[str], done: Mapping[str, int], share: float) -> bool:
+    """Whether enough of a session was done: half of the dose of most of its exercises."""
+    enough = [
+        name for name in names if 2 * done.get(name, 0) >= exercise_called(name).with_share(share).total
+    ]
+    return len(enough) >= _DONE_SHARE * len(names)
 
 
 def _due_days(programme: Programme) -> list[date]:
@@ -196,14 +209,6 @@ def _due_days(programme: Programme) -> list[date]:
         for week in range(programme.weeks)
         for number in range(programme.per_week)
     ]
-
-
-def must_wait(check_ins: Sequence[CheckIn]) -> bool:
-    """Whether the last check-in told of something that somebody should look at before any exercise."""
-    if not check_ins:
-        return False
-    signs = signs_of(check_ins[-1], check_ins[:-1])
-    return any(sign.urgency != Urgency.CONSIDER for sign in signs)
 
 
 def change_in_pain(programme: Programme, check_ins: Sequence[tuple[date, int]], today: date) -> str:
@@ -216,4 +221,4 @@ def change_in_pain(programme: Programme, check_ins: Sequence[tuple[date, int]], 
     if not before or not now:
         return ""
     then_mean, now_mean = sum(before) / len(before), sum(now) / len(now)
-    return f"Pain: {then_mean:.1f} of 10 in the first week, {now_mean:.1f} of 10 in the last seven days."
+    return f"Pain: {then_mean:.1f} of 10 around the start, {now_mean:.1f} of 10 in the last seven days."

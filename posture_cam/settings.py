@@ -219,6 +219,8 @@ class ExerciseSettings(_Frozen):
     rate_hz: float
     rest_s: float
     calm_percent: float
+    level_deg: float
+    nose_aside_share: float
     patience_s: float
     back_below_share: float
     held_above_share: float

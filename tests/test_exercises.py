@@ -147,6 +147,35 @@ def test_sitting_at_a_desk_is_no_exercise(sample_poses: Callable[[str], Path]) -
         assert count(name, samples, 0.0, 1e9).repetitions <= 1, name
 
 
+@pytest.mark.parametrize("start_s", [38.0, 39.0, 39.6])
+def test_a_held_bend_is_no_rest(start_s: float, clip_poses: list[Sample]) -> None:
+    _, end_s, repetitions, _ = truth()["side-bend"]
+    done = count("side-bend", clip_poses, start_s, end_s)
+    assert done.right == repetitions / 2
+    assert done.left in (repetitions / 2 - 1, repetitions / 2)  # the first had begun
+
+
+def test_rest_taken_at_the_top_of_a_movement_is_taken_anew(clip_poses: list[Sample]) -> None:
+    _, end_s, repetitions, _ = truth()["thoracic-extension"]
+    assert count("thoracic-extension", clip_poses, 114.4, end_s).repetitions == repetitions - 1
+
+
+def test_side_bends_are_nothing_else(clip_poses: list[Sample]) -> None:
+    start_s, end_s, *_ = truth()["side-bend"]
+    for name in ("neck-side-stretch", "shoulder-shrug", "seated-twist", "head-turn"):
+        assert count(name, clip_poses, start_s, end_s).repetitions == 0, name
+
+
+def test_the_dose_once_done_stays_done(clip_poses: list[Sample]) -> None:
+    start_s, end_s, *_ = truth()["side-bend"]
+    coach = Coach(exercise_called("side-bend").with_share(0.5), SETTINGS, load_estimator())
+    whole = []
+    for sample in clip_poses:
+        if start_s <= sample.timestamp_s <= end_s:
+            whole.append(coach.see(sample.timestamp_s, sample.pose).is_whole)
+    assert [is_whole for is_whole, _ in groupby(whole)] == [False, True]
+
+
 def test_the_command_ends_with_the_counts(clip_poses: list[Sample], tmp_path: Path) -> None:
     start_s, end_s, repetitions, _ = truth()["side-bend"]
     done = run("exercise", "side-bend", "--source", CLIP, "--at", f"{start_s:.1f}-{end_s:.1f}", "--json")
@@ -373,20 +402,19 @@ def test_an_exercise_that_a_break_offered_is_seen_when_it_is_done(clip_poses: li
                 if not taken and sample.timestamp_s < start_s + 0.15
                 else None
             )
-            found = watch.update(sample.timestamp_s, sample.pose, alert, None)
+            found = watch.update(sample.timestamp_s, sample.pose, alert)
             taken += [found] if found is not None else []
     ((done, began_s),) = taken
     assert (done.name, done.repetitions) == ("side-bend", repetitions)
     assert start_s < began_s < start_s + 6.0
+    assert began_s + done.duration_s < end_s
 
 
 def test_an_offer_that_is_not_taken_is_told_of_nothing(clip_poses: list[Sample]) -> None:
     watch = OfferWatch(SETTINGS, load_estimator())
     start_s, end_s, *_ = truth()["head-turn"]
     found = [
-        watch.update(
-            one.timestamp_s, one.pose, offer("side-bend", one.timestamp_s) if number == 0 else None, None
-        )
+        watch.update(one.timestamp_s, one.pose, offer("side-bend", one.timestamp_s) if number == 0 else None)
         for number, one in enumerate(one for one in clip_poses if start_s <= one.timestamp_s <= end_s)
     ]
     assert not any(found)
@@ -404,10 +432,11 @@ def test_nobody_at_rest_is_said(tmp_path: Path) -> None:
         (("juggling",), 2, "There is no exercise 'juggling'."),
         (("side-bend", "--at", "0:01-0:02"), 2, "--at names a stretch of a recording."),
         (("side-bend", "--source", "missing.mp4"), 1, "does not exist"),
-        (("belly-brace", "--source", CLIP), 2, "A camera cannot count belly-brace"),
+        (("belly-brace", "--source", CLIP), 2, "A camera cannot count belly-brace."),
         (("side-bend", "--source", CLIP, "--at", "5:00-6:00"), 1, "is beyond its end"),
         (("side-bend", "--source", CLIP, "--camera", "0"), 2, "--source does not go with"),
         (("--json",), 2, "Which exercise?"),
+        (("side-bend", "--no-camera", "--camera", "0"), 2, "--no-camera does not go with"),
     ],
 )
 def test_wrong_input_ends_with_a_sentence(arguments: tuple[str | Path, ...], code: int, words: str) -> None:

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from posture_cam.records import Landmark, Pose
+from posture_cam.records import FloatArray, Landmark, Pose
 from posture_cam.settings import ExerciseSettings
 
 _WATCHED = [
@@ -46,6 +46,8 @@ class Repetition:
     hold_s: float
 
 
+# Ears or shoulders further apart than this share of the body's scale are seen from the front.
+_FRONTAL_FROM_SHARE = 0.25
 # Of the extent of a repetition: above this it was held, below it was on its way.
 _OWN_HOLD_SHARE = 0.85
 
@@ -198,7 +200,8 @@ class RepetitionCounter:
 class RestFinder:
     """Finds the posture at rest that an exercise begins from: the first calm moments.
 
-    Who does not get calm is asked for less of it as time goes by, down to half.
+    Head and shoulders have to be about level and the face about ahead, as a held bend or turn is calm, too.
+    Who does not get there is asked for less as time goes by, down to half.
 
     Attributes:
         pose: The rest posture, once it is found.
@@ -221,25 +224,43 @@ class RestFinder:
             return 0.0
         self.was_seen = True
         self._since_s = pose.timestamp_s if self._since_s is None else self._since_s
+        waited = min((pose.timestamp_s - self._since_s) / self._settings.patience_s, 1.0)
+        if not self._is_level(pose, 1.0 + waited):
+            self._poses.clear()
+            return 0.0
         self._poses.append(pose)
-        while len(self._poses) > 2 and not self._is_calm():
+        while len(self._poses) > 2 and not self._is_calm(1.0 + waited):
             self._poses.popleft()
         calm_s = pose.timestamp_s - self._poses[0].timestamp_s
         if calm_s >= self._settings.rest_s - 1e-6:
             self.pose = _median(list(self._poses))
         return min(calm_s / self._settings.rest_s, 1.0)
 
-    def _is_calm(self) -> bool:
-        last = self._poses[-1]
-        shoulders = last.landmarks[[Landmark.LEFT_SHOULDER, Landmark.RIGHT_SHOULDER], :2] * last.image_size_wh
-        ears = last.landmarks[[Landmark.LEFT_EAR, Landmark.RIGHT_EAR], :2] * last.image_size_wh
-        neck = float(np.linalg.norm(ears.mean(0) - shoulders.mean(0)))
-        scale_px = float(np.hypot(np.linalg.norm(shoulders[0] - shoulders[1]), neck))
+    def _is_level(self, pose: Pose, leniency: float) -> bool:
+        xy_px = pose.landmarks[_WATCHED, :2] * pose.image_size_wh
+        nose, ears, shoulders = xy_px[0], xy_px[1:3], xy_px[3:5]
+        for left, right in (ears, shoulders):
+            across, along = left - right
+            is_frontal = abs(across) > _FRONTAL_FROM_SHARE * _scale_px(ears, shoulders)
+            if is_frontal and abs(along) > np.tan(np.radians(leniency * self._settings.level_deg)) * abs(
+                across
+            ):
+                return False
+        width = abs(ears[0, 0] - ears[1, 0])
+        if width < _FRONTAL_FROM_SHARE * _scale_px(ears, shoulders):
+            return True
+        return bool(abs(nose[0] - ears[:, 0].mean()) < leniency * self._settings.nose_aside_share * width)
+
+    def _is_calm(self, leniency: float) -> bool:
+        last = self._poses[-1].landmarks[_WATCHED, :2] * self._poses[-1].image_size_wh
         seen = np.stack([pose.landmarks[_WATCHED, :2] * pose.image_size_wh for pose in self._poses])
-        assert self._since_s is not None
-        waited = min((last.timestamp_s - self._since_s) / self._settings.patience_s, 1.0)
-        most_px = (1.0 + waited) * self._settings.calm_percent / 100.0 * scale_px
+        most_px = leniency * self._settings.calm_percent / 100.0 * _scale_px(last[1:3], last[3:5])
         return float(np.ptp(seen, axis=0).max()) < most_px
+
+
+def _scale_px(ears: FloatArray, shoulders: FloatArray) -> float:
+    neck = float(np.linalg.norm(ears.mean(0) - shoulders.mean(0)))
+    return float(np.hypot(np.linalg.norm(shoulders[0] - shoulders[1]), neck))
 
 
 def _median(poses: list[Pose]) -> Pose:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from posture_cam.cli.common import app, configured_camera, data, is_stream, talk
-from posture_cam.errors import UsageError
+from posture_cam.cli.common import INTERRUPTED, app, configured_camera, data, is_stream, talk
+from posture_cam.errors import HistoryError, SourceError, UsageError
 from posture_cam.terminal import quiet_native, stoppable
 
 if TYPE_CHECKING:
-    from posture_cam.checkins import CheckIn
+    from posture_cam.checkins import CheckIn, Sign
     from posture_cam.programme import Progress
+    from posture_cam.workplaces import Item
 
 T = TypeVar("T", bound=StrEnum)
 A = TypeVar("A")
@@ -61,6 +64,9 @@ def checkin(
             show_default=False,
         ),
     ] = None,
+    cleared: Annotated[
+        bool, typer.Option("--cleared", help="Somebody has looked at the red flags you told of before.")
+    ] = False,
     note: Annotated[str, typer.Option(metavar="WORDS", help="Anything in your own words.")] = "",
     signs: Annotated[
         bool, typer.Option("--signs", help="Only tell when to see somebody about back pain.")
@@ -68,7 +74,15 @@ def checkin(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """How it is with your back today; asked question by question, kept on this machine."""
-    from posture_cam.checkins import CheckIn, Difficulty, Place, advice, load_signs, red_flags, signs_of
+    from posture_cam.checkins import (
+        CheckIn,
+        Difficulty,
+        Place,
+        load_signs,
+        red_flags,
+        signs_of,
+        standing_flags,
+    )
     from posture_cam.history import History, keep_check_in
     from posture_cam.outputs.care import check_in_as_json, print_check_in, print_signs
 
@@ -80,11 +94,17 @@ def checkin(
         if name not in known:
             raise UsageError(f"There is no red flag {name!r}.", f"They are: {', '.join(sorted(known))}.")
     if pain is None:
-        if any(one is not None for one in (where, radiates, since, returns, difficult, flag, alternative)):
-            raise UsageError("Which pain?", "Add --pain 0-10, or leave all options out and be asked.")
+        if cleared or any(
+            one is not None for one in (where, radiates, since, returns, difficult, flag, alternative)
+        ):
+            raise UsageError("--pain is missing.", "Add --pain 0-10, or leave all options out and be asked.")
         if not sys.stdin.isatty():
             raise UsageError("There is nobody to ask.", "Answer with options: --pain 3 --where neck")
-        made = _ask()
+    with History.opened() as kept:
+        earlier = [one.check_in for one in kept.check_ins()]
+    if pain is None:
+        with _interruptible():
+            made = _ask(standing_flags(earlier), note.strip())
     else:
         made = CheckIn(
             time.time(),
@@ -96,20 +116,29 @@ def checkin(
             _several(difficult, Difficulty, "--difficult"),
             tuple(flag or ()),
             alternative,
+            cleared,
             note.strip(),
         )
-    with History.opened() as kept:
-        earlier = [one.check_in for one in kept.check_ins()]
     keep_check_in(made)
-    shown = signs_of(made, earlier)
+    shown = tuple(dict.fromkeys([*standing_flags([*earlier, made]), *signs_of(made, earlier)]))
     if as_json:
         typer.echo(json.dumps(check_in_as_json(made, shown), ensure_ascii=False))
         return
-    print_check_in(made, shown, advice(shown), earlier, data())
-    print_signs([one for one in load_signs() if one not in shown], data(), is_rest=bool(shown))
+    print_check_in(made, shown, earlier, data())
+    print_signs([one for one in load_signs() if one not in shown], data(), is_brief=True)
 
 
-def _ask() -> CheckIn:
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Say on Ctrl-C among questions that nothing was kept."""
+    try:
+        yield
+    except typer.Abort:
+        talk().print("\nInterrupted; nothing was kept.", style="yellow")
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _ask(standing: Sequence[Sign], note: str) -> CheckIn:
     """Question by question; an empty answer leaves a question out."""
     from posture_cam.checkins import CheckIn, Difficulty, Place, red_flags
 
@@ -141,13 +170,30 @@ def _ask() -> CheckIn:
             lambda words: _several(words, Difficulty, "That"),
         )
         alternative = ask("Would you like something other than pain medication? (y/n)", _truth)
+    is_cleared = False
+    if standing:
+        talk().print("\nYou told before of:", highlight=False)
+        for one in standing:
+            talk().print(f"  {one.question.lower()}", highlight=False)
+        is_cleared = bool(ask("Has a doctor looked at it since? (y/n)", _truth))
     flags = []
     talk().print("\nOne of these? They are rare, and need somebody to look at them.", highlight=False)
     for one in red_flags():
         if ask(f"  {one.question}? (y/n)", _truth):
             flags.append(one.name)
+    note = note or ask("Anything else, in your own words?", str)
     return CheckIn(
-        time.time(), pain, places, radiates, since_days, returns, difficult, tuple(flags), alternative
+        time.time(),
+        pain,
+        places,
+        radiates,
+        since_days,
+        returns,
+        difficult,
+        tuple(flags),
+        alternative,
+        is_cleared,
+        note,
     )
 
 
@@ -174,17 +220,23 @@ def _several(words: str | None, kind: type[T], option: str) -> tuple[T, ...]:
     return tuple(dict.fromkeys(found))
 
 
-_DAYS = {"d": 1, "w": 7, "m": 30, "y": 365}
+_DAYS = {
+    **dict.fromkeys(("", "d", "day", "days"), 1),
+    **dict.fromkeys(("w", "week", "weeks"), 7),
+    **dict.fromkeys(("m", "month", "months"), 30),
+    **dict.fromkeys(("y", "year", "years"), 365),
+}
 
 
 def _days(words: str | None) -> int | None:
     if words is None:
         return None
-    text = words.strip().lower().replace(" ", "")
-    number, unit = text.rstrip("abcdefghijklmnopqrstuvwxyz"), text.lstrip("0123456789")[:1]
-    if not number.isdecimal() or (unit or "d") not in _DAYS or int(number) > 36_500:
-        raise UsageError(f"{words!r} is no length of time.", "Write 3d, 2w or 6m: days, weeks or months.")
-    return int(number) * _DAYS[unit or "d"]
+    match = re.fullmatch(r"(\d{1,4})([a-z]*)", words.strip().lower().replace(" ", ""))
+    if match is None or match[2] not in _DAYS:
+        raise UsageError(
+            f"{words!r} is no length of time.", "Write 3d, 2w, 6m or 1y: days, weeks, months or years."
+        )
+    return int(match[1]) * _DAYS[match[2]]
 
 
 @app.command()
@@ -192,64 +244,90 @@ def programme(
     start: Annotated[bool, typer.Option("--start", help="Begin the plan shown, or begin anew.")] = False,
     do: Annotated[bool, typer.Option("--do", help="Do the next session now, exercise by exercise.")] = False,
     stop: Annotated[bool, typer.Option("--stop", help="Stop the plan.")] = False,
-    weeks: Annotated[int, typer.Option(metavar="4-6", help="How many weeks.")] = 6,
-    per_week: Annotated[int, typer.Option(metavar="2-3", help="Sessions a week.")] = 3,
+    weeks: Annotated[
+        int | None, typer.Option(metavar="4-6", help="How many weeks.", show_default="6")
+    ] = None,
+    per_week: Annotated[
+        int | None, typer.Option(metavar="2-3", help="Sessions a week.", show_default="3")
+    ] = None,
     no_camera: Annotated[bool, typer.Option("--no-camera", help="With --do: by the clock.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """A plan of 4 to 6 weeks from your own faults and check-ins: what is next, and what has changed."""
     from posture_cam.history import keep_programme, stop_programme, today
-    from posture_cam.outputs.care import print_plan, print_progress, programme_as_json
+    from posture_cam.outputs.care import flag_words, print_plan, print_progress, programme_as_json
+    from posture_cam.programme import PER_WEEK, WEEKS
     from posture_cam.session import care
 
     if start + do + stop > 1:
         raise UsageError("--start, --do and --stop exclude each other.", "Choose one of them.")
-    if stop:
-        standing = care.standing()
-        if standing.progress is None:
-            talk().print("No programme goes on.", highlight=False)
-            return
-        stop_programme(today())
-        talk().print("Stopped. posture-cam programme --start begins a new one, whenever you like.")
-        return
+    if as_json and (do or stop):
+        raise UsageError("--json does not go with --do or --stop.", "Leave it out.")
+    if no_camera and not do:
+        raise UsageError("--no-camera goes with --do.", "Add --do, or leave it out.")
     standing = care.standing()
+    if standing.progress is None and do:
+        raise UsageError("There is no programme yet.", "Begin one: posture-cam programme --start")
+    if standing.progress is not None and not start and (weeks is not None or per_week is not None):
+        raise UsageError(
+            "A programme goes on; --weeks and --per-week go with a new one.",
+            "Begin anew: posture-cam programme --start --weeks 4 --per-week 2",
+        )
+    if stop:
+        if standing.progress is not None:
+            stop_programme(today())
+        talk().print(
+            "No programme goes on."
+            if standing.progress is None
+            else "Stopped. posture-cam programme --start begins a new one, whenever you like.",
+            highlight=False,
+        )
+        return
+    if standing.flags and (start or do):
+        raise HistoryError(
+            flag_words(standing.flags),
+            "Once somebody has looked at it: posture-cam checkin, and say so (or --cleared).",
+        )
     if start or standing.progress is None:
-        proposed = care.proposal(weeks, per_week)
-        if as_json:
-            typer.echo(json.dumps(programme_as_json(proposed, None), ensure_ascii=False))
-        else:
-            print_plan(proposed, data(), must_wait=standing.must_wait)
-        if do:
-            raise UsageError("There is no programme yet.", "Begin one: posture-cam programme --start")
+        proposed = care.proposal(weeks or WEEKS[1], per_week or PER_WEEK[1])
         if start:
             keep_programme(proposed)
-            talk().print("Begun. The first session: posture-cam programme --do", highlight=False)
-        elif not as_json:
-            talk().print("Begin it: posture-cam programme --start", highlight=False)
+        if as_json:
+            content = programme_as_json(proposed, care.standing().progress if start else None)
+            typer.echo(json.dumps(content, ensure_ascii=False))
+            return
+        print_plan(proposed, data(), flags=standing.flags)
+        then = "Begun. The first session: posture-cam programme --do"
+        talk().print(then if start else "Begin it: posture-cam programme --start", highlight=False)
         return
     assert standing.programme is not None
+    assert standing.progress is not None
     if as_json:
         typer.echo(json.dumps(programme_as_json(standing.programme, standing.progress), ensure_ascii=False))
-    else:
-        print_progress(
-            standing.programme, standing.progress, standing.changes, data(), must_wait=standing.must_wait
-        )
+        return
+    print_progress(standing.programme, standing.progress, standing.changes, data(), flags=standing.flags)
     if do:
-        _do_session(standing.progress, no_camera=no_camera)
+        _do_session(standing.progress, standing.done_today, no_camera=no_camera)
 
 
-def _do_session(progress: Progress, *, no_camera: bool) -> None:
+def _do_session(progress: Progress, done_today: Mapping[str, int], *, no_camera: bool) -> None:
+    """The exercises of a session that were not done today, one after the other."""
     from posture_cam.cli.exercising import run_exercise
     from posture_cam.exercises import exercise_called
 
-    names = progress.next_names
-    if not names:
-        talk().print("All sessions are done.", highlight=False)
+    session = [exercise_called(name).with_share(progress.dose_share) for name in progress.next_names]
+    left = [one for one in session if done_today.get(one.name, 0) < one.total]
+    if not left:
+        talk().print("It is all done for today." if session else "All sessions are done.", highlight=False)
         return
-    for number, name in enumerate(names, start=1):
-        talk().print(f"\nExercise {number} of {len(names)}", style="bold", highlight=False)
-        exercise = exercise_called(name).with_share(progress.dose_share)
-        run_exercise(exercise, no_camera=no_camera, reason="programme")
+    for number, one in enumerate(left, start=1):
+        talk().print(f"\nExercise {number} of {len(left)}", style="bold", highlight=False)
+        try:
+            run_exercise(one, no_camera=no_camera, reason="programme")
+        except SourceError as error:
+            hint = "Without a camera: posture-cam programme --do --no-camera"
+            raise SourceError(error.message, hint) from error
+    talk().print("\nThat was the session.", style="bold", highlight=False)
 
 
 @app.command()
@@ -273,8 +351,6 @@ def workspace(
     verbose: Annotated[bool, typer.Option("--verbose", help="Let MediaPipe and OpenCV talk.")] = False,
 ) -> None:
     """A minute for your desk: what the camera sees of it, a few questions, and what may help."""
-    from pathlib import Path
-
     from posture_cam.outputs.care import print_workspace, workspace_as_json
     from posture_cam.session.workspace import Look, look_at_workspace
     from posture_cam.workplaces import load_questions, parse_answers, tips_of
@@ -283,30 +359,50 @@ def workspace(
         raise UsageError("--no-camera does not go with --camera or --source.", "Choose one of them.")
     given = parse_answers(answers) if answers is not None else None
     seen: Look | None = None
+    was_stopped = False
     if not no_camera:
+        recording = Path(source) if source and not is_stream(source) else None
         with ExitStack() as stack:
             stack.enter_context(quiet_native(verbose=verbose))
             stop = stack.enter_context(stoppable(talk, "Ending the look."))
-            place = Path(source) if source and not is_stream(source) else configured_camera(camera, source)
-            talk().print("Sit as you usually do and look at the screen for half a minute.", highlight=False)
+            if recording is None:
+                talk().print("Sit as you usually do and look at the screen: half a minute.", highlight=False)
+            place = recording or configured_camera(camera, source)
             seen = look_at_workspace(place, stop.is_set)
-    if given is None:
-        if sys.stdin.isatty():
-            given = frozenset(
-                one.name
-                for one in load_questions()
-                if typer.prompt(f"{one.question} (y/n)", default="", show_default=False, err=True)
-                .strip()
-                .lower()
-                .startswith("n")
-            )
-        else:
-            talk().print("Nobody to ask; the questions are left out.", style="yellow", highlight=False)
-            given = frozenset()
-    tips = tips_of(given, seen.findings if seen is not None else frozenset())
+            was_stopped = stop.is_set()
+    unanswered: tuple[str, ...] = ()
+    if given is None and not was_stopped:
+        given, unanswered = _asked(load_questions())
+    found = given or frozenset()
+    tips = tips_of(found, seen.findings if seen is not None else frozenset())
     if as_json:
         typer.echo(
-            json.dumps(workspace_as_json(seen.values if seen else {}, given, tips), ensure_ascii=False)
+            json.dumps(workspace_as_json(seen.values if seen else {}, found, tips), ensure_ascii=False)
         )
     else:
-        print_workspace(seen.lines if seen is not None else (), tips, data())
+        print_workspace(seen.lines if seen is not None else (), tips, unanswered, data())
+    if was_stopped:
+        raise typer.Exit(INTERRUPTED)
+
+
+def _asked(questions: Sequence[Item]) -> tuple[frozenset[str], tuple[str, ...]]:
+    """The names of what does not hold, and the questions that were not answered."""
+    if not sys.stdin.isatty():
+        talk().print("Nobody to ask; the questions are left out.", style="yellow", highlight=False)
+        return frozenset(), tuple(one.question for one in questions)
+    wrong, unanswered = [], []
+    with _interruptible():
+        for one in questions:
+            while True:
+                words = typer.prompt(f"{one.question} (y/n)", default="", show_default=False, err=True)
+                try:
+                    answer = _truth(words.strip())
+                except UsageError as error:
+                    talk().print(f"{error.message} {error.hint}", style="yellow", highlight=False)
+                    continue
+                break
+            if answer is None:
+                unanswered.append(one.question)
+            elif not answer:
+                wrong.append(one.name)
+    return frozenset(wrong), tuple(unanswered)

@@ -6,20 +6,23 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from posture_cam.cli.common import INTERRUPTED, app, configured_camera, data, is_stream, talk
-from posture_cam.errors import UsageError
+from posture_cam.errors import SourceError, UsageError
 from posture_cam.terminal import Bars, quiet_native, stoppable
 
 if TYPE_CHECKING:
     from posture_cam.exercises import Exercise, ExerciseDone, Moment
     from posture_cam.records import Frame
     from posture_cam.session import Show
+
+
+UNSEEN_FROM_HERE = "The camera cannot count this from where it stands."
 
 
 @app.command()
@@ -36,12 +39,6 @@ def exercise(
     ] = None,
     at: Annotated[
         str | None, typer.Option(metavar="START-END", help="A stretch of the recording, such as 0:35-1:06.")
-    ] = None,
-    profile: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="Measure from this neutral posture. Else from your rest at the start."
-        ),
     ] = None,
     no_camera: Annotated[
         bool, typer.Option("--no-camera", help="Be guided by the clock; nothing is counted by camera.")
@@ -72,6 +69,8 @@ def exercise(
         raise UsageError("--at names a stretch of a recording.", "Add --source FILE.")
     if source is not None and (camera is not None or no_camera):
         raise UsageError("--source does not go with --camera or --no-camera.", "Choose one of them.")
+    if no_camera and (camera is not None or model != "full"):
+        raise UsageError("--no-camera does not go with --camera or --model.", "Choose one of them.")
     stretch = parse_stretch(at) if at is not None else None
     if recording is None:
         run_exercise(
@@ -79,7 +78,6 @@ def exercise(
             camera=camera,
             source=source,
             no_camera=no_camera,
-            profile=profile,
             model=model,
             as_json=as_json,
             headless=headless,
@@ -91,7 +89,7 @@ def exercise(
 
     with quiet_native(verbose=verbose), stoppable(talk) as stop, Bars(talk()) as bars:
         listener = Listener(bars.show_seconds, bars.show_bytes, stop.is_set)
-        request = Exercising(chosen, recording=recording, at_s=stretch, profile=profile, model=model)
+        request = Exercising(chosen, recording=recording, at_s=stretch, model=model)
         done = count_recording(request, _teller(as_json=as_json), listener)
     _tell(done, as_json=as_json)
     if stop.is_set():
@@ -104,7 +102,6 @@ def run_exercise(
     camera: str | None = None,
     source: str | None = None,
     no_camera: bool = False,
-    profile: str | None = None,
     model: str = "full",
     as_json: bool = False,
     headless: bool = False,
@@ -118,25 +115,39 @@ def run_exercise(
         typer.Exit: They interrupted it; what was done is kept.
     """
     began_utc_s = time.time()
+    _warn_of_flags()
     with ExitStack() as stack:
         stack.enter_context(quiet_native(verbose=verbose))
-        stop = stack.enter_context(stoppable(talk, "Ending; what you did is kept."))
+        stop = stack.enter_context(stoppable(talk, "Ending."))
         show = _shower(chosen, stack, as_json=as_json, headless=headless)
         place = None if no_camera else configured_camera(camera, source)
-        done = _guided(chosen, place, profile, model, show, stop.is_set)
+        done = _guided(chosen, place, model, show, stop.is_set)
     _tell(done, as_json=as_json)
     if history and done.repetitions:
         from posture_cam.history import keep_exercise
 
         keep_exercise(done, began_utc_s, reason)
+    if done.trouble:
+        raise SourceError(done.trouble, "What you did until then is counted.")
     if stop.is_set():
         raise typer.Exit(INTERRUPTED)
+
+
+def _warn_of_flags() -> None:
+    """Say what somebody told at a check-in that a doctor should look at before any exercise."""
+    from posture_cam.checkins import standing_flags
+    from posture_cam.errors import HistoryError
+    from posture_cam.history import History
+    from posture_cam.outputs.care import flag_words
+
+    with suppress(HistoryError), History.opened() as kept:  # said where it is needed
+        if flags := standing_flags([one.check_in for one in kept.check_ins()]):
+            talk().print(flag_words(flags), style="bold yellow", highlight=False, markup=False)
 
 
 def _guided(
     chosen: Exercise,
     place: int | str | None,
-    profile: str | None,
     model: str,
     show: Show,
     should_stop: Callable[[], bool],
@@ -145,12 +156,12 @@ def _guided(
     from posture_cam.session import Exercising, Listener, guide_by_clock, guide_camera
 
     if chosen.movement is not None and place is not None:
-        request = Exercising(chosen, place, profile=profile, model=model)
+        request = Exercising(chosen, place, model=model)
         done = guide_camera(request, show, Listener(should_stop=should_stop))
         if done is not None:
             return done
-    why = "Nothing is counted by camera." if place is None else chosen.unseen
-    talk().print(f"{why} You are guided by the clock.", style="yellow", highlight=False)
+    why = "" if place is None else f"{UNSEEN_FROM_HERE} "
+    talk().print(f"{why}You are guided by the clock.", style="yellow", highlight=False)
 
     def shown(moment: Moment, now_s: float, frame: Frame | None) -> bool:
         return show(moment, now_s, frame) and not should_stop()

@@ -135,8 +135,9 @@ def history(
         saved = [one for one in kept.days_saved_since(midnight.timestamp()) if not first <= one <= last]
         days = kept.days()
         done, check_ins = kept.exercises(first, last), kept.check_ins(first, last)
+        plan = kept.programme()
     if as_json:
-        content = days_as_json(found, first, last, days, saved) | kept_as_json(done, check_ins)
+        content = days_as_json(found, first, last, days, saved) | kept_as_json(done, check_ins, plan)
         typer.echo(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
     elif as_csv:
         write_days_csv(found, sys.stdout)
@@ -208,7 +209,9 @@ def export(
             temporary.open("w", encoding="utf-8", newline="") as file,
         ):
             write(file)
-    _tell(f"Wrote {plain(target)}: {count_words(len(days), 'day')}")
+    more = len(care["exercises"]) + len(care["check_ins"])
+    words = "" if is_csv or not more else f", and {more} of exercises and check-ins"
+    _tell(f"Wrote {plain(target)}: {count_words(len(days), 'day')}{words}")
 
 
 def range_of(days: list[date], first: str | None, last: str | None) -> list[date]:

@@ -15,8 +15,9 @@ from posture_cam.records import FloatArray, Landmark, Measure, Movement, Pose
 from posture_cam.settings import Settings
 
 TWO_SIDED = frozenset({Movement.SIDE_BEND, Movement.HEAD_TURN, Movement.NECK_SIDE_BEND, Movement.TRUNK_TURN})
-# Who bends the neck tips the shoulders a little along with it; beyond this it is a side bend.
+# Who bends the neck, shrugs or twists tips the shoulders a little, too; beyond this it is a side bend.
 _SHOULDERS_MAY_TIP_DEG = 3.0
+_SIDE_BEND_ABOVE_DEG = 7.0
 _NEEDED = [Landmark.NOSE, *EARS, *SHOULDERS]
 # Shoulders narrower than this share of the body's scale are seen from the side.
 _LEAST_FRONTAL_SHARE = 0.5
@@ -52,7 +53,9 @@ class MovementMeter:
             return None
         match self._movement:
             case Movement.SHOULDER_RISE:
-                return self._shoulder_rise_percent(_px(pose)) if self._is_frontal else None
+                if not self._is_frontal:
+                    return None
+                return 0.0 if self._bends_aside(pose) else self._shoulder_rise_percent(_px(pose))
             case Movement.SIDE_BEND:
                 return self._tilt_deg(pose, SHOULDERS) if self._is_frontal else None
             case Movement.NECK_SIDE_BEND:
@@ -68,6 +71,8 @@ class MovementMeter:
                     pose, Measure.TRUNK_INCLINATION_CHANGE
                 )
             case Movement.TRUNK_TURN:
+                if self._is_frontal and self._bends_aside(pose):
+                    return 0.0
                 return shoulder_yaw_deg(pose) - shoulder_yaw_deg(self._rest)
             case Movement.RISING:
                 return self._percent(
@@ -76,7 +81,7 @@ class MovementMeter:
             case Movement.ARM_RAISE:
                 xy_px = _px(pose)
                 rises = xy_px[list(SHOULDERS), 1] - xy_px[list(ELBOWS), 1]
-                return self._percent(float(rises.min()))
+                return self._percent(max(float(rises.min()), 0.0))  # hanging arms are rest, however low
 
     def _shoulder_rise_percent(self, xy_px: FloatArray) -> float:
         """Shoulders come up, and closer to the ears: the smaller of the two.
@@ -91,9 +96,15 @@ class MovementMeter:
         turned_deg = self._estimated(pose, Measure.HEAD_YAW_CHANGE)
         if not self._is_frontal or abs(turned_deg) > self._gates.turned_away_deg:
             return None
+        if self._bends_aside(pose):
+            return 0.0
         shoulders_deg = self._tilt_deg(pose, SHOULDERS)
         along_deg = float(np.clip(shoulders_deg, -_SHOULDERS_MAY_TIP_DEG, _SHOULDERS_MAY_TIP_DEG))
         return self._tilt_deg(pose, EARS) - (shoulders_deg - along_deg)
+
+    def _bends_aside(self, pose: Pose) -> bool:
+        """Whether this is a side bend, which other movements must not be taken for."""
+        return abs(self._tilt_deg(pose, SHOULDERS)) > _SIDE_BEND_ABOVE_DEG
 
     def _tilt_deg(self, pose: Pose, pair: tuple[Landmark, Landmark]) -> float:
         """How much a line from right to left has tipped since rest, positive with the left end lower."""

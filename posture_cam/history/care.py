@@ -98,6 +98,7 @@ def keep_check_in(check_in: CheckIn, path: Path | None = None) -> None:
                 "difficult": json.dumps(check_in.difficult),
                 "flags": json.dumps(check_in.flags),
                 "wants_alternative": check_in.wants_alternative,
+                "is_cleared": check_in.is_cleared,
                 "note": check_in.note,
             },
         )
@@ -175,9 +176,22 @@ def exercises(rows: Rows, first: date, last: date) -> list[KeptExercise]:
 def check_ins(rows: Rows, first: date, last: date) -> list[KeptCheckIn]:
     """Those of some days, in order of time."""
     found = []
-    for time_ms, zone, pain, places, radiates, since, returns, difficult, flags, alternative, note in rows(
+    for (
+        time_ms,
+        zone,
+        pain,
+        places,
+        radiates,
+        since,
+        returns,
+        difficult,
+        flags,
+        alternative,
+        cleared,
+        note,
+    ) in rows(
         "SELECT time_ms, zone, pain, places, radiates, since_days, returns, difficult, flags,"
-        " wants_alternative, note FROM check_ins ORDER BY time_ms, id"
+        " wants_alternative, is_cleared, note FROM check_ins ORDER BY time_ms, id"
     ):
         day = day_at(time_ms / 1000, zone_of(zone))
         if first <= day <= last:
@@ -191,6 +205,7 @@ def check_ins(rows: Rows, first: date, last: date) -> list[KeptCheckIn]:
                 tuple(Difficulty(name) for name in json.loads(difficult)),
                 tuple(json.loads(flags)),
                 _truth(alternative),
+                bool(cleared),
                 note,
             )
             found.append(KeptCheckIn(day, one))

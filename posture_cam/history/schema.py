@@ -197,6 +197,7 @@ def exercises_check_ins_programmes(connection: sqlite3.Connection) -> None:
             difficult TEXT NOT NULL DEFAULT '[]',
             flags TEXT NOT NULL DEFAULT '[]',
             wants_alternative INTEGER,
+            is_cleared INTEGER NOT NULL DEFAULT 0,
             note TEXT NOT NULL DEFAULT ''
         )""",
         """CREATE TABLE programmes (

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from posture_cam.checkins import CheckIn, Sign, Urgency
+from posture_cam.checkins import CheckIn, Sign, Urgency, advice
 from posture_cam.exercises import exercise_called
 from posture_cam.history import KeptCheckIn, KeptExercise
 from posture_cam.outputs.coach import done_as_json, done_words
@@ -24,7 +24,7 @@ _WHEN = {
 
 
 def print_check_in(
-    check_in: CheckIn, signs: Sequence[Sign], advice: str, earlier: Sequence[CheckIn], console: Console
+    check_in: CheckIn, signs: Sequence[Sign], earlier: Sequence[CheckIn], console: Console
 ) -> None:
     """What was kept, how pain has been, and advice."""
     _say(console, f"Kept: pain {check_in.pain} of 10{_where(check_in)}.")
@@ -33,7 +33,7 @@ def print_check_in(
         _say(console, f"Pain at your last check-ins: {before} and now {check_in.pain}, each of 10.")
     if signs:
         _say(console, "")
-        _say(console, advice, style="bold")
+        _say(console, advice(signs), style="bold")
         for sign in signs:
             _say(console, f"  Because {sign.text}. ({sign.source})")
     _say(console, "")
@@ -46,14 +46,16 @@ def _where(check_in: CheckIn) -> str:
     return f" ({words})" if words else ""
 
 
-def print_signs(signs: Sequence[Sign], console: Console, *, is_rest: bool = False) -> None:
+def print_signs(signs: Sequence[Sign], console: Console, *, is_brief: bool = False) -> None:
     """When to see somebody about back pain."""
     for urgency in Urgency:
-        shown = [sign for sign in signs if sign.urgency == urgency]
-        if shown:
-            _say(console, _WHEN[urgency] + (" also" if is_rest else "") + ":", style="bold")
-            for sign in shown:
-                _say(console, f"  - {sign.text}")
+        shown = [sign.text for sign in signs if sign.urgency == urgency]
+        if shown and is_brief:
+            _say(console, f"{_WHEN[urgency]} {'; '.join(shown)}.", style="bright_black")
+        elif shown:
+            _say(console, f"{_WHEN[urgency]}:", style="bold")
+            for words in shown:
+                _say(console, f"  - {words}")
     sources = dict.fromkeys(sign.source for sign in signs)
     _say(console, f"Sources: {'; '.join(sources)}. {NO_DIAGNOSIS}", style="bright_black")
 
@@ -69,6 +71,7 @@ def check_in_as_json(check_in: CheckIn, signs: Sequence[Sign] | None = None) -> 
         "difficult": list(check_in.difficult),
         "flags": list(check_in.flags),
         "wants_alternative": check_in.wants_alternative,
+        "is_cleared": check_in.is_cleared,
         "note": check_in.note,
     }
     if signs is not None:
@@ -76,14 +79,15 @@ def check_in_as_json(check_in: CheckIn, signs: Sequence[Sign] | None = None) -> 
     return content
 
 
-def print_plan(programme: Programme, console: Console, *, must_wait: bool) -> None:
+def flag_words(flags: Sequence[Sign]) -> str:
+    """What stands in the way of exercises, and what to do about it."""
+    return f"You told of this: {'; '.join(sign.question.lower() for sign in flags)}. {advice(flags)}"
+
+
+def print_plan(programme: Programme, console: Console, *, flags: Sequence[Sign]) -> None:
     """A plan as it is proposed."""
-    if must_wait:
-        _say(
-            console,
-            "Your last check-in told of something that a doctor should look at before you do exercises.",
-            style="bold yellow",
-        )
+    if flags:
+        _say(console, flag_words(flags), style="bold yellow")
     _say(
         console,
         f"{programme.weeks} weeks, {programme.per_week} sessions a week, "
@@ -101,15 +105,16 @@ def print_plan(programme: Programme, console: Console, *, must_wait: bool) -> No
 
 
 def print_progress(
-    programme: Programme, progress: Progress, changes: Sequence[str], console: Console, *, must_wait: bool
+    programme: Programme,
+    progress: Progress,
+    changes: Sequence[str],
+    console: Console,
+    *,
+    flags: Sequence[Sign],
 ) -> None:
     """How far a programme is."""
-    if must_wait:
-        _say(
-            console,
-            "Your last check-in told of something that a doctor should look at before you do exercises.",
-            style="bold yellow",
-        )
+    if flags:
+        _say(console, flag_words(flags), style="bold yellow")
     week = min(progress.week, programme.weeks)
     _say(console, f"Week {week} of {programme.weeks}, since {programme.start}.", style="bold")
     _say(
@@ -121,12 +126,10 @@ def print_progress(
     else:
         _say(
             console,
-            f"Next: {progress.next_day}; {progress.dose_share:.0%} of each dose this week.".replace(
-                "%", " %"
-            ),
+            f"Next: {progress.next_day}; {progress.dose_share:.0%} of each dose for now.".replace("%", " %"),
         )
         for name in progress.next_names:
-            exercise = exercise_called(name)
+            exercise = exercise_called(name).with_share(progress.dose_share)
             _say(console, f"  {exercise.title} ({name}): {exercise.dose}")
         _say(console, "Do it now: posture-cam programme --do")
     for words in changes:
@@ -161,12 +164,16 @@ def programme_as_json(programme: Programme, progress: Progress | None) -> dict[s
     return content
 
 
-def print_workspace(lines: Sequence[str], tips: Sequence[Item], console: Console) -> None:
-    """What was seen of a desk, and what may help."""
+def print_workspace(
+    lines: Sequence[str], tips: Sequence[Item], unanswered: Sequence[str], console: Console
+) -> None:
+    """What was seen of a desk, what may help, and what is not known."""
     for line in lines:
         _say(console, line)
+    if unanswered:
+        _say(console, f"Not known, as not answered: {' '.join(unanswered)}", style="bright_black")
     if not tips:
-        _say(console, "Nothing to change." if lines else "All well.", style="bold")
+        _say(console, "Nothing to change was found.", style="bold")
         return
     if lines:
         _say(console, "")

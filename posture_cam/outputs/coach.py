@@ -64,7 +64,7 @@ class CoachView:
         elif moment.reached is not None or words.rstrip("0123456789 s") != self._last_words.rstrip(
             "0123456789 s"
         ):
-            self._console.print(f"{tally}  {words}".strip(), highlight=False, markup=False)
+            self._console.print(f"{tally}  {words}".strip(), highlight=False, markup=False, soft_wrap=True)
             self._last_words = words
         if self._window is None:
             return True

@@ -253,10 +253,14 @@ def print_exercises(exercises: Sequence[Exercise], console: Console) -> None:
     for title in ("Exercise", "For", "Dose", "Counted by camera"):
         table.add_column(title)
     for exercise in exercises:
-        table.add_row(
-            exercise.name, AIM_WORDS[exercise.aim], exercise.dose, "yes" if exercise.movement else "timed"
-        )
+        table.add_row(exercise.name, AIM_WORDS[exercise.aim], exercise.dose, _counted(exercise))
     console.print(table)
     console.print(
         f"\nDoses: {exercises[0].dose_source}. {exercises[0].stop}", highlight=False, soft_wrap=True
     )
+
+
+def _counted(exercise: Exercise) -> str:
+    if exercise.movement is None:
+        return "no: timed"
+    return "yes" if exercise.is_seen_from_front else "from the side"

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from posture_cam.checkins import Sign, standing_flags
 from posture_cam.history import History, today
 from posture_cam.programme import (
     CHANGE_AFTER_DAYS,
     Programme,
     Progress,
     change_in_pain,
-    must_wait,
     plan,
     progress,
 )
@@ -31,13 +33,15 @@ class Standing:
         programme: The one begun last; None where there was none.
         progress: How far it is; None where none goes on.
         changes: What has changed, in sentences; from two weeks on.
-        must_wait: Whether the last check-in told of something that somebody should look at first.
+        flags: Red flags of check-ins that somebody should look at first.
+        done_today: Repetitions by exercise.
     """
 
     programme: Programme | None
     progress: Progress | None
     changes: tuple[str, ...]
-    must_wait: bool
+    flags: tuple[Sign, ...]
+    done_today: Mapping[str, int]
 
 
 def standing() -> Standing:
@@ -49,20 +53,19 @@ def standing() -> Standing:
     day = today()
     with History.opened() as kept:
         check_ins = kept.check_ins()
-        waits = must_wait([one.check_in for one in check_ins])
+        flags = standing_flags([one.check_in for one in check_ins])
         programme = kept.programme()
         if programme is None or programme.stopped is not None or day >= programme.end + _WEEK:
-            return Standing(programme, None, (), waits)
-        done: dict[date, frozenset[str]] = {}
+            return Standing(programme, None, (), flags, {})
+        done: defaultdict[date, Counter[str]] = defaultdict(Counter)
         for one in kept.exercises(programme.start, day):
-            done[one.day] = done.get(one.day, frozenset()) | {one.done.name}
+            done[one.day][one.done.name] += one.done.repetitions
         changes = [
             change_in_pain(programme, [(one.day, one.check_in.pain) for one in check_ins], day),
             _change_in_posture(kept, programme, day),
         ]
-    return Standing(
-        programme, progress(programme, done, day), tuple(words for words in changes if words), waits
-    )
+    told = tuple(words for words in changes if words)
+    return Standing(programme, progress(programme, done, day), told, flags, done[day])
 
 
 def proposal(weeks: int, per_week: int) -> Programme:

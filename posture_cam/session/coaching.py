@@ -5,53 +5,59 @@ from __future__ import annotations
 from posture_cam.assessment import Phase, RepetitionCounter, RestFinder, SideCounter
 from posture_cam.exercises import Exercise, ExerciseDone, Moment
 from posture_cam.geometry import TWO_SIDED, Estimator, MovementMeter
-from posture_cam.records import Movement, Pose
+from posture_cam.records import Landmark, Movement, Pose
 from posture_cam.settings import Settings
 
 # A correction stands for so long.
 _SAID_FOR_S = 4.0
 # A hold is worth a word where it is shorter than this share of the dose, and the dose at least so long.
 _SHORT_BELOW, _HOLD_MATTERS_FROM_S = 0.7, 2.0
+# Movements that go one way only, from a rest that somebody may be mistaken for holding.
+_ONE_WAY = frozenset({Movement.SHOULDER_RISE, Movement.LEANING_BACK, Movement.DRAWING_BACK, Movement.RISING})
+_BACKWARDS_SHARE = 0.6
+# Who was last seen at the top of the picture has left it there, and soon sits down again.
+_TOP_SHARE, _UP_FOR_S = 0.25, 8.0
 REST_WORDS = "Sit at rest and look ahead, arms down."
 UNSEEN_WORDS = "Head and shoulders are not seen well: move until they are in the picture."
 
 
 class Coach:
-    """Counts one exercise of one person.
+    """Counts one exercise of one person, from the rest posture that it begins with.
 
     Args:
         exercise: One that the camera can count.
         settings: For the counting.
         estimator: Of the changes of inclination.
-        rest: The rest posture; None takes the first calm moments for it.
 
     Attributes:
         can_see: Whether the movement can be measured from here; None until the rest posture is known.
     """
 
-    def __init__(
-        self, exercise: Exercise, settings: Settings, estimator: Estimator, rest: Pose | None = None
-    ) -> None:
+    def __init__(self, exercise: Exercise, settings: Settings, estimator: Estimator) -> None:
         assert exercise.movement is not None
         self._exercise, self._settings, self._estimator = exercise, settings, estimator
         self._movement = exercise.movement
-        self._finder = RestFinder(settings.exercise)
-        self._meter: MovementMeter | None = None
-        self._counter = RepetitionCounter(
-            exercise.full,
-            exercise.attempt,
-            has_sides=exercise.movement in TWO_SIDED,
-            settings=settings.exercise,
-        )
+        self._start_over()
         self._first_s: float | None = None
         self._now_s = 0.0
-        self._measured_s: float | None = None
         self._said, self._said_until_s = "", 0.0
-        self._refused = 0
-        self._short: int = 0
+        self._last_pose: Pose | None = None
+        self._was_whole = False
         self.can_see: bool | None = None
-        if rest is not None:
-            self._begin(rest)
+
+    def _start_over(self) -> None:
+        """Nothing is known of rest yet, and nothing counted."""
+        self._finder = RestFinder(self._settings.exercise)
+        self._meter: MovementMeter | None = None
+        self._counter = RepetitionCounter(
+            self._exercise.full,
+            self._exercise.attempt,
+            has_sides=self._movement in TWO_SIDED,
+            settings=self._settings.exercise,
+        )
+        self._measured_s: float | None = None
+        self._opposite_since_s: float | None = None
+        self._refused = self._short = 0
 
     def _begin(self, rest: Pose) -> None:
         self._meter = MovementMeter(self._movement, rest, self._estimator, self._settings)
@@ -77,11 +83,17 @@ class Coach:
                 self._begin(self._finder.pose)
             return self._moment(REST_WORDS if pose is not None else UNSEEN_WORDS, share=share)
         amount = None if pose is None else self._meter.amount(pose)
+        if amount is not None:
+            self._last_pose = pose
         amount = self._gone_up(amount)
+        if self._is_opposite(amount):
+            self._start_over()
+            return self._moment(REST_WORDS)
         if amount is not None or self._measured_s is None:
             self._measured_s = now_s
         reached = self._counter.update(now_s, amount)
         self._correct(reached)
+        self._was_whole = self._was_whole or self.is_whole
         if now_s - self._measured_s >= self._settings.exercise.unseen_s:
             words = UNSEEN_WORDS
         elif self._said and now_s < self._said_until_s:
@@ -90,12 +102,29 @@ class Coach:
             words = self._instruction()
         return self._moment(words, reached=None if reached is None else self._name(reached))
 
+    def _is_opposite(self, amount: float | None) -> bool:
+        """Whether somebody stays where the movement would go backwards: rest was taken in mid-movement."""
+        is_backwards = (
+            self._movement in _ONE_WAY
+            and amount is not None
+            and amount < -max(self._exercise.attempt, _BACKWARDS_SHARE * self._exercise.full)
+            and self._counter.count <= 1
+        )
+        if not is_backwards:
+            self._opposite_since_s = None
+            return False
+        if self._opposite_since_s is None:
+            self._opposite_since_s = self._now_s
+        return self._now_s - self._opposite_since_s >= self._settings.exercise.rest_s
+
     def _gone_up(self, amount: float | None) -> float | None:
-        """Who stands up leaves the picture at its top: that is all the way."""
-        if self._movement != Movement.RISING or amount is not None:
+        """Who stands up may leave the picture at its top: that is all the way, for a while."""
+        if self._movement != Movement.RISING or amount is not None or self._last_pose is None:
             return amount
+        left_at = float(self._last_pose.landmarks[Landmark.NOSE, 1])
+        is_fresh = self._now_s - self._last_pose.timestamp_s < _UP_FOR_S
         is_going = self._counter.phase != Phase.REST
-        return 1.5 * self._exercise.full if is_going else None
+        return 1.5 * self._exercise.full if is_going and is_fresh and left_at < _TOP_SHARE else None
 
     def _correct(self, reached: SideCounter | None) -> None:
         refused = sum(side.refused for side in self._counter.sides)
@@ -116,7 +145,7 @@ class Coach:
         self._said, self._said_until_s = words, self._now_s + _SAID_FOR_S
 
     def _instruction(self) -> str:
-        if self.is_whole:
+        if self._was_whole:
             return "Done."
         side = self._side
         if side.phase == Phase.FULL:
@@ -153,7 +182,7 @@ class Coach:
             side.hold_s,
             reached,
             self._meter is not None,
-            self.is_whole,
+            self._was_whole,
         )
 
     @property
@@ -176,5 +205,5 @@ class Coach:
             holds_s=tuple(round(one.hold_s, 1) for one in in_order),
             refused=sum(side.refused for side in sides),
             duration_s=round(self._now_s - (self._first_s or 0.0), 1),
-            is_whole=self.is_whole,
+            is_whole=self._was_whole or self.is_whole,
         )

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from posture_cam.errors import NeutralError, NothingJudged, SourceError, UsageError
+from posture_cam.errors import NothingJudged, SourceError, UsageError
 from posture_cam.exercises import Exercise, ExerciseDone, Moment
 from posture_cam.pose.recorded import PoseLog
-from posture_cam.profiles import load_profile
 from posture_cam.records import Frame, Pose
 from posture_cam.session.coaching import Coach
 from posture_cam.session.neutral import load_estimator
@@ -37,7 +36,6 @@ class Exercising:
         camera: A camera's number or a stream's address; used where `recording` is None.
         recording: A video, or recorded poses.
         at_s: The stretch of the recording, start and end in seconds.
-        profile: A stored neutral posture to measure from; None takes the rest posture at the start.
         model: full, lite, heavy, or a path.
     """
 
@@ -45,7 +43,6 @@ class Exercising:
     camera: int | str = 0
     recording: Path | None = None
     at_s: tuple[float, float] | None = None
-    profile: str | None = None
     model: str = "full"
 
 
@@ -56,18 +53,17 @@ def count_recording(request: Exercising, show: Show, listener: Listener | None =
         UsageError: The camera cannot count this exercise.
         SourceError: The recording cannot be read, or ends before the stretch.
         NothingJudged: The person is not seen at rest, or the movement cannot be seen from there.
-        NeutralError: There is no such profile.
         ModelError: A model is missing, wrong, or cannot be fetched.
     """
     exercise, path = request.exercise, request.recording
     assert path is not None
     if exercise.movement is None:
         raise UsageError(
-            f"A camera cannot count {exercise.name}: {exercise.unseen}",
-            f"Without --source it is said and timed: posture-cam exercise {exercise.name}",
+            f"A camera cannot count {exercise.name}.",
+            f"It is said and timed: posture-cam exercise {exercise.name}",
         )
     settings, listener = load_settings(), listener or Listener()
-    coach = Coach(exercise, settings, load_estimator(), _rest(request.profile))
+    coach = Coach(exercise, settings, load_estimator())
     start_s, end_s = request.at_s or (0.0, math.inf)
     last_s = 0.0
     with ExitStack() as stack:
@@ -91,7 +87,8 @@ def count_recording(request: Exercising, show: Show, listener: Listener | None =
         )
     if coach.can_see is False:
         raise NothingJudged(
-            f"From there {exercise.name} cannot be seen. {exercise.unseen}", "Try another side."
+            f"From where this camera stands, {exercise.name} cannot be seen.",
+            "Record it from the side." if not exercise.is_seen_from_front else "Record it from the front.",
         )
     return coach.done()
 
@@ -104,13 +101,12 @@ def guide_camera(request: Exercising, show: Show, listener: Listener | None = No
 
     Raises:
         SourceError: The camera or the stream cannot be opened, or has gone.
-        NeutralError: There is no such profile.
         ModelError: A model is missing, wrong, or cannot be fetched.
     """
     from posture_cam.source import CameraGone
 
     settings, listener = load_settings(), listener or Listener()
-    coach = Coach(request.exercise, settings, load_estimator(), _rest(request.profile))
+    coach = Coach(request.exercise, settings, load_estimator())
     whole_since_s: float | None = None
     with ExitStack() as stack:
         try:
@@ -120,12 +116,15 @@ def guide_camera(request: Exercising, show: Show, listener: Listener | None = No
                     break
                 if coach.can_see is False:
                     return None
-                whole_since_s = (whole_since_s or now_s) if moment.is_whole else None
+                if moment.is_whole and whole_since_s is None:
+                    whole_since_s = now_s
                 if whole_since_s is not None and now_s - whole_since_s >= _SHOWN_DONE_S:
                     break
-        except CameraGone:
-            if not coach.done().repetitions:
+        except CameraGone as error:
+            done = coach.done()
+            if not done.repetitions:
                 raise
+            return replace(done, trouble=error.message)
     return coach.done()
 
 
@@ -163,6 +162,9 @@ def guide_by_clock(
                     wait(_TICK_S)
             done += 1
             holds.append(exercise.hold_s)
+            reached = Moment("", number + 1, exercise.repetitions, side, 0.0, 0.0, side, True, False)
+            if not show(reached, clock() - began_s, None):
+                return _timed(exercise, done, holds, clock() - began_s)
     show(
         Moment("Done.", exercise.repetitions, exercise.repetitions, "", 1.0, 0.0, None, True, True),
         clock() - began_s,
@@ -184,15 +186,6 @@ def _timed(exercise: Exercise, done: int, holds: list[float], duration_s: float)
         is_seen=False,
         is_whole=done >= exercise.total,
     )
-
-
-def _rest(profile: str | None) -> Pose | None:
-    if profile is None:
-        return None
-    pose = load_profile(profile).pose
-    if pose is None:
-        raise NeutralError(f"The profile {profile} holds no pose to measure from.", "Calibrate again.")
-    return pose
 
 
 def _looks(

@@ -222,7 +222,9 @@ class LiveRun:
     def _watch_offer(self, observation: Observation) -> None:
         """Whether the exercise that a break offered is done."""
         now_s = observation.assessment.timestamp_s
-        taken = self._offers.update(now_s, self._pose, observation.alert, self._judging.neutral)
+        self._tell_taken(self._offers.update(now_s, self._pose, observation.alert))
+
+    def _tell_taken(self, taken: tuple[ExerciseDone, float] | None) -> None:
         if taken is not None:
             done, began_s = taken
             title = exercise_called(done.name).title.lower()
@@ -406,6 +408,7 @@ class LiveRun:
 
     def _finish(self, *, has_failed: bool = False) -> SessionSummary:
         end_s = self._source.now_s
+        self._tell_taken(self._offers.finish())
         if self._paused_s is not None:
             self._judging.explain(self._paused_s, end_s, Reason.PAUSED)
         self._close_trouble(end_s)

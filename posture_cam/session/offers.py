@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from posture_cam.exercises import ExerciseDone, exercise_called
 from posture_cam.geometry import Estimator
-from posture_cam.records import Alert, Neutral, Pose
+from posture_cam.records import Alert, Pose
 from posture_cam.session.coaching import Coach
 from posture_cam.settings import Settings
 
@@ -29,7 +31,7 @@ class OfferWatch:
         self._least = self._count = 0
 
     def update(
-        self, now_s: float, pose: Pose | None, alert: Alert | None, neutral: Neutral | None
+        self, now_s: float, pose: Pose | None, alert: Alert | None
     ) -> tuple[ExerciseDone, float] | None:
         """Take the next look; what was done of the exercise offered and when it began, once that is over.
 
@@ -37,13 +39,15 @@ class OfferWatch:
             now_s: The time.
             pose: What was seen.
             alert: An alert given just now.
-            neutral: The posture that movements are measured from.
         """
         if alert is not None and alert.exercise is not None:
-            self._offer(alert.exercise, now_s, neutral)
+            self._offer(alert.exercise, now_s)
         if self._coach is None:
             return None
         moment = self._coach.see(now_s, pose)
+        if self._coach.can_see is False:
+            self._coach = None
+            return None
         if moment.reached is not None:
             self._began_s = self._began_s or now_s
             self._count, self._last_s = self._count + 1, now_s
@@ -51,18 +55,23 @@ class OfferWatch:
         is_over = moment.is_whole or (self._count > 0 and now_s - self._last_s > _OVER_AFTER_S) or is_late
         if not is_over:
             return None
-        coach, self._coach = self._coach, None
-        done = coach.done()
-        return (done, self._began_s) if done.repetitions >= self._least else None
+        return self.finish()
 
-    def _offer(self, name: str, now_s: float, neutral: Neutral | None) -> None:
+    def finish(self) -> tuple[ExerciseDone, float] | None:
+        """What was done of the exercise offered, where the run ends, or it is over."""
+        coach, self._coach = self._coach, None
+        if coach is None:
+            return None
+        done = coach.done()
+        if done.repetitions < self._least:
+            return None
+        return replace(done, duration_s=round(self._last_s - self._began_s, 1)), self._began_s
+
+    def _offer(self, name: str, now_s: float) -> None:
         exercise = exercise_called(name)
         self._coach = None
         if exercise.movement is None or self._estimator is None:
             return
-        rest = neutral.pose if neutral is not None else None
-        self._coach = Coach(exercise, self._settings, self._estimator, rest)
-        if self._coach.can_see is False:
-            self._coach = None
+        self._coach = Coach(exercise, self._settings, self._estimator)
         self._offered_s, self._began_s, self._count = now_s, 0.0, 0
         self._least = max(1, round(_TAKEN_SHARE * exercise.total))

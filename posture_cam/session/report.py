@@ -104,7 +104,7 @@ def of_days(first: date | None, last: date | None, *, person: str = "", path: Pa
         days = kept.days()
         if not days:
             raise HistoryError(
-                "Nothing is kept in the history yet, so there is nothing to report.",
+                "No sitting is kept in the history yet, so there is nothing to report.",
                 "Run posture-cam monitor first, or posture-cam analyze VIDEO --save.",
             )
         end = last or max(today(), first or today())

@@ -160,9 +160,15 @@ def _told(seen: _Seen, settings: Settings) -> Look:
             findings.add("camera-low")
     on_face, around = float(np.median(seen.on_face)), float(np.median(seen.around))
     values["face_brightness"], values["picture_brightness"] = round(on_face), round(around)
-    lines.append(f"Light on your face: {on_face:.0f} of 255, in the picture: {around:.0f}.")
+    lines.append(
+        f"Light: the picture is {_brightness_words(around)}, your face {_brightness_words(on_face)} in it."
+    )
     if max(on_face, around) < _DARK_BELOW:
         findings.add("too-dark")
     elif around > _BRIGHT_ABOVE and on_face < _IN_SHADE_BELOW:
         findings.add("against-light")
     return Look(values, tuple(lines), frozenset(findings))
+
+
+def _brightness_words(value: float) -> str:
+    return "dark" if value < _DARK_BELOW else "dim" if value < 2 * _DARK_BELOW else "bright"
