@@ -20,7 +20,7 @@ from posture_cam.geometry import MovementMeter
 from posture_cam.geometry.points import MIRRORED
 from posture_cam.pose.recorded import PoseLog
 from posture_cam.records import Alert, AlertKind, Landmark, Measure, Movement, Pose, Sample
-from posture_cam.session import Exercising, count_recording, guide_by_clock
+from posture_cam.session import Exercising, count_recording, guide_by_clock, guide_camera
 from posture_cam.session.coaching import Coach
 from posture_cam.session.neutral import load_estimator
 from posture_cam.session.offers import OfferWatch
@@ -28,6 +28,7 @@ from posture_cam.settings import load_settings
 from posture_cam.tips import tips_for
 from tests.builders import Film, front_pose
 from tests.conftest import ROOT, SAMPLES
+from tests.streams import jpegs_of, serving
 from tests.test_cli import run
 from tests.test_session import recorded
 
@@ -462,3 +463,36 @@ def test_attempt_lies_below_full() -> None:
     entry = exercise_called("side-bend").model_dump() | {"attempt": 20.0}
     with pytest.raises(ValueError, match="attempt must lie below full"):
         Exercise.model_validate(entry)
+
+
+# Live.
+
+
+def test_a_live_exercise_ends_by_itself_when_the_dose_is_done() -> None:
+    exercise = exercise_called("side-bend").with_share(0.25)
+    words: list[str] = []
+
+    def show(moment: Moment, _now_s: float, _frame: object) -> bool:
+        words.append(moment.words)
+        return True
+
+    with serving(jpegs_of(CLIP, 36.0, 280)) as served:
+        done = guide_camera(Exercising(exercise, served.url), show)
+    assert done is not None
+    assert (done.right, done.is_whole, done.trouble) == (1, True, "")
+    assert done.left in (1, 2)  # the clip goes on bending while "Done." is shown
+    assert words[-1] == "Done."
+
+
+def test_a_stream_that_ends_keeps_what_was_counted_and_is_said() -> None:
+    with serving(jpegs_of(CLIP, 36.0, 280)) as served:
+
+        def show(moment: Moment, _now_s: float, _frame: object) -> bool:
+            served.is_cut = served.is_cut or moment.reached is not None
+            return True
+
+        done = guide_camera(Exercising(exercise_called("side-bend"), served.url), show)
+    assert done is not None
+    assert done.repetitions == 1
+    assert done.trouble
+    assert not done.is_whole
