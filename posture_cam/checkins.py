@@ -16,7 +16,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from posture_cam.errors import SettingsError
 from posture_cam.settings import read_data
 
-MOST_PAIN = 10
 # "More than a few days" of the article.
 _FEW_DAYS = 3
 # Check-ins further apart tell of no pain in between.
@@ -137,8 +136,10 @@ def signs_of(now: CheckIn, earlier: Sequence[CheckIn] = ()) -> tuple[Sign, ...]:
     if now.pain:
         run = _run_up_to(now, earlier)
         lasts_days = now.since_days
-        if lasts_days is None:
-            lasts_days = int((now.time_utc_s - run[0].time_utc_s) / _DAY_S)
+        if lasts_days is None:  # else they know it best
+            lasts_days = max(
+                int((now.time_utc_s - one.time_utc_s) / _DAY_S) + (one.since_days or 0) for one in run
+            )
         lately = [one.pain for one in run if now.time_utc_s - one.time_utc_s <= 7 * _DAY_S]
         has_eased = max(lately) - now.pain >= _CHANGE_THAT_MATTERS
         if lasts_days > _FEW_DAYS and not has_eased:
@@ -194,3 +195,16 @@ def advice(signs: Sequence[Sign]) -> str:
     if urgencies:
         return "A physical therapist can help with this: think of making an appointment."
     return ""
+
+
+def besides_words(check_in: CheckIn) -> str:
+    """What else a check-in told: whether it comes back, what is wanted, warning signs; or empty."""
+    parts = []
+    if check_in.returns:
+        parts.append("keeps coming back")
+    if check_in.wants_alternative:
+        parts.append("would like something other than pain medication")
+    parts += [sign.question.lower() for sign in red_flags() if sign.name in check_in.flags]
+    if check_in.is_cleared:
+        parts.append("earlier warning signs were looked at")
+    return "; ".join(parts)

@@ -73,7 +73,8 @@ class Progress:
         due: Sessions that should be done by now.
         next_day: When the next session is due; None after the last one.
         next_names: Its exercises.
-        dose_share: How much of each dose to do in the present week.
+        today_names: Those of today's session where one was done today, else of the next.
+        dose_share: How much of each dose to do now; it grows with sessions done.
         week: The present week, from 1.
     """
 
@@ -81,6 +82,7 @@ class Progress:
     due: int
     next_day: date | None
     next_names: tuple[str, ...]
+    today_names: tuple[str, ...]
     dose_share: float
     week: int
 
@@ -179,11 +181,14 @@ def progress(programme: Programme, done: Mapping[date, Mapping[str, int]], today
         next_day = max(due_days[len(sessions)], today)
         if sessions:  # a day of rest between two sessions
             next_day = max(next_day, sessions[-1] + timedelta(days=2))
+    next_names = () if is_over else programme.sessions[len(sessions) % len(programme.sessions)]
+    was_today = bool(sessions) and sessions[-1] == today
     return Progress(
         tuple(sessions),
         sum(day <= today for day in due_days),
         next_day,
-        () if is_over else programme.sessions[len(sessions) % len(programme.sessions)],
+        next_names,
+        programme.sessions[(len(sessions) - 1) % len(programme.sessions)] if was_today else next_names,
         _dose_share(programme, sessions),
         max(days_in, 0) // 7 + 1,
     )

@@ -16,7 +16,6 @@ class Item(BaseModel):
     Attributes:
         name: As on the command line.
         question: Answered no, the tip is given; empty where the camera finds it.
-        seen: Whether the camera finds it.
         tip: What may help.
         source: Where that comes from.
     """
@@ -25,7 +24,6 @@ class Item(BaseModel):
 
     name: str
     question: str = ""
-    seen: bool = False
     tip: str
     source: str
 

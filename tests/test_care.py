@@ -82,6 +82,7 @@ def test_pain_that_lasts_shows_in_the_check_ins_themselves() -> None:
     }  # by a point: it does not
     assert names(check_in(4, day=300), check_in(4)) == set()  # nothing is known of the months between
     assert names(check_in(4, day=6, since_days=1), check_in(4), check_in(4, day=3)) == set()  # as they say
+    assert names(check_in(4, day=1), check_in(4, since_days=14)) == {"lasting"}  # as they said yesterday
 
 
 def test_pain_that_was_gone_and_is_back_keeps_returning() -> None:
@@ -198,6 +199,14 @@ def test_the_dose_grows_with_sessions_done() -> None:
     assert exercise_called("side-bend").with_share(0.5).repetitions == 2
 
 
+def test_a_session_that_was_cut_short_is_gone_on_with_the_same_day() -> None:
+    programme = made()
+    names = programme.sessions[0]
+    told = progress(programme, {MONDAY: whole(names[:3])}, MONDAY)
+    assert told.today_names == names
+    assert told.next_names == programme.sessions[1]
+
+
 def test_after_its_weeks_a_programme_is_over() -> None:
     assert progress(made(weeks=4), {}, MONDAY + timedelta(weeks=4)).next_day is None
 
@@ -276,6 +285,27 @@ def test_deleting_takes_these_too() -> None:
         assert kept.programme() is None
 
 
+def test_keep_days_leaves_what_is_still_needed() -> None:
+    day = date.today()  # noqa: DTZ011 - of the place, as the history has it
+    now_s = datetime.now(UTC).timestamp()
+    keep_programme(replace(made(), start=day - timedelta(days=20)))
+    for days_ago in (40, 10):
+        keep_exercise(DONE, now_s - days_ago * DAY_S)
+    keep_check_in(replace(check_in(5, flags=("fever",)), time_utc_s=now_s - 30 * DAY_S))
+    keep_check_in(replace(check_in(5), time_utc_s=now_s - 29 * DAY_S))
+    with Writer() as writer:
+        writer.delete_older(5)
+    with History.opened() as kept:
+        assert len(kept.exercises()) == 1
+        assert [one.check_in.flags for one in kept.check_ins()] == [("fever",)]
+        assert kept.programme() is not None
+    keep_programme(replace(made(), start=day - timedelta(days=90), weeks=4))
+    with Writer() as writer:
+        writer.delete_older(5)
+    with History.opened() as kept:
+        assert kept.programme() is None  # both are over, or stopped, for long
+
+
 def test_an_older_database_is_brought_up_to_date() -> None:
     path = history_path()
     path.parent.mkdir(parents=True)
@@ -293,9 +323,11 @@ def test_a_report_tells_of_exercises_and_pain() -> None:
     for day, pain in enumerate((6, 5, 3)):
         keep_check_in(check_in(pain, day=day - 2, note="<b>stiff</b>"))
     keep_exercise(DONE, NOON.timestamp())
+    keep_check_in(check_in(3, day=0.1, flags=("fever",), returns=True))
     page = page_of(of_days(MONDAY, MONDAY))
     assert "Exercises, and how it felt" in page
-    assert "Pain of 10: 31 Oct: 6, 01 Nov: 5, 02 Nov: 3." in page
+    assert "keeps coming back; fever, chills" in page
+    assert "Pain of 10: 31 Oct: 6, 01 Nov: 5, 02 Nov: 3, 02 Nov: 3." in page
     assert "8 (left 4, right 4)" in page
     assert "&lt;b&gt;stiff&lt;/b&gt;" in page
     assert "<b>stiff" not in page
@@ -363,7 +395,7 @@ def test_signs_are_told_also_when_nothing_was_asked() -> None:
         (("checkin", "--pain", "11"), "should be less than or equal to 10"),
         (("checkin", "--pain", "3", "--where", "knee"), "'knee' is not known"),
         (("checkin", "--pain", "3", "--since", "soon"), "is no length of time"),
-        (("checkin", "--pain", "3", "--flag", "luck"), "There is no red flag 'luck'"),
+        (("checkin", "--pain", "3", "--flag", "luck"), "There is no warning sign 'luck'"),
         (("checkin", "--where", "neck"), "--pain is missing."),
         (("checkin", "--pain", "3", "--since", "10 minutes"), "is no length of time"),
         (("programme", "--do"), "There is no programme yet."),
@@ -389,7 +421,6 @@ def test_every_question_has_a_tip_with_its_source() -> None:
     for item in load_items():
         assert item.tip
         assert item.source
-        assert bool(item.question) != item.seen
 
 
 def test_answers_give_the_tips_for_what_does_not_hold() -> None:

@@ -270,6 +270,12 @@ def test_a_long_time_unseen_ends_a_hold_and_adds_nothing_to_it() -> None:
     assert max(one.hold_s for one in counter.left.repetitions) < 2.0
 
 
+def test_a_hold_that_was_out_of_sight_for_a_while_is_one_repetition() -> None:
+    amounts = [0.0] * 20 + [13.0] * 50 + [None] * 30 + [13.0] * 50 + [0.0] * 20 + [13.0] * 10
+    counter = counted((0.1 * step, amount) for step, amount in enumerate(amounts))
+    assert counter.count == 2
+
+
 def test_the_phase_tells_where_somebody_is() -> None:
     counter = RepetitionCounter(10.0, 4.0, has_sides=False, settings=SETTINGS.exercise)
     phases = []
@@ -283,7 +289,7 @@ def test_the_phase_tells_where_somebody_is() -> None:
 
 
 def test_rest_is_the_first_calm_moment() -> None:
-    finder = RestFinder(SETTINGS.exercise)
+    finder = RestFinder(SETTINGS.exercise, SETTINGS.gates.min_seen)
     for step in range(10):
         assert finder.update(front_pose(0.1 * step, ratio=0.4 + 0.05 * step)) < 1.0
     for step in range(10, 30):
@@ -292,6 +298,14 @@ def test_rest_is_the_first_calm_moment() -> None:
     assert finder.pose.timestamp_s < 2.8
     calm = front_pose(0.0, ratio=0.6)
     assert np.allclose(finder.pose.landmarks, calm.landmarks, atol=0.01)
+
+
+def test_who_is_hardly_seen_is_not_at_rest_yet() -> None:
+    finder = RestFinder(SETTINGS.exercise, SETTINGS.gates.min_seen)
+    for step in range(30):
+        seen = 0.2 if step < 20 else 0.9
+        finder.update(replace(front_pose(0.1 * step), visibility=np.full(33, seen)))
+        assert (finder.pose is None) == (step < 20 + 10 * SETTINGS.exercise.rest_s), step
 
 
 def moved(pose: Pose, pair: tuple[Landmark, Landmark], up_px: float) -> Pose:

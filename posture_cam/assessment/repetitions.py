@@ -75,6 +75,7 @@ class SideCounter:
     _full_since_s: float = 0.0
     _held_until_s: float = 0.0
     _seen: list[tuple[float, float]] = field(default_factory=list)
+    _must_return: bool = False
 
     @property
     def count(self) -> int:
@@ -95,6 +96,9 @@ class SideCounter:
             if amount < self.settings.back_below_share * self.full:
                 self.end()
             return False
+        if self._must_return and amount >= self.settings.back_below_share * self.full:
+            return False
+        self._must_return = False
         if amount >= self.full:
             self.phase, self._full_since_s, self._held_until_s = Phase.FULL, now_s, now_s
             self._seen = [(now_s, amount)]
@@ -109,9 +113,16 @@ class SideCounter:
 
     def end(self) -> None:
         """The repetition that goes on is over, and counts."""
+        self._must_return = False
         if self.phase == Phase.FULL:
             self.repetitions.append(Repetition(self._full_since_s, self._own_hold_s()))
         self.phase = Phase.REST
+
+    def lose_sight(self) -> None:
+        """What follows a time unseen is no new repetition until the person has come back."""
+        was_away = self.phase != Phase.REST or self._must_return
+        self.end()
+        self._must_return = was_away
 
     def _own_hold_s(self) -> float:
         """How long it stayed near its own extent; in hindsight that is known, while it goes on it is not."""
@@ -170,7 +181,7 @@ class RepetitionCounter:
         step_s = 0.0 if self._last_s is None else now_s - self._last_s
         if step_s > self._settings.max_gap_s:
             for side in self.sides:
-                side.end()
+                side.lose_sight()
             self._recent.clear()
             step_s = 0.0
         if amount is None:
@@ -203,13 +214,17 @@ class RestFinder:
     Head and shoulders have to be about level and the face about ahead, as a held bend or turn is calm, too.
     Who does not get there is asked for less as time goes by, down to half.
 
+    Args:
+        settings: How calm and how level.
+        min_seen: The least visibility of head and shoulders.
+
     Attributes:
         pose: The rest posture, once it is found.
-        was_seen: Whether anybody was seen at all.
+        was_seen: Whether anybody was seen well at all.
     """
 
-    def __init__(self, settings: ExerciseSettings) -> None:
-        self._settings = settings
+    def __init__(self, settings: ExerciseSettings, min_seen: float) -> None:
+        self._settings, self._min_seen = settings, min_seen
         self._poses: deque[Pose] = deque()
         self._since_s: float | None = None
         self.pose: Pose | None = None
@@ -219,7 +234,7 @@ class RestFinder:
         """Take the next pose; how much of the calm time is there, 0 to 1."""
         if self.pose is not None:
             return 1.0
-        if pose is None:
+        if pose is None or np.minimum(pose.visibility, pose.presence)[_WATCHED].min() < self._min_seen:
             self._poses.clear()
             return 0.0
         self.was_seen = True

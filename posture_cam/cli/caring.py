@@ -6,7 +6,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -20,7 +20,7 @@ from posture_cam.terminal import quiet_native, stoppable
 
 if TYPE_CHECKING:
     from posture_cam.checkins import CheckIn, Sign
-    from posture_cam.programme import Progress
+    from posture_cam.session.care import Standing
     from posture_cam.workplaces import Item
 
 T = TypeVar("T", bound=StrEnum)
@@ -54,7 +54,7 @@ def checkin(
     ] = None,
     flag: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="A red flag; --signs lists them. May be repeated."),
+        typer.Option(metavar="NAME", help="A warning sign (red flag); --signs lists them. May be repeated."),
     ] = None,
     alternative: Annotated[
         bool | None,
@@ -65,7 +65,7 @@ def checkin(
         ),
     ] = None,
     cleared: Annotated[
-        bool, typer.Option("--cleared", help="Somebody has looked at the red flags you told of before.")
+        bool, typer.Option("--cleared", help="Somebody has looked at the warning signs you told of.")
     ] = False,
     note: Annotated[str, typer.Option(metavar="WORDS", help="Anything in your own words.")] = "",
     signs: Annotated[
@@ -87,12 +87,14 @@ def checkin(
     from posture_cam.outputs.care import check_in_as_json, print_check_in, print_signs
 
     if signs:
+        if pain is not None or as_json:
+            raise UsageError("--signs goes alone.", "Leave the other options out.")
         print_signs(load_signs(), data())
         return
     known = {one.name for one in red_flags()}
     for name in flag or ():
         if name not in known:
-            raise UsageError(f"There is no red flag {name!r}.", f"They are: {', '.join(sorted(known))}.")
+            raise UsageError(f"There is no warning sign {name!r}.", f"They are: {', '.join(sorted(known))}.")
     if pain is None:
         if cleared or any(
             one is not None for one in (where, radiates, since, returns, difficult, flag, alternative)
@@ -268,7 +270,8 @@ def programme(
     standing = care.standing()
     if standing.progress is None and do:
         raise UsageError("There is no programme yet.", "Begin one: posture-cam programme --start")
-    if standing.progress is not None and not start and (weeks is not None or per_week is not None):
+    goes_on = standing.progress is not None and standing.progress.next_day is not None
+    if goes_on and not start and (weeks is not None or per_week is not None):
         raise UsageError(
             "A programme goes on; --weeks and --per-week go with a new one.",
             "Begin anew: posture-cam programme --start --weeks 4 --per-week 2",
@@ -289,7 +292,9 @@ def programme(
             "Once somebody has looked at it: posture-cam checkin, and say so (or --cleared).",
         )
     if start or standing.progress is None:
-        proposed = care.proposal(weeks or WEEKS[1], per_week or PER_WEEK[1])
+        proposed = care.proposal(
+            WEEKS[1] if weeks is None else weeks, PER_WEEK[1] if per_week is None else per_week
+        )
         if start:
             keep_programme(proposed)
         if as_json:
@@ -307,18 +312,27 @@ def programme(
         return
     print_progress(standing.programme, standing.progress, standing.changes, data(), flags=standing.flags)
     if do:
-        _do_session(standing.progress, standing.done_today, no_camera=no_camera)
+        _do_session(standing, no_camera=no_camera)
 
 
-def _do_session(progress: Progress, done_today: Mapping[str, int], *, no_camera: bool) -> None:
-    """The exercises of a session that were not done today, one after the other."""
+def _do_session(standing: Standing, *, no_camera: bool) -> None:
+    """The exercises of today's session that are not done yet, one after the other."""
     from posture_cam.cli.exercising import run_exercise
     from posture_cam.exercises import exercise_called
 
-    session = [exercise_called(name).with_share(progress.dose_share) for name in progress.next_names]
-    left = [one for one in session if done_today.get(one.name, 0) < one.total]
+    progress = standing.progress
+    assert progress is not None
+    if progress.next_day is None and not progress.today_names:
+        talk().print("The programme is over.", highlight=False)
+        return
+    session = [exercise_called(name).with_share(progress.dose_share) for name in progress.today_names]
+    if standing.is_severe:
+        session = [one for one in session if one.gentle]
+        talk().print("You told of severe pain: only gentle exercises today.", style="yellow", highlight=False)
+    left = [one for one in session if standing.done_today.get(one.name, 0) < one.total]
     if not left:
-        talk().print("It is all done for today." if session else "All sessions are done.", highlight=False)
+        then = f" The next session: {progress.next_day}." if progress.next_day is not None else ""
+        talk().print(f"That is all for today.{then}", highlight=False)
         return
     for number, one in enumerate(left, start=1):
         talk().print(f"\nExercise {number} of {len(left)}", style="bold", highlight=False)

@@ -114,16 +114,24 @@ def run_exercise(
     Raises:
         typer.Exit: They interrupted it; what was done is kept.
     """
-    began_utc_s = time.time()
+    from posture_cam.config import load_config
+
     _warn_of_flags()
+    began_utc_s: float | None = None
     with ExitStack() as stack:
         stack.enter_context(quiet_native(verbose=verbose))
         stop = stack.enter_context(stoppable(talk, "Ending."))
-        show = _shower(chosen, stack, as_json=as_json, headless=headless)
-        place = None if no_camera else configured_camera(camera, source)
+        shown = _shower(chosen, stack, as_json=as_json, headless=headless)
+
+        def show(moment: Moment, now_s: float, frame: Frame | None) -> bool:
+            nonlocal began_utc_s
+            began_utc_s = time.time() - now_s if began_utc_s is None else began_utc_s
+            return shown(moment, now_s, frame)
+
+        place = None if no_camera or chosen.movement is None else configured_camera(camera, source)
         done = _guided(chosen, place, model, show, stop.is_set)
     _tell(done, as_json=as_json)
-    if history and done.repetitions:
+    if history and done.repetitions and began_utc_s is not None and load_config().history.history:
         from posture_cam.history import keep_exercise
 
         keep_exercise(done, began_utc_s, reason)
@@ -155,12 +163,13 @@ def _guided(
     """In front of the camera where it can count, else by the clock."""
     from posture_cam.session import Exercising, Listener, guide_by_clock, guide_camera
 
-    if chosen.movement is not None and place is not None:
+    why = ""
+    if place is not None:
         request = Exercising(chosen, place, model=model)
         done = guide_camera(request, show, Listener(should_stop=should_stop))
         if done is not None:
             return done
-    why = "" if place is None else f"{UNSEEN_FROM_HERE} "
+        why = f"{UNSEEN_FROM_HERE} "
     talk().print(f"{why}You are guided by the clock.", style="yellow", highlight=False)
 
     def shown(moment: Moment, now_s: float, frame: Frame | None) -> bool:

@@ -200,7 +200,7 @@ def _keeper(config: Config, started_at: datetime, profile: str | None, stack: Ex
     stack.callback(keeper.close)
     if deleted := keeper.open(config.history.keep_days):
         days = count_words(config.history.keep_days, "day")
-        say(f"Older than {days}, as keep_days says: {count_words(deleted, 'run')} deleted from the history.")
+        say(f"Older than {days}, as keep_days says: {deleted} deleted from the history.")
     return keeper
 
 

@@ -136,6 +136,7 @@ def history(
         days = kept.days()
         done, check_ins = kept.exercises(first, last), kept.check_ins(first, last)
         plan = kept.programme()
+        days_of_any = kept.days_of_any()
     if as_json:
         content = days_as_json(found, first, last, days, saved) | kept_as_json(done, check_ins, plan)
         typer.echo(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
@@ -146,11 +147,11 @@ def history(
             print_days(found, data())
         print_kept(done, check_ins, data())
     has_care = bool(done or check_ins)
-    if not days and not has_care:
+    if not days_of_any:
         _tell(f"{NOTHING_KEPT} {FIRST_STEPS}")
     elif not found and not has_care:
         asked = "of these days" if week else "of today" if last == now else f"of {last}"
-        _tell(f"Nothing is kept {asked}. The last day that is: posture-cam history --day {days[-1]}")
+        _tell(f"Nothing is kept {asked}. The last day that is: posture-cam history --day {days_of_any[-1]}")
     for one in saved if day is None else []:
         _tell(f"A recording saved today belongs to another day: posture-cam history --day {one}")
 
@@ -247,7 +248,7 @@ def _one_by_one(kept: History, days: list[date]) -> Iterator[Sitting]:
 
 
 def _nothing(kept: History) -> tuple[str, str]:
-    days = kept.days()
+    days = kept.days_of_any()
     if not days:
         return NOTHING_KEPT, FIRST_STEPS
     return "Nothing is kept of these days.", f"There is something from {days[0]} to {days[-1]}."
@@ -318,7 +319,7 @@ def _is_something_there(run: int | None, day: date | None) -> bool:
             raise HistoryError(
                 f"There is no run {run}.", "posture-cam history --day DATE tells their numbers."
             )
-        if day is not None and kept.first_day() >= day:
+        if day is not None and kept.days_of_any()[0] >= day:
             _tell(f"Nothing is kept before {day}.")
             return False
     return True

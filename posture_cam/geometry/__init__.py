@@ -3,10 +3,9 @@
 from posture_cam.geometry.estimator import AngleEstimator, EstimatesAhead, Estimator
 from posture_cam.geometry.features import FeatureExtractor
 from posture_cam.geometry.measures import average_neutral, compare
-from posture_cam.geometry.movement import TWO_SIDED, MovementMeter
+from posture_cam.geometry.movement import MovementMeter
 
 __all__ = [
-    "TWO_SIDED",
     "AngleEstimator",
     "EstimatesAhead",
     "Estimator",

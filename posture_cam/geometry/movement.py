@@ -14,7 +14,6 @@ from posture_cam.geometry.view import shoulder_yaw_deg
 from posture_cam.records import FloatArray, Landmark, Measure, Movement, Pose
 from posture_cam.settings import Settings
 
-TWO_SIDED = frozenset({Movement.SIDE_BEND, Movement.HEAD_TURN, Movement.NECK_SIDE_BEND, Movement.TRUNK_TURN})
 # Who bends the neck, shrugs or twists tips the shoulders a little, too; beyond this it is a side bend.
 _SHOULDERS_MAY_TIP_DEG = 3.0
 _SIDE_BEND_ABOVE_DEG = 7.0

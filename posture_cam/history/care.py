@@ -38,9 +38,10 @@ class KeptExercise:
 
 @dataclass(frozen=True, slots=True)
 class KeptCheckIn:
-    """A check-in, and its day where it was made."""
+    """A check-in, and day and time of it, where it was made."""
 
     day: date
+    time: str
     check_in: CheckIn
 
 
@@ -110,17 +111,15 @@ def keep_programme(programme: Programme, path: Path | None = None) -> None:
     Raises:
         HistoryError: The history cannot be written.
     """
-    stop_programme(programme.start, path)
     with Writer(path, is_exclusive=False) as writer:
-        writer.insert(
-            "programmes",
+        writer.begin_programme(
             {
                 "start_day": programme.start.isoformat(),
                 "weeks": programme.weeks,
                 "per_week": programme.per_week,
                 "sessions": json.dumps(programme.sessions),
                 "reasons": json.dumps(programme.reasons, ensure_ascii=False),
-            },
+            }
         )
 
 
@@ -208,7 +207,8 @@ def check_ins(rows: Rows, first: date, last: date) -> list[KeptCheckIn]:
                 bool(cleared),
                 note,
             )
-            found.append(KeptCheckIn(day, one))
+            moment = datetime.fromtimestamp(time_ms / 1000, UTC).astimezone(zone_of(zone))
+            found.append(KeptCheckIn(day, f"{moment:%H:%M}", one))
     return found
 
 

@@ -122,14 +122,17 @@ class History:
         return sorted(found)
 
     @_telling
-    def first_day(self) -> date:
-        """The first day of which anything is kept; the last there is where nothing is."""
-        found = [
-            *self.days()[:1],
-            *(one.day for one in self.exercises()),
-            *(one.day for one in self.check_ins()),
-        ]
-        return min(found, default=date.max)
+    def days_of_any(self) -> list[date]:
+        """Every day of which anything is kept: runs, exercises, check-ins, programmes."""
+        programme = self.programme()
+        return sorted(
+            {
+                *self.days(),
+                *(one.day for one in self.exercises()),
+                *(one.day for one in self.check_ins()),
+                *([programme.start] if programme is not None else []),
+            }
+        )
 
     @_telling
     def days_saved_since(self, utc_s: float) -> list[date]:

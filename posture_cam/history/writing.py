@@ -173,6 +173,21 @@ class Writer:
                 f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})", tuple(values.values())
             )
 
+    def begin_programme(self, values: Mapping[str, Any]) -> None:
+        """Add a programme, and end the one that goes on.
+
+        Raises:
+            HistoryError: It cannot be written.
+        """
+        marks = ", ".join("?" * len(values))
+        with self._transaction():
+            self._connection.execute(
+                "UPDATE programmes SET stopped_day = ? WHERE stopped_day IS NULL", (values["start_day"],)
+            )
+            self._connection.execute(
+                f"INSERT INTO programmes ({', '.join(values)}) VALUES ({marks})", tuple(values.values())
+            )
+
     def stop_programmes(self, day: date) -> None:
         """End the programmes that go on.
 
@@ -186,7 +201,7 @@ class Writer:
 
     def delete_older(self, days: int) -> int:
         """Delete what is older than so many days; how many runs were touched."""
-        return self.delete_before(today() - timedelta(days=days))
+        return self.delete_before(today() - timedelta(days=days), keeps_open=True)
 
     def delete_all(self) -> int:
         """Delete everything that is kept, and wipe the room it took; how many rows of it there were."""
@@ -204,8 +219,16 @@ class Writer:
         self._wipe()
         return bool(count)
 
-    def delete_before(self, day: date) -> int:
-        """Delete everything before a day, in the zone of each run; how many runs were touched."""
+    def delete_before(self, day: date, *, keeps_open: bool = False) -> int:
+        """Delete everything before a day, in the zone of each entry.
+
+        Args:
+            day: The first day that stays.
+            keeps_open: Leave exercises of a programme that goes on, and red flags nobody has looked at.
+
+        Returns:
+            How many entries were touched.
+        """
         touched = 0
         with self._transaction():
             rows = self._connection.execute("SELECT id, start_ms, end_ms, zone FROM runs").fetchall()
@@ -232,22 +255,35 @@ class Writer:
                     "DELETE FROM alerts WHERE run_id = ? AND time_ms < ?", (run, edge_ms)
                 )
                 self._connection.execute("UPDATE runs SET start_ms = ? WHERE id = ?", (edge_ms, run))
-            touched += self._delete_care_before(day)
+            touched += self._delete_care_before(day, keeps_open=keeps_open)
         if touched:
             self._wipe()
         return touched
 
-    def _delete_care_before(self, day: date) -> int:
+    def _delete_care_before(self, day: date, *, keeps_open: bool) -> int:
         touched = 0
+        execute = self._connection.execute
+        is_over = "stopped_day IS NOT NULL OR date(start_day, (weeks * 7) || ' days') <= ?"
+        (since,) = execute(
+            f"SELECT min(start_day) FROM programmes WHERE NOT ({is_over})", (day.isoformat(),)
+        ).fetchone()
         for table, column in _TABLES_OF_CARE.items():
-            for (zone,) in self._connection.execute(f"SELECT DISTINCT zone FROM {table}").fetchall():
-                edge_ms = as_ms(day_bounds_s(day, zone_of(zone))[0])
-                touched += self._connection.execute(
-                    f"DELETE FROM {table} WHERE zone = ? AND {column} < ?", (zone, edge_ms)
+            edge = day
+            if keeps_open and table == "exercises" and since is not None:
+                edge = min(day, date.fromisoformat(since))
+            stays = ""
+            if keeps_open and table == "check_ins":
+                stays = (
+                    " AND (flags = '[]' OR EXISTS (SELECT 1 FROM check_ins AS later"
+                    " WHERE later.is_cleared AND later.id > check_ins.id))"
+                )
+            for (zone,) in execute(f"SELECT DISTINCT zone FROM {table}").fetchall():
+                edge_ms = as_ms(day_bounds_s(edge, zone_of(zone))[0])
+                touched += execute(
+                    f"DELETE FROM {table} WHERE zone = ? AND {column} < ?{stays}", (zone, edge_ms)
                 ).rowcount
-        # A programme that goes on stays whole.
-        touched += self._connection.execute(
-            "DELETE FROM programmes WHERE stopped_day < ? OR date(start_day, weeks * 7 || ' days') < ?",
+        touched += execute(
+            "DELETE FROM programmes WHERE stopped_day < ? OR date(start_day, (weeks * 7) || ' days') <= ?",
             (day.isoformat(), day.isoformat()),
         ).rowcount
         return touched

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from posture_cam.checkins import CheckIn, Sign, Urgency, advice
+from posture_cam.checkins import CheckIn, Sign, Urgency, advice, besides_words
 from posture_cam.exercises import exercise_called
 from posture_cam.history import KeptCheckIn, KeptExercise
 from posture_cam.outputs.coach import done_as_json, done_words
@@ -49,13 +49,15 @@ def _where(check_in: CheckIn) -> str:
 def print_signs(signs: Sequence[Sign], console: Console, *, is_brief: bool = False) -> None:
     """When to see somebody about back pain."""
     for urgency in Urgency:
-        shown = [sign.text for sign in signs if sign.urgency == urgency]
+        shown = [sign for sign in signs if sign.urgency == urgency]
         if shown and is_brief:
-            _say(console, f"{_WHEN[urgency]} {'; '.join(shown)}.", style="bright_black")
+            words = "; ".join(sign.text for sign in shown)
+            _say(console, f"{_WHEN[urgency]} {words}.", style="bright_black")
         elif shown:
             _say(console, f"{_WHEN[urgency]}:", style="bold")
-            for words in shown:
-                _say(console, f"  - {words}")
+            for sign in shown:
+                name = f" ({sign.name})" if sign.question else ""
+                _say(console, f"  - {sign.text}{name}")
     sources = dict.fromkeys(sign.source for sign in signs)
     _say(console, f"Sources: {'; '.join(sources)}. {NO_DIAGNOSIS}", style="bright_black")
 
@@ -206,8 +208,10 @@ def print_kept(exercises: Sequence[KeptExercise], check_ins: Sequence[KeptCheckI
         _say(console, "")
         _say(console, "Check-ins", style="bold")
         for one in check_ins:
-            note = f" {one.check_in.note}" if one.check_in.note else ""
-            _say(console, f"  {one.day}  pain {one.check_in.pain} of 10{_where(one.check_in)}.{note}")
+            words = f"  {one.day}  pain {one.check_in.pain} of 10{_where(one.check_in)}."
+            besides = besides_words(one.check_in)
+            words += f" {besides[0].upper()}{besides[1:]}." if besides else ""
+            _say(console, f"{words} {one.check_in.note}".rstrip())
 
 
 def kept_as_json(
@@ -227,7 +231,10 @@ def kept_as_json(
             }
             for kept in exercises
         ],
-        "check_ins": [{"date": one.day.isoformat(), **check_in_as_json(one.check_in)} for one in check_ins],
+        "check_ins": [
+            {"date": one.day.isoformat(), "time": one.time, **check_in_as_json(one.check_in)}
+            for one in check_ins
+        ],
     }
     if programme is not None:
         stopped = programme.stopped.isoformat() if programme.stopped else None

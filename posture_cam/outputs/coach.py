@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from posture_cam.exercises import Exercise, ExerciseDone, Moment
+from posture_cam.exercises import AIM_WORDS, Exercise, ExerciseDone, Moment
 from posture_cam.outputs.overlay import draw_banner, draw_count
 
 _QUIT_KEYS = (ord("q"), 27)
@@ -45,6 +45,17 @@ class CoachView:
         say(f"[bold]{exercise.title}[/bold]: {exercise.dose}.", highlight=False, soft_wrap=True)
         for number, step in enumerate(exercise.steps, start=1):
             say(f"  {number}. {step}", highlight=False, soft_wrap=True)
+        say(
+            f"[bright_black]{AIM_WORDS[exercise.aim]}. "
+            + (
+                f"The camera sees: {exercise.sees[0].lower() + exercise.sees[1:]}"
+                if exercise.movement
+                else "It is timed."
+            )
+            + "[/bright_black]",
+            highlight=False,
+            soft_wrap=True,
+        )
         say(exercise.stop, style="yellow", highlight=False, soft_wrap=True)
 
     def show(self, moment: Moment, image_bgr: NDArray[np.uint8] | None) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from posture_cam.checkins import Sign, standing_flags
+from posture_cam.checkins import SEVERE_PAIN, Sign, standing_flags
 from posture_cam.history import History, today
 from posture_cam.programme import (
     CHANGE_AFTER_DAYS,
@@ -35,6 +35,7 @@ class Standing:
         changes: What has changed, in sentences; from two weeks on.
         flags: Red flags of check-ins that somebody should look at first.
         done_today: Repetitions by exercise.
+        is_severe: Whether the last check-in of these weeks told of severe pain.
     """
 
     programme: Programme | None
@@ -42,6 +43,7 @@ class Standing:
     changes: tuple[str, ...]
     flags: tuple[Sign, ...]
     done_today: Mapping[str, int]
+    is_severe: bool
 
 
 def standing() -> Standing:
@@ -54,9 +56,11 @@ def standing() -> Standing:
     with History.opened() as kept:
         check_ins = kept.check_ins()
         flags = standing_flags([one.check_in for one in check_ins])
+        lately = [one.check_in for one in check_ins if one.day > day - timedelta(days=_FAULT_DAYS)]
+        is_severe = bool(lately) and lately[-1].pain >= SEVERE_PAIN
         programme = kept.programme()
         if programme is None or programme.stopped is not None or day >= programme.end + _WEEK:
-            return Standing(programme, None, (), flags, {})
+            return Standing(programme, None, (), flags, {}, is_severe)
         done: defaultdict[date, Counter[str]] = defaultdict(Counter)
         for one in kept.exercises(programme.start, day):
             done[one.day][one.done.name] += one.done.repetitions
@@ -65,7 +69,7 @@ def standing() -> Standing:
             _change_in_posture(kept, programme, day),
         ]
     told = tuple(words for words in changes if words)
-    return Standing(programme, progress(programme, done, day), told, flags, done[day])
+    return Standing(programme, progress(programme, done, day), told, flags, done[day], is_severe)
 
 
 def proposal(weeks: int, per_week: int) -> Programme:
@@ -78,7 +82,7 @@ def proposal(weeks: int, per_week: int) -> Programme:
     day = today()
     with History.opened() as kept:
         sums = totals(kept.sittings(day - timedelta(days=_FAULT_DAYS), day))
-        check_ins = [one.check_in for one in kept.check_ins()]
+        check_ins = [one.check_in for one in kept.check_ins(day - timedelta(days=_FAULT_DAYS), day)]
     labels = {name: info.fault for name, info in load_measures("estimated").items()}
     faults: dict[Measure, float] = {fault.measure: fault.seconds for fault in sums.faults}
     return plan(faults, check_ins, labels, start=day, weeks=weeks, per_week=per_week)

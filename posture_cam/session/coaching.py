@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from posture_cam.assessment import Phase, RepetitionCounter, RestFinder, SideCounter
 from posture_cam.exercises import Exercise, ExerciseDone, Moment
-from posture_cam.geometry import TWO_SIDED, Estimator, MovementMeter
+from posture_cam.geometry import Estimator, MovementMeter
 from posture_cam.records import Landmark, Movement, Pose
 from posture_cam.settings import Settings
 
@@ -47,12 +47,12 @@ class Coach:
 
     def _start_over(self) -> None:
         """Nothing is known of rest yet, and nothing counted."""
-        self._finder = RestFinder(self._settings.exercise)
+        self._finder = RestFinder(self._settings.exercise, self._settings.gates.min_seen)
         self._meter: MovementMeter | None = None
         self._counter = RepetitionCounter(
             self._exercise.full,
             self._exercise.attempt,
-            has_sides=self._movement in TWO_SIDED,
+            has_sides=self._exercise.sides,
             settings=self._settings.exercise,
         )
         self._measured_s: float | None = None
@@ -108,7 +108,7 @@ class Coach:
             self._movement in _ONE_WAY
             and amount is not None
             and amount < -max(self._exercise.attempt, _BACKWARDS_SHARE * self._exercise.full)
-            and self._counter.count <= 1
+            and self._counter.count == 0
         )
         if not is_backwards:
             self._opposite_since_s = None

@@ -73,7 +73,7 @@ def count_recording(request: Exercising, show: Show, listener: Listener | None =
                 break
             if now_s >= start_s and not show(coach.see(now_s, pose), now_s, frame):
                 break
-    if last_s < start_s:
+    if last_s < start_s and not listener.should_stop():
         raise SourceError(
             f"The recording lasts {last_s:.0f} s; {start_s:g} s is beyond its end.",
             "Choose a stretch inside the recording.",

@@ -228,7 +228,7 @@ class LiveRun:
         if taken is not None:
             done, began_s = taken
             title = exercise_called(done.name).title.lower()
-            self._say(f"Seen: {title}, {count_words(done.repetitions, 'repetition')}. Good for your back.")
+            self._say(f"Seen: {title}, {count_words(done.repetitions, 'repetition')}.")
             self._took(done, began_s)
 
     def _failed(self, error: ModelError) -> None:

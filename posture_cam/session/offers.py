@@ -12,7 +12,7 @@ from posture_cam.settings import Settings
 
 # So long after the offer it counts as taken,
 _TAKEN_WITHIN_S = 300.0
-# with this share of the dose; after so long without a further repetition it is over.
+# with this share of the dose; so long after that without a further repetition it is over.
 _TAKEN_SHARE, _OVER_AFTER_S = 0.5, 20.0
 
 
@@ -50,12 +50,12 @@ class OfferWatch:
             return None
         if moment.reached is not None:
             self._began_s = self._began_s or now_s
-            self._count, self._last_s = self._count + 1, now_s
+            self._count += 1
+        if moment.share >= 1.0:
+            self._last_s = now_s
         is_late = now_s - self._offered_s > _TAKEN_WITHIN_S
-        is_over = moment.is_whole or (self._count > 0 and now_s - self._last_s > _OVER_AFTER_S) or is_late
-        if not is_over:
-            return None
-        return self.finish()
+        is_paused = self._count >= self._least and now_s - self._last_s > _OVER_AFTER_S
+        return self.finish() if moment.is_whole or is_late or is_paused else None
 
     def finish(self) -> tuple[ExerciseDone, float] | None:
         """What was done of the exercise offered, where the run ends, or it is over."""

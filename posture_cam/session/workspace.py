@@ -11,6 +11,7 @@ import numpy as np
 
 from posture_cam.errors import NothingJudged
 from posture_cam.geometry import FeatureExtractor, average_neutral, compare
+from posture_cam.geometry.points import SHOULDERS
 from posture_cam.records import Frame, Measure, Pose, View
 from posture_cam.settings import Settings, load_settings
 from posture_cam.words import VIEW_WORDS
@@ -24,7 +25,10 @@ CLOSE_CM, FAR_CM = 51.0, 102.0
 LOW_BELOW_DEG = -15.0
 _USUAL_FOVS_DEG = (55.0, 75.0)
 # Of the whole picture: a dark face alone may be dark skin.
-_DARK_BELOW, _BRIGHT_ABOVE, _IN_SHADE_BELOW = 35.0, 170.0, 60.0
+_DARK_BELOW, _IN_SHADE_BELOW = 35.0, 60.0
+# A window overexposes a picture; a white wall does not.
+_GLARING, _GLARING_SHARE = 250, 0.3
+_LEAST_BESIDE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ class _Seen:
     views: list[View] = field(default_factory=list)
     on_face: list[float] = field(default_factory=list)
     around: list[float] = field(default_factory=list)
+    glaring: list[float] = field(default_factory=list)
 
 
 def look_at_workspace(place: int | str | Path, should_stop: Callable[[], bool]) -> Look:
@@ -80,15 +85,18 @@ def look_at_workspace(place: int | str | Path, should_stop: Callable[[], bool]) 
             if features.reason is not None or pose is None:
                 continue
             seen.views.append(features.view)
-            on_face, around = _light(frame, pose)
-            seen.on_face.append(on_face)
-            seen.around.append(around)
+            for kept, value in zip(
+                (seen.on_face, seen.around, seen.glaring), _light(frame, pose), strict=True
+            ):
+                kept.append(value)
             if "camera_elevation_deg" in features.values:
                 seen.elevations_deg.append(features.values["camera_elevation_deg"])
             for found, one in zip(seen.distances_cm, by_fov, strict=True):
                 values = compare(features, nobody, one).values
                 if Measure.VIEWING_DISTANCE in values:
                     found.append(values[Measure.VIEWING_DISTANCE])
+    if len(seen.views) < _LEAST_LOOKS and should_stop():
+        return Look({}, ("The look was ended too early to tell anything.",), frozenset())
     if len(seen.views) < _LEAST_LOOKS:
         raise NothingJudged(
             "You were hardly seen, so nothing can be told of your desk.",
@@ -116,14 +124,18 @@ def _frames(place: int | str | Path, stack: ExitStack) -> Iterator[Frame]:
     return stack.enter_context(Camera(place, _RATE_HZ)).frames()
 
 
-def _light(frame: Frame, pose: Pose) -> tuple[float, float]:
-    """Brightness of the face and of the picture around the person, 0 to 255."""
+def _light(frame: Frame, pose: Pose) -> tuple[float, float, float]:
+    """Brightness of the face and beside the person, 0 to 255, and how much of the latter is glaring."""
     height, width = frame.image_bgr.shape[:2]
     head = pose.landmarks[:11, :2] * (width, height)
     low, high = np.clip(head.min(0), 0, (width - 1, height - 1)), np.clip(head.max(0), 1, (width, height))
     (left, top), (right, bottom) = low.astype(int), np.maximum(high.astype(int), low.astype(int) + 1)
     grey = frame.image_bgr[:, :, 1]
-    return float(grey[top:bottom, left:right].mean()), float(grey[: max(height // 2, 1) : 4, ::4].mean())
+    shoulders = np.sort(pose.landmarks[list(SHOULDERS), 0]) * width
+    beside = np.ones(width, bool)
+    beside[max(0, int(shoulders[0])) : max(0, int(shoulders[1]))] = False
+    around = grey[:, beside] if beside.mean() > _LEAST_BESIDE else grey
+    return float(grey[top:bottom, left:right].mean()), float(around.mean()), float((around > _GLARING).mean())
 
 
 def _told(seen: _Seen, settings: Settings) -> Look:
@@ -165,7 +177,7 @@ def _told(seen: _Seen, settings: Settings) -> Look:
     )
     if max(on_face, around) < _DARK_BELOW:
         findings.add("too-dark")
-    elif around > _BRIGHT_ABOVE and on_face < _IN_SHADE_BELOW:
+    elif float(np.median(seen.glaring)) > _GLARING_SHARE and on_face < _IN_SHADE_BELOW:
         findings.add("against-light")
     return Look(values, tuple(lines), frozenset(findings))
 

@@ -9,6 +9,7 @@ from typing import TypedDict
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
+from posture_cam.checkins import besides_words
 from posture_cam.exercises import exercise_called
 from posture_cam.history import Figures, History, KeptCheckIn, KeptExercise
 from posture_cam.outputs.report.content import Rows
@@ -26,7 +27,9 @@ class Care(TypedDict):
 
     exercises: tuple[KeptExercise, ...]
     check_ins: tuple[KeptCheckIn, ...]
+    lately: tuple[KeptCheckIn, ...]
     figures: tuple[Figures, ...]
+    last_day: date
 
 
 def care_of(kept: History, first: date, last: date) -> Care:
@@ -34,8 +37,10 @@ def care_of(kept: History, first: date, last: date) -> Care:
     since = last - timedelta(days=_PAIN_DAYS - 1)
     return Care(
         exercises=tuple(kept.exercises(first, last)),
-        check_ins=tuple(kept.check_ins(since, last)),
+        check_ins=tuple(kept.check_ins(first, last)),
+        lately=tuple(kept.check_ins(since, last)),
         figures=tuple(kept.figures_between(since, last)),
+        last_day=last,
     )
 
 
@@ -77,11 +82,14 @@ def check_ins_table(check_ins: Sequence[KeptCheckIn]) -> Rows:
                 {True: "yes", False: "no", None: "–"}[one.radiates],
                 "–" if one.since_days is None else f"{one.since_days} d",
                 ", ".join(one.difficult) or "–",
+                besides_words(one) or "–",
                 one.note or "–",
             )
         )
-    heads = ("When", "Pain", "Where", "Into a leg", "Since", "Difficult", "In their own words")
-    return Rows("Check-ins (numeric rating scale: 0 none, 10 the worst imaginable)", heads, tuple(rows))
+    heads = ("When", "Pain", "Where", "Into a leg", "Since", "Difficult", "Besides", "In their own words")
+    caption = "Check-ins (numeric rating scale: 0 none, 10 the worst imaginable)"
+    caption += f", the last {_SHOWN} of {len(check_ins)}" if len(check_ins) > _SHOWN else ""
+    return Rows(caption, heads, tuple(rows))
 
 
 def course_of_pain(

@@ -44,8 +44,10 @@ class Report:
         pictures: Of the worst stretches, where asked for.
         notes: Sentences about what could not be done.
         exercises: Done on these days.
-        check_ins: Of the last weeks up to the last of these days.
+        check_ins: Of these days.
+        lately: Check-ins of the four weeks up to the last of these days.
         figures: Of the same weeks.
+        last_day: The last of these days, whether anything of it is kept or not.
     """
 
     sittings: tuple[Sitting, ...]
@@ -57,7 +59,9 @@ class Report:
     notes: tuple[str, ...] = ()
     exercises: tuple[KeptExercise, ...] = ()
     check_ins: tuple[KeptCheckIn, ...] = ()
+    lately: tuple[KeptCheckIn, ...] = ()
     figures: tuple[Figures, ...] = ()
+    last_day: date | None = None
 
     @property
     def is_recording(self) -> bool:

@@ -84,9 +84,9 @@ def day_parts(report: Report) -> dict[str, Any]:
         "weeks": weeks,
         "exercises_table": care.exercises_table(report.exercises),
         "check_ins_table": care.check_ins_table(report.check_ins),
-        "pain": _markup(care.course_of_pain(report.check_ins, report.figures, last))
-        if (last := report.sittings[-1].day) is not None
-        else None,
+        "pain": None
+        if report.last_day is None
+        else _markup(care.course_of_pain(report.lately, report.figures, report.last_day)),
         "alerts_table": content.alerts_table(report),
         "alert_words": content.alert_words(report),
         "tips": report.sums.tips if report.sums.judged_s > 0 else (),
