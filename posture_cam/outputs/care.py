@@ -35,7 +35,7 @@ def print_check_in(
         _say(console, "")
         _say(console, advice(signs), style="bold")
         for sign in signs:
-            _say(console, f"  Because {sign.text}. ({sign.source})")
+            _say(console, f"  Because {sign.text}. ({_source_words(sign)})")
     _say(console, "")
 
 
@@ -58,8 +58,13 @@ def print_signs(signs: Sequence[Sign], console: Console, *, is_brief: bool = Fal
             for sign in shown:
                 name = f" ({sign.name})" if sign.question else ""
                 _say(console, f"  - {sign.text}{name}")
-    sources = dict.fromkeys(sign.source for sign in signs)
+    sources = dict.fromkeys(_source_words(sign) for sign in signs)
     _say(console, f"Sources: {'; '.join(sources)}. {NO_DIAGNOSIS}", style="bright_black")
+
+
+def _source_words(sign: Sign) -> str:
+    is_article = sign.urgency == Urgency.CONSIDER and not any(char.isdigit() for char in sign.source)
+    return f'the article, "{sign.source}"' if is_article else sign.source
 
 
 def check_in_as_json(check_in: CheckIn, signs: Sequence[Sign] | None = None) -> dict[str, Any]:
