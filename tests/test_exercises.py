@@ -10,6 +10,7 @@ from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -26,7 +27,7 @@ from posture_cam.session.neutral import load_estimator
 from posture_cam.session.offers import OfferWatch
 from posture_cam.settings import load_settings
 from posture_cam.tips import tips_for
-from tests.builders import Film, front_pose
+from tests.builders import Film, front_pose, write_video
 from tests.conftest import ROOT, SAMPLES
 from tests.streams import jpegs_of, serving
 from tests.test_cli import run
@@ -510,3 +511,25 @@ def test_a_stream_that_ends_keeps_what_was_counted_and_is_said() -> None:
     assert done.repetitions == 1
     assert done.trouble
     assert not done.is_whole
+
+
+def test_the_monitor_offers_an_exercise_in_a_break_and_keeps_that_it_was_done(tmp_path: Path) -> None:
+    film = tmp_path / "film.mp4"
+    capture = cv2.VideoCapture(str(CLIP))
+    images = []
+    while (read := capture.read())[0]:
+        images.append(cv2.cvtColor(read[1], cv2.COLOR_BGR2RGB))
+    capture.release()
+    # At rest, side bends (the shoulders tip, which is a fault while sitting), a break, then shrugs.
+    write_video(film, [*images[:60], *images[350:660], *images[:360]])
+    done = run(
+        *("monitor", "--source", film, "--headless", "--json", "--no-notify", "--break-after-min", "0.6")
+    )
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    ((offered, message),) = [(one["exercise"], one["message"]) for one in lines if one.get("kind") == "break"]
+    assert offered == "shoulder-shrug"
+    assert "shoulder shrug, 8 times" in message
+    ((kept,),) = [json.loads(run("history", "--json").stdout)["exercises"]]
+    assert (kept["exercise"], kept["reason"]) == ("shoulder-shrug", "break")
+    assert kept["repetitions"] == 5
