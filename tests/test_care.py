@@ -444,3 +444,13 @@ def test_from_the_side_distance_and_height_are_said_to_be_unseen() -> None:
     side = run("workspace", "--source", SAMPLES / "desk-side.mp4", "--answers", "none")
     assert side.returncode == 0, side.stderr
     assert "cannot be told from there" in side.stdout
+
+
+def test_a_report_of_days_without_a_sitting_tells_of_the_rest() -> None:
+    keep_check_in(check_in(4, note="stiff"))
+    keep_exercise(DONE, NOON.timestamp())
+    page = page_of(of_days(MONDAY - timedelta(days=3), MONDAY + timedelta(days=1)))
+    assert "stiff" in page
+    assert "8 (left 4, right 4)" in page
+    assert "No sitting was watched on these days." in page
+    assert "At a glance" not in page

@@ -112,7 +112,7 @@ def test_a_sitting_without_any_part_is_a_page() -> None:
 
 
 def test_an_empty_range_says_where_there_is_something() -> None:
-    with pytest.raises(HistoryError, match="No sitting is kept in the history yet"):
+    with pytest.raises(HistoryError, match="Nothing is kept in the history yet"):
         of_days(None, None)
     a_week()
     with pytest.raises(HistoryError) as told:

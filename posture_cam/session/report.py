@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from posture_cam.errors import HistoryError, SourceError, UsageError
 from posture_cam.files import check_writable, content_of
-from posture_cam.history import History, today
+from posture_cam.history import History, day_bounds_s, today, zone_name, zone_of
 from posture_cam.outputs.report import Picture, ReadResult, Report, care_of, read_result, write_report
 from posture_cam.outputs.report.content import limits_of
 from posture_cam.records import (
@@ -101,15 +101,19 @@ def of_days(first: date | None, last: date | None, *, person: str = "", path: Pa
     if first is not None and last is not None and last < first:
         raise UsageError(f"--to {last} lies before --from {first}.", "Write the earlier day first.")
     with History.opened(path) as kept:
-        days = kept.days()
+        days = kept.days_of_any()
         if not days:
             raise HistoryError(
-                "No sitting is kept in the history yet, so there is nothing to report.",
+                "Nothing is kept in the history yet, so there is nothing to report.",
                 "Run posture-cam monitor first, or posture-cam analyze VIDEO --save.",
             )
         end = last or max(today(), first or today())
         start = first or end - timedelta(days=_DEFAULT_DAYS - 1)
         sittings = kept.sittings(start, end)
+        done = [one.day for one in kept.exercises(start, end)]
+        done += [one.day for one in kept.check_ins(start, end)]
+        if not sittings and done:
+            sittings = [_empty(max(done))]
         if not sittings:
             raise HistoryError(
                 f"Nothing is kept from {start} to {end}.",
@@ -119,6 +123,13 @@ def of_days(first: date | None, last: date | None, *, person: str = "", path: Pa
         return Report(
             tuple(sittings), totals(sittings), today(), tuple(weeks), person, **care_of(kept, start, end)
         )
+
+
+def _empty(day: date) -> Sitting:
+    """A day without a sitting, on which there is something else to tell of."""
+    zone = zone_of(zone_name())
+    start_s, end_s = day_bounds_s(day, zone)
+    return Sitting(f"{day:%A} {day.day} {day:%B %Y}", day, start_s, zone, end_s - start_s)
 
 
 def _of_result(request: Reporting, path: Path, download: Callable[[str, int, int], None] | None) -> Report:

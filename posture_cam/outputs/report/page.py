@@ -57,6 +57,7 @@ def day_parts(report: Report) -> dict[str, Any]:
     has_trend = bool(weeks) and report.sums.score is not None and not report.is_recording
     return {
         "report": report,
+        "has_sitting": report.is_recording or any(sitting.runs for sitting in report.sittings),
         "is_single": len(report.sittings) == 1,
         "states": _shares(report),
         "cards": content.cards(report),
