@@ -677,8 +677,9 @@ def test_delete_before_a_day_cuts_a_run_in_two_at_midnight() -> None:
 
 def test_retention_deletes_at_the_start_of_a_run(berlin: None) -> None:
     now = datetime.now(BERLIN)
-    kept_run(now - timedelta(days=40), [(600, POOR)])
-    kept_run(now - timedelta(days=2), [(600, GOOD)])
+    noon = now.replace(hour=12)  # a run that begins just before midnight belongs to two days
+    kept_run(noon - timedelta(days=40), [(600, POOR)])
+    kept_run(noon - timedelta(days=2), [(600, GOOD)])
     with live_history(now, pytest.fail) as history:
         assert history.open(30) == 1
     with History.opened() as kept:
