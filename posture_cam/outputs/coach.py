@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.live import Live
-from rich.text import Text
 
 from posture_cam.exercises import AIM_WORDS, Exercise, ExerciseDone, Moment
+from posture_cam.outputs.guide import Screen
 from posture_cam.outputs.overlay import draw_banner, draw_count
 
-_QUIT_KEYS = (ord("q"), 27)
-_BAR_CELLS = 20
 _BLANK_WH = (960, 720)
 _LEAST_HEIGHT_PX = 600
 
 
-class CoachView:
-    """Shows an exercise as it goes on; a context manager.
+class CoachView(Screen):
+    """Shows an exercise as it goes on.
 
     Args:
         exercise: Which one.
@@ -35,24 +30,22 @@ class CoachView:
     def __init__(
         self, exercise: Exercise, console: Console, window: str | None, bell: Callable[[], None]
     ) -> None:
-        self._exercise, self._console, self._window, self._bell = exercise, console, window, bell
-        self._live = Live(console=console, transient=True, auto_refresh=False)
+        super().__init__(console, window)
+        self._exercise, self._bell = exercise, bell
         self._last_words = ""
 
     def introduce(self) -> None:
         """What it is, how it is done, and when to stop."""
-        exercise, say = self._exercise, self._console.print
+        exercise, say = self._exercise, self.console.print
         say(f"[bold]{exercise.title}[/bold]: {exercise.dose}.", highlight=False, soft_wrap=True)
         for number, step in enumerate(exercise.steps, start=1):
             say(f"  {number}. {step}", highlight=False, soft_wrap=True)
+        seen = "It is timed."
+        if exercise.movement is not None:
+            seen = f"The camera sees {_lower(exercise.sees)} Not seen: {_lower(exercise.unseen)}"
         say(
-            f"[bright_black]{AIM_WORDS[exercise.aim]}. "
-            + (
-                f"The camera sees: {exercise.sees[0].lower() + exercise.sees[1:]}"
-                if exercise.movement
-                else "It is timed."
-            )
-            + "[/bright_black]",
+            f'{AIM_WORDS[exercise.aim]} (the article, "{exercise.source}"). {seen}',
+            style="bright_black",
             highlight=False,
             soft_wrap=True,
         )
@@ -68,43 +61,24 @@ class CoachView:
         if moment.reached is not None:
             self._bell()
         tally = f"{moment.count} / {moment.target} {moment.side}".strip() if moment.is_counting else ""
-        if self._console.is_terminal:
-            done = round(share * _BAR_CELLS)
-            bar = "━" * done + "─" * (_BAR_CELLS - done)
-            self._live.update(Text.assemble((bar, "green"), f"  {tally}  ", words), refresh=True)
+        if self.console.is_terminal:
+            self.bar(f"{tally}  {words}", share)
         elif moment.reached is not None or words.rstrip("0123456789 s") != self._last_words.rstrip(
             "0123456789 s"
         ):
-            self._console.print(f"{tally}  {words}".strip(), highlight=False, markup=False, soft_wrap=True)
+            self.console.print(f"{tally}  {words}".strip(), highlight=False, markup=False, soft_wrap=True)
             self._last_words = words
-        if self._window is None:
+        if not self.has_window:
             return True
         picture = _picture(image_bgr)
         draw_banner(picture, words, share)
         if tally:
             draw_count(picture, self._exercise.title, tally)
-        cv2.imshow(self._window, picture)
-        key = cv2.waitKey(1) & 0xFF
-        return key not in _QUIT_KEYS and cv2.getWindowProperty(self._window, cv2.WND_PROP_VISIBLE) >= 1
+        return self.paint(picture)
 
-    def __enter__(self) -> Self:
-        if self._console.is_terminal:
-            self._live.start()
-        if self._window is not None:
-            cv2.namedWindow(self._window, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._console.is_terminal:
-            self._live.stop()
-        if self._window is not None:
-            cv2.destroyWindow(self._window)
-            cv2.waitKey(1)
+def _lower(sentence: str) -> str:
+    return sentence[0].lower() + sentence[1:]
 
 
 def _picture(image_bgr: NDArray[np.uint8] | None) -> NDArray[np.uint8]:

@@ -43,8 +43,8 @@ def has_display() -> bool:
     return done.returncode == 0
 
 
-class Guide:
-    """Says one thing at a time, with how far it is; a context manager.
+class Screen:
+    """A line on the terminal and, where there is one, a window; a context manager.
 
     Args:
         console: Where words go.
@@ -52,9 +52,47 @@ class Guide:
     """
 
     def __init__(self, console: Console, window: str | None) -> None:
-        self._console = console
-        self._window = window
+        self.console, self.has_window = console, window is not None
+        self._window = window or ""
         self._live = Live(console=console, transient=True, auto_refresh=False)
+
+    def bar(self, words: str, share: float) -> None:
+        """Words beside a bar, on a terminal."""
+        done = round(share * _BAR_CELLS)
+        bar = "━" * done + "─" * (_BAR_CELLS - done)
+        self._live.update(Text.assemble((bar, "green"), f"  {words}"), refresh=True)
+
+    def paint(self, picture: NDArray[np.uint8]) -> bool:
+        """Show a picture in the window; False once the person asked to stop there."""
+        cv2.imshow(self._window, picture)
+        key = cv2.waitKey(1) & 0xFF
+        return key not in _QUIT_KEYS and cv2.getWindowProperty(self._window, cv2.WND_PROP_VISIBLE) >= 1
+
+    def __enter__(self) -> Self:
+        if self.console.is_terminal:
+            self._live.start()
+        if self.has_window:
+            cv2.namedWindow(self._window, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self.console.is_terminal:
+            self._live.stop()
+        if self.has_window:
+            cv2.destroyAllWindows()  # the person may have closed it
+            cv2.waitKey(1)
+
+
+class Guide(Screen):
+    """Says one thing at a time, with how far it is."""
+
+    def __init__(self, console: Console, window: str | None) -> None:
+        super().__init__(console, window)
         self._last_words = ""
 
     def show(self, words: str, share: float, image_bgr: NDArray[np.uint8] | None) -> bool:
@@ -68,35 +106,13 @@ class Guide:
         Returns:
             False once the person asked to stop in the window.
         """
-        if self._console.is_terminal:
-            done = round(share * _BAR_CELLS)
-            bar = "━" * done + "─" * (_BAR_CELLS - done)
-            self._live.update(Text.assemble((bar, "green"), "  ", words), refresh=True)
+        if self.console.is_terminal:
+            self.bar(words, share)
         elif words != self._last_words:
-            self._console.print(words, highlight=False, markup=False)
+            self.console.print(words, highlight=False, markup=False)
         self._last_words = words
-        if self._window is None or image_bgr is None:
+        if not self.has_window or image_bgr is None:
             return True
         picture = np.ascontiguousarray(image_bgr[:, ::-1])
         draw_banner(picture, words, share)
-        cv2.imshow(self._window, picture)
-        return cv2.waitKey(1) & 0xFF not in _QUIT_KEYS
-
-    def __enter__(self) -> Self:
-        if self._console.is_terminal:
-            self._live.start()
-        if self._window is not None:
-            cv2.namedWindow(self._window, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._console.is_terminal:
-            self._live.stop()
-        if self._window is not None:
-            cv2.destroyWindow(self._window)
-            cv2.waitKey(1)
+        return self.paint(picture)
