@@ -125,15 +125,17 @@ def naive(path: Path, rate_hz: float) -> dict[str, float]:
 def ours(path: Path, *, every_frame: bool = False) -> dict[str, float]:
     """The analysis, as `posture-cam analyze` does it; `own_s` is work outside decoding and the model.
 
-    Decoding has a thread of its own, and MediaPipe has too; what the main thread does while it does not
-    call MediaPipe is ours, and so are the small pictures that the reading thread makes.
+    Decoding has a thread of its own, and MediaPipe has too; what the main thread does while it neither calls
+    MediaPipe nor has a picture's colours made is ours, and so are the small pictures of the reading thread.
     """
-    import posture_cam.source
+    import posture_cam.source.video
     from posture_cam.pose.landmarker import PoseLandmarker
+    from posture_cam.source import Glimpse
     from posture_cam.session import Analysis, analyze
 
-    in_model_s = making_small_s = 0.0
-    small_grey = posture_cam.source.small_grey
+    not_ours_s = making_small_s = 0.0
+    video: Any = posture_cam.source.video
+    small_grey = video.small_grey
 
     def timed_small(image: Any) -> Any:
         nonlocal making_small_s
@@ -143,25 +145,26 @@ def ours(path: Path, *, every_frame: bool = False) -> dict[str, float]:
         finally:
             making_small_s += time.thread_time() - before_s
 
-    replaced: Any = posture_cam.source
-    replaced.small_grey = timed_small
+    video.small_grey = timed_small
 
     def timed(function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any, **options: Any) -> Any:
-            nonlocal in_model_s
+            nonlocal not_ours_s
             before_s = time.thread_time()
             try:
                 return function(*arguments, **options)
             finally:
-                in_model_s += time.thread_time() - before_s
+                not_ours_s += time.thread_time() - before_s
 
         return call
 
     for name in ("__init__", "estimate", "__exit__"):
         setattr(PoseLandmarker, name, timed(getattr(PoseLandmarker, name)))
+    decode: Any = Glimpse
+    decode.frame = timed(Glimpse.frame)
     before_s = time.thread_time()
     summary = analyze(Analysis(path, every_frame=every_frame))
-    own_s = time.thread_time() - before_s - in_model_s + making_small_s
+    own_s = time.thread_time() - before_s - not_ours_s + making_small_s
     seconds = {f"{state.value}_s": seconds for state, seconds in summary.seconds_by_state.items()}
     return {"looks": summary.look_count, "duration_s": summary.duration_s, "own_s": own_s, **seconds}
 

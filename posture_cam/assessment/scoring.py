@@ -8,7 +8,7 @@ is nearly the largest.  No validated clinical index.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from posture_cam.records import Finding, Measure, Severity, State
@@ -89,38 +89,33 @@ def penalty(info: MeasureInfo, value: float, scale: float = 1.0) -> float:
         value: Of the measure.
         scale: Applied to the limits; below 1 for leaving a state.
     """
-    worst = 0.0
-    for excess, good, poor in _excesses(info, value):
-        worst = max(worst, _on_scale(excess, good * scale, poor * scale))
-    return worst
+    if info.good is None or info.poor is None:
+        return 0.0
+    good, poor, excess = info.good, info.poor, value
+    if info.two_sided:
+        excess = abs(value)
+    elif info.lower_is_worse and good > 0:
+        # An absolute quantity such as a distance: what counts is how far below the good limit it lies,
+        # on a scale where good to poor is one good-to-poor step.
+        step = good - poor
+        excess, good, poor = good - value + step, step, 2 * step
+    elif info.lower_is_worse:
+        excess, good, poor = -value, -good, -poor
+    amount = _on_scale(excess, good * scale, poor * scale)
+    if value < 0 and info.good_low is not None and info.poor_low is not None:
+        amount = max(amount, _on_scale(-value, -info.good_low * scale, -info.poor_low * scale))
+    return amount
 
 
 def _on_scale(excess: float, good: float, poor: float) -> float:
     """Linear between half good (0), good (.2), poor (.4) and 2.5 times poor (1); flat beyond."""
+    if excess <= good / 2:
+        return 0.0
     if excess <= good:
-        return max(0.0, 0.4 * (excess - good / 2) / good)
+        return 0.4 * (excess - good / 2) / good
     if excess <= poor:
         return 0.2 + 0.2 * (excess - good) / (poor - good)
     return min(1.0, 0.4 + 0.6 * (excess - poor) / (1.5 * poor))
-
-
-def _excesses(info: MeasureInfo, value: float) -> Iterator[tuple[float, float, float]]:
-    """The value and the limits as sizes in each direction that is a fault."""
-    if info.good is None or info.poor is None:
-        return
-    if info.two_sided:
-        yield abs(value), info.good, info.poor
-    elif info.lower_is_worse and info.good > 0:
-        # An absolute quantity such as a distance: what counts is how far below the good limit it lies,
-        # on a scale where good to poor is one good-to-poor step.
-        step = info.good - info.poor
-        yield info.good - value + step, step, 2 * step
-    elif info.lower_is_worse:
-        yield -value, -info.good, -info.poor
-    else:
-        yield value, info.good, info.poor
-    if info.good_low is not None and info.poor_low is not None:
-        yield -value, -info.good_low, -info.poor_low
 
 
 def score(
@@ -145,13 +140,15 @@ def score(
     """
     by_group: dict[str, float] = {}
     findings = []
+    judged = told or {}
     for name, value in values.items():
         info = table[name]
         group = info.group_low_camera if camera_is_low and info.group_low_camera else info.group
         if group is None:
             continue
-        amount = penalty(info, (told or {}).get(name, value), scale)
-        by_group[group] = max(by_group.get(group, 0.0), amount)
+        amount = penalty(info, judged.get(name, value), scale)
+        if amount >= by_group.get(group, 0.0):
+            by_group[group] = amount
         if amount > 0.2:
             severity = Severity.POOR if amount > 0.4 else Severity.MILD
             findings.append((GROUP_WEIGHTS[group] * amount, Finding(name, value, severity, amount)))

@@ -102,7 +102,7 @@ def estimated_poses(
     """
     # Slow to import, and not needed for recorded poses.
     from posture_cam.pose.model_store import find_model
-    from posture_cam.source import SparingWatch, VideoFile, read_ahead, small_grey
+    from posture_cam.source import SparingWatch, VideoFile, read_ahead
 
     # One thread decodes, so that the other processors are the model's.
     source = stack.enter_context(VideoFile(path, rate_hz, threads=1, is_sparse=is_sparing))
@@ -121,24 +121,27 @@ def estimated_poses(
     header = PoseLogHeader(source.info, estimator.model, RUNNING_MODE, rate_hz, content, written_at)
     partial = False
     watch = SparingWatch(settings.sparing, settings.motion) if is_sparing else None
-    pairs = ((frame, small_grey(frame.image_bgr) if watch is not None else None) for frame in source.frames())
     with (
         written_whole(target) as temporary,
         naming(target),
         temporary.open("w", encoding="utf-8") as file,
-        read_ahead(pairs) as frames,
+        read_ahead(source.glimpses()) as glimpses,
     ):
         writer = PoseLogWriter(file, header)
         last_s = 0.0
         pose: Pose | None = None
         is_wanted = False
-        for frame, small in frames:
-            last_s = frame.timestamp_s
-            is_due = watch is None or small is None or watch.is_due(small, last_s, is_wanted=is_wanted)
+        for glimpse in glimpses:
+            last_s = glimpse.timestamp_s
+            is_due = watch is None or watch.is_due(glimpse.small, last_s, is_wanted=is_wanted)
             if is_due:
+                frame = glimpse.frame()
+                if frame is None:  # damaged; the next one is looked at in its place
+                    is_wanted = True
+                    continue
                 before, pose = pose, estimator.estimate(frame)
                 is_wanted = is_unsettled(before, pose)
-            writer.write(Sample(frame.index, last_s, pose, is_reused=not is_due))
+            writer.write(Sample(glimpse.index, last_s, pose, is_reused=not is_due))
             listener.progress("Looking", last_s, until_s or source.info.duration_s)
             if listener.should_stop() or (until_s is not None and last_s > until_s):
                 partial = True

@@ -6,12 +6,13 @@ from posture_cam.source.cameras import camera_number, camera_users, list_cameras
 from posture_cam.source.live import Device, LiveSource, open_device
 from posture_cam.source.motion import MotionWatch, SparingWatch, small_grey
 from posture_cam.source.played import PlayedFile
-from posture_cam.source.video import VideoFile
+from posture_cam.source.video import Glimpse, VideoFile
 
 __all__ = [
     "Camera",
     "CameraGone",
     "Device",
+    "Glimpse",
     "LiveSource",
     "MotionWatch",
     "PlayedFile",

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     import av
 
 _CODECS = ("h264", "hevc")
+# Formats whose first plane is the luma, a byte for each pixel.
+_WITH_LUMA = ("yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12", "gray")
 
 
 class SparseCapture:
@@ -42,7 +45,11 @@ class SparseCapture:
         most_s: float,
         failures: tuple[type[Exception], ...] = (),
     ) -> None:
+        from av.video.reformatter import VideoReformatter
+
         self._container, self._most_s = container, most_s
+        # One for all: making one takes as long as a picture.  It serves one thread at a time.
+        self._reformatter, self._in_use = VideoReformatter(), threading.Lock()
         self._stream = container.streams.video[0]
         self._stream.thread_count = 1
         self._stream.codec_context.skip_frame = "NONREF"
@@ -92,10 +99,30 @@ class SparseCapture:
 
     def retrieve(self) -> NDArray[np.uint8] | None:
         """The picture grabbed last, blue-green-red; None where it cannot be had."""
-        assert self._frame is not None
-        with suppress(*self._failures):
-            return np.asarray(self._frame.to_ndarray(format="bgr24"), np.uint8)
-        return None
+        return self.picture()()
+
+    def picture(self) -> Callable[[], NDArray[np.uint8] | None]:
+        """What makes the picture grabbed last when it is called, however much later, on any thread."""
+        frame = self._frame
+        assert frame is not None
+
+        def make() -> NDArray[np.uint8] | None:
+            with suppress(*self._failures), self._in_use:
+                picture = self._reformatter.reformat(frame, format="bgr24", threads=1)
+                return np.asarray(picture.to_ndarray(), np.uint8)
+            return None
+
+        return make
+
+    def luma(self) -> NDArray[np.uint8] | None:
+        """The luma of the picture grabbed last, as it was decoded; None where it has none to be taken so."""
+        frame = self._frame
+        assert frame is not None
+        if frame.format.name not in _WITH_LUMA:
+            return None
+        plane: Any = frame.planes[0]
+        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)  # keeps what it is a view of
+        return np.asarray(rows[: frame.height, : frame.width], np.uint8)
 
     def close(self) -> None:
         """Release the file."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 # FFmpeg inside OpenCV talks on its own; this is read when cv2 loads.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
@@ -19,12 +20,37 @@ from numpy.typing import NDArray
 
 from posture_cam.errors import SourceError
 from posture_cam.records import Frame, SourceInfo
+from posture_cam.source.motion import small_grey
 from posture_cam.source.sparse import SparseCapture
 from posture_cam.source.timeline import Timeline, sane_frame_rate
 
 PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".heic", ".avif"}
 MAX_FRAMES_WITHOUT_PICTURE = 300
 _MOST_OF_INTERVAL = 0.7
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Glimpse:
+    """A frame as far as it is needed to know whether anything moves.
+
+    Attributes:
+        index: Counts the source's frames.
+        small: As `small_grey` makes it.
+        picture: Makes the whole picture, blue-green-red, or None where it is damaged; on any thread.
+    """
+
+    index: int
+    timestamp_s: float
+    small: NDArray[np.uint8]
+    picture: Callable[[], NDArray[np.uint8] | None]
+
+    def frame(self) -> Frame | None:
+        """The whole of it; None where it is damaged."""
+        image = self.picture()
+        return None if image is None else Frame(self.index, self.timestamp_s, image)
 
 
 class VideoFile:
@@ -149,24 +175,46 @@ class VideoFile:
         Raises:
             SourceError: Not one picture could be decoded.
         """
+        return self._taken(self._frame)
+
+    def glimpses(self) -> Iterator[Glimpse]:
+        """The same frames, their pictures made only where they are asked for, if that spares work.
+
+        Raises:
+            SourceError: Not one picture could be decoded.
+        """
+        return self._taken(self._glimpse)
+
+    def _frame(self, index: int, time_s: float) -> Frame | None:
+        image = self.retrieve()
+        return None if image is None else Frame(index, time_s, image)
+
+    def _glimpse(self, index: int, time_s: float) -> Glimpse | None:
+        luma = self._sparse.luma() if self._sparse is not None else None
+        if self._sparse is not None and luma is not None:
+            return Glimpse(index, time_s, small_grey(luma), self._sparse.picture())
+        image = self.retrieve()
+        return None if image is None else Glimpse(index, time_s, small_grey(image), lambda: image)
+
+    def _taken(self, take: Callable[[int, float], T | None]) -> Iterator[T]:
+        """What is taken of the frames due, by their number and time; for one that gives none, the next."""
         due_s = 0.0
-        decoded = failed = 0
+        taken = failed = 0
         while (time_s := self.grab_next()) is not None:
-            index = self.frames_grabbed - 1
             if self._rate_hz is not None and time_s < due_s - 1e-6:
                 continue
-            image = self.retrieve()
-            if image is None:
+            one = take(self.frames_grabbed - 1, time_s)
+            if one is None:
                 failed += 1
-                if not decoded and failed > MAX_FRAMES_WITHOUT_PICTURE:
+                if not taken and failed > MAX_FRAMES_WITHOUT_PICTURE:
                     break
                 continue
-            decoded += 1
+            taken += 1
             if self._rate_hz is not None:
                 # On a fixed grid, so that a late frame does not delay all that follow.
                 due_s = (math.floor((time_s + 1e-6) * self._rate_hz) + 1) / self._rate_hz
-            yield Frame(index, time_s, image)
-        if not decoded:
+            yield one
+        if not taken:
             raise SourceError(
                 f"{self._path} opens, but no picture in it can be decoded.",
                 f"If it plays elsewhere, convert it: ffmpeg -i {self._path.name} -c:v libx264 converted.mp4",
