@@ -130,8 +130,8 @@ def ours(path: Path, *, every_frame: bool = False) -> dict[str, float]:
     """
     import posture_cam.source.video
     from posture_cam.pose.landmarker import PoseLandmarker
-    from posture_cam.source import Glimpse
     from posture_cam.session import Analysis, analyze
+    from posture_cam.source import Glimpse
 
     not_ours_s = making_small_s = 0.0
     video: Any = posture_cam.source.video

@@ -22,7 +22,8 @@ SCHEMA_VERSION = 2
 _READ_VERSIONS = (1, 2)
 _SAME = "same"
 _HINT = "Make it again from the video with --poses."
-_IMAGE_DECIMALS, _WORLD_DECIMALS, _SEEN_DECIMALS = 6, 5, 4
+_TIME_DECIMALS, _IMAGE_DECIMALS, _WORLD_DECIMALS, _SEEN_DECIMALS = 6, 6, 5, 4
+_WRITTEN = ("image_size_wh", "landmarks", "world_landmarks", "visibility", "presence")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,23 +57,34 @@ class PoseLogWriter:
 
     def __init__(self, file: TextIO, header: PoseLogHeader) -> None:
         self._file = file
+        self._last: Pose | None = None
         self._line({"kind": KIND, "schema_version": SCHEMA_VERSION, "version": __version__, **asdict(header)})
 
-    def write(self, sample: Sample) -> None:
-        """Add one sample; a reused pose as a word, as it stands in an earlier line."""
-        line: dict[str, Any] = {"frame": sample.index, "timestamp_s": round(sample.timestamp_s, 6)}
-        pose = sample.pose
-        if pose is None or sample.is_reused:
-            line["pose"] = None if pose is None else _SAME
+    def write(self, sample: Sample) -> Sample:
+        """Add one sample; a reused pose as a word, as it stands in an earlier line.
+
+        Returns:
+            The sample as it will be read again: its numbers rounded.
+        """
+        timestamp_s, pose = round(sample.timestamp_s, _TIME_DECIMALS), sample.pose
+        line: dict[str, Any] = {"frame": sample.index, "timestamp_s": timestamp_s}
+        if pose is None:
+            self._last = line["pose"] = None
+        elif sample.is_reused and self._last is not None:
+            line["pose"] = _SAME
+            self._last = replace(self._last, timestamp_s=timestamp_s)
         else:
-            line["pose"] = {
-                "image_size_wh": pose.image_size_wh,
-                "landmarks": pose.landmarks.round(_IMAGE_DECIMALS),
-                "world_landmarks": pose.world_landmarks.round(_WORLD_DECIMALS),
-                "visibility": pose.visibility.round(_SEEN_DECIMALS),
-                "presence": pose.presence.round(_SEEN_DECIMALS),
-            }
+            self._last = Pose(
+                timestamp_s=timestamp_s,
+                landmarks=pose.landmarks.round(_IMAGE_DECIMALS),
+                world_landmarks=pose.world_landmarks.round(_WORLD_DECIMALS),
+                visibility=pose.visibility.round(_SEEN_DECIMALS),
+                presence=pose.presence.round(_SEEN_DECIMALS),
+                image_size_wh=pose.image_size_wh,
+            )
+            line["pose"] = {name: getattr(self._last, name) for name in _WRITTEN}
         self._line(line)
+        return Sample(sample.index, timestamp_s, self._last, is_reused=sample.is_reused)
 
     def finish(self, end: PoseLogEnd) -> None:
         """Add the end line."""

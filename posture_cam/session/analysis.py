@@ -37,7 +37,7 @@ from posture_cam.records import (
 )
 from posture_cam.session.judging import Judging
 from posture_cam.session.neutral import (
-    find_neutral,
+    NeutralSearch,
     first_minute,
     load_estimator,
     misfits,
@@ -131,9 +131,11 @@ def analyze(
     settings = load_settings()
     _check_request(request)
     profile = load_profile(request.profile) if request.profile is not None else None
+    search = NeutralSearch(settings)
+    see = search.see if profile is None and request.neutral_s is None else None
     with ExitStack() as stack:
         if request.is_recorded:
-            poses = recorded_poses(request.path)
+            poses = recorded_poses(request.path, see)
         else:
             poses = estimated_poses(
                 request.path,
@@ -145,8 +147,9 @@ def analyze(
                 model=request.model,
                 target=request.poses,
                 stretch_s=request.neutral_s,
+                see=see,
             )
-        neutral = _neutral(request, profile, poses, settings)
+        neutral = _neutral(request, profile, search, poses, settings)
         keeper = _keeper(request, poses, settings) if request.save else None
         summary = _judge(request, poses, neutral, settings, listener, keeper, seen)
         if keeper is not None and (kept_as := keeper.kept_as) is not None:
@@ -208,7 +211,13 @@ def _check_request(request: Analysis) -> None:
         )
 
 
-def _neutral(request: Analysis, profile: Neutral | None, poses: Poses, settings: Settings) -> Neutral | None:
+def _neutral(
+    request: Analysis,
+    profile: Neutral | None,
+    search: NeutralSearch,
+    poses: Poses,
+    settings: Settings,
+) -> Neutral | None:
     """The posture to compare with: asked for, stored, or found; None where there is none."""
     if profile is not None:
         poses.notes += misfits(profile, poses.log.header, first_minute(poses, settings))
@@ -226,9 +235,9 @@ def _neutral(request: Analysis, profile: Neutral | None, poses: Poses, settings:
                 f"{settings.neutral.min_s:g} s with head and shoulders in the picture.",
             )
         return neutral
-    found, view = find_neutral(poses, settings)
-    if found is not None:
+    if (found := search.neutral(poses)) is not None:
         return found
+    view = search.main_view
     return average_neutral(view) if view not in (None, View.FRONT) else None
 
 

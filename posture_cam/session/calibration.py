@@ -16,7 +16,7 @@ from posture_cam.geometry import AngleEstimator, FeatureExtractor, compare
 from posture_cam.pose.recorded import PoseLogHeader
 from posture_cam.profiles import profile_path, save_profile
 from posture_cam.records import Features, Frame, Neutral
-from posture_cam.session.neutral import find_stretch, load_estimator, moments_of, neutral_from
+from posture_cam.session.neutral import NeutralSearch, load_estimator, moments_of, neutral_from
 from posture_cam.session.poses import (
     Listener,
     Poses,
@@ -154,7 +154,10 @@ def _steady_stretch(poses: Poses, settings: Settings) -> tuple[float, float]:
     longer = settings.neutral.model_copy(
         update={"min_s": settings.calibration.min_s, "min_samples": settings.calibration.min_samples}
     )
-    stretch, _ = find_stretch(poses, settings.model_copy(update={"neutral": longer}))
+    search = NeutralSearch(settings.model_copy(update={"neutral": longer}))
+    for sample in poses.log.samples():
+        search.see(sample)
+    stretch = search.stretch()
     if stretch is None or not stretch.is_plausible:
         raise NeutralError(
             f"No {settings.calibration.min_s:g} s of upright, steady sitting were found in the recording.",

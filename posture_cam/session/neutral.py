@@ -11,7 +11,7 @@ from posture_cam import __version__
 from posture_cam.assessment import NeutralFinder, Stretch, build_neutral, take_stretch
 from posture_cam.geometry import AngleEstimator, FeatureExtractor
 from posture_cam.pose.recorded import PoseLogHeader
-from posture_cam.records import Features, Neutral, View
+from posture_cam.records import Features, Neutral, Sample, View
 from posture_cam.session.poses import Poses
 from posture_cam.settings import Settings, bundled_model
 from posture_cam.words import VIEW_WORDS
@@ -47,26 +47,41 @@ def moments_of(poses: Poses, settings: Settings, *stretches_s: tuple[float, floa
     return features
 
 
-def find_stretch(poses: Poses, settings: Settings) -> tuple[Stretch | None, View | None]:
-    """The most upright steady stretch of a recording, or None; and the view that it mostly shows."""
-    finder = NeutralFinder(settings)
-    extractor = FeatureExtractor(settings)
-    for sample in poses.log.samples():
-        finder.add(extractor.extract(sample.timestamp_s, sample.pose))
-    return finder.find(), finder.main_view
+class NeutralSearch:
+    """Looks for the neutral posture of a recording while its samples come by, in order of time."""
 
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._finder, self._extractor = NeutralFinder(settings), FeatureExtractor(settings)
 
-def find_neutral(poses: Poses, settings: Settings) -> tuple[Neutral | None, View | None]:
-    """The neutral posture found in a recording, or None; and the view that it mostly shows."""
-    stretch, view = find_stretch(poses, settings)
-    if stretch is None or not stretch.is_plausible:
-        return None, view
-    moments = moments_of(poses, settings, *stretch.alike_s)
-    found = neutral_from(moments, poses.log.header, settings, stretch.view)
-    if found is not None:
+    def see(self, sample: Sample) -> None:
+        """Take one sample."""
+        self._finder.add(self._extractor.extract(sample.timestamp_s, sample.pose))
+
+    @property
+    def main_view(self) -> View | None:
+        """The view that the recording mostly shows, or None where nobody could be used."""
+        return self._finder.main_view
+
+    def stretch(self) -> Stretch | None:
+        """The most upright steady stretch of what came by, or None."""
+        return self._finder.find()
+
+    def neutral(self, poses: Poses) -> Neutral | None:
+        """The neutral posture out of that stretch and those alike, or None.
+
+        Args:
+            poses: The same samples, once all came by.
+        """
+        stretch = self.stretch()
+        if stretch is None or not stretch.is_plausible:
+            return None
+        moments = moments_of(poses, self._settings, *stretch.alike_s)
+        found = neutral_from(moments, poses.log.header, self._settings, stretch.view)
+        if found is None:
+            return None
         alike_s = sum(end_s - start_s for start_s, end_s in stretch.alike_s[1:])
-        found = replace(found, start_s=stretch.start_s, end_s=stretch.alike_s[0][1], alike_s=alike_s)
-    return found, view
+        return replace(found, start_s=stretch.start_s, end_s=stretch.alike_s[0][1], alike_s=alike_s)
 
 
 def neutral_from(

@@ -15,6 +15,8 @@ from posture_cam.pose.recorded import PoseLog, PoseLogEnd, PoseLogHeader, PoseLo
 from posture_cam.records import Pose, Sample, SourceInfo
 from posture_cam.settings import Settings
 
+See = Callable[[Sample], None]
+
 POSES_SUFFIX = ".jsonl"
 # A recording that ends this much before its container says was cut off.
 _CUT_OFF_BELOW = 0.9
@@ -51,16 +53,18 @@ def is_recorded(path: Path) -> bool:
     return path.suffix.lower() == POSES_SUFFIX
 
 
-def recorded_poses(path: Path) -> Poses:
-    """Poses recorded before.
+def recorded_poses(path: Path, see: See | None = None) -> Poses:
+    """Poses recorded before; `see` takes each sample.
 
     Raises:
         SourceError: They cannot be read, or there are none.
     """
     log = PoseLog(path)
     count = 0
-    for _ in log.samples():
+    for sample in log.samples():
         count += 1
+        if see is not None:
+            see(sample)
     if not count:
         raise SourceError(f"{path} holds no samples.", "Make it again from the video with --poses.")
     assert log.end is not None
@@ -79,6 +83,7 @@ def estimated_poses(
     target: Path | None = None,
     stretch_s: tuple[float, float] | None = None,
     until_s: float | None = None,
+    see: See | None = None,
 ) -> Poses:
     """Find the poses of a video and keep them.
 
@@ -93,6 +98,7 @@ def estimated_poses(
         target: Where to keep the poses; None for a temporary file.
         stretch_s: A stretch that is asked for and must not lie beyond the end.
         until_s: Nothing after this is looked at.
+        see: Takes each sample as it will be read again, while the next picture is on its way.
 
     Raises:
         SourceError: The video cannot be read.
@@ -141,7 +147,9 @@ def estimated_poses(
                     continue
                 before, pose = pose, estimator.estimate(frame)
                 is_wanted = is_unsettled(before, pose)
-            writer.write(Sample(glimpse.index, last_s, pose, is_reused=not is_due))
+            sample = writer.write(Sample(glimpse.index, last_s, pose, is_reused=not is_due))
+            if see is not None:
+                see(sample)
             listener.progress("Looking", last_s, until_s or source.info.duration_s)
             if listener.should_stop() or (until_s is not None and last_s > until_s):
                 partial = True

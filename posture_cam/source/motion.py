@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from posture_cam.settings import MotionSettings, SparingSettings
 
 _WIDTH, _HEIGHT = 96, 54
+# A sixteenth of the cells tells what the whole picture does as well as all of them, in a tenth of the time.
+_SOME = slice(1, None, 4)
 _SIGMA_OF_MEDIAN = 1.4826
 _NOISE_RISES_BY = 1.05  # from picture to picture, at most
 _LEAST_NOISE = 0.1
@@ -57,10 +59,10 @@ class MotionWatch:
         if self._then is None:
             return None
         difference = self._small - self._then
-        difference -= _median(difference[::2, ::2])  # the light, or the camera's exposure
+        difference -= _median(difference[_SOME, _SOME])  # the light, or the camera's exposure
         size = np.abs(difference)
-        # Most of the picture does not move; a quarter of the cells tell it as well as all.
-        noise = max(_SIGMA_OF_MEDIAN * float(_median(size[::2, ::2])), _LEAST_NOISE)
+        # Most of the picture does not move.
+        noise = max(_SIGMA_OF_MEDIAN * float(_median(size[_SOME, _SOME])), _LEAST_NOISE)
         # What looks like noise at once is the whole picture that moves.
         self._noise = min(noise, _NOISE_RISES_BY * self._noise)
         level = max(self._settings.level, self._settings.noise_factor * self._noise)
