@@ -7,19 +7,18 @@ divided by the picture's height or by another length of the same person.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from types import MappingProxyType
 
 import numpy as np
 
+from posture_cam.geometry.points import CORE, EARS, EYES, HIPS, MOUTH, SHOULDERS
 from posture_cam.geometry.view import BEHIND_ABOVE_DEG, ViewTracker, facing_sign, shoulder_yaw_deg
 from posture_cam.records import Features, FloatArray, Landmark, Pose, Reason, View
 from posture_cam.settings import Gates, Settings
 
-HEAD = (Landmark.NOSE, Landmark.LEFT_EAR, Landmark.RIGHT_EAR)
-FACE = (Landmark.LEFT_EYE, Landmark.RIGHT_EYE, Landmark.MOUTH_LEFT, Landmark.MOUTH_RIGHT)
-SHOULDERS = (Landmark.LEFT_SHOULDER, Landmark.RIGHT_SHOULDER)
-_NEEDED = [*HEAD, *SHOULDERS]
-HIPS = (Landmark.LEFT_HIP, Landmark.RIGHT_HIP)
+_NEEDED = np.array(CORE)
+_Point = tuple[float, float]
 
 # Nose before the middle of the ears, by the distance between the ears; gives head yaw from its tangent.
 # Fitted on rendered people: slope .97, mean error 7 deg.
@@ -54,7 +53,7 @@ class FeatureExtractor:
             return self._nothing(timestamp_s, Reason.HEAD_HIDDEN)
         self._view = self._views.update(pose)
         if not is_same or view != self._view:
-            values = _measure(pose, self._view, np.minimum(pose.visibility, pose.presence), self._gates)
+            values = _measure(pose, self._view, self._gates)
             self._last = pose.landmarks, confidence, self._view, values
         if values is None:
             return self._nothing(timestamp_s, Reason.TOO_SMALL)
@@ -71,40 +70,44 @@ class FeatureExtractor:
         return Features(timestamp_s, self._view, MappingProxyType({}), 0.0, reason)
 
 
-def _measure(pose: Pose, view: View, seen: FloatArray, gates: Gates) -> dict[str, float] | None:
-    height_px = pose.image_size_wh[1]
-    xy = pose.landmarks[:, :2] * pose.image_size_wh
+def _measure(pose: Pose, view: View, gates: Gates) -> dict[str, float] | None:
+    width_px, height_px = pose.image_size_wh
+    # Plain numbers: numpy takes several times as long for so few.
+    xy = [(x * width_px, y * height_px) for x, y in pose.landmarks[:, :2].tolist()]
+    seen = np.minimum(pose.visibility, pose.presence).tolist()
 
-    def middle(pair: tuple[Landmark, Landmark]) -> FloatArray:
-        return np.asarray((xy[pair[0]] + xy[pair[1]]) / 2, dtype=np.float64)
+    def middle(pair: tuple[Landmark, Landmark]) -> _Point:
+        (first_x, first_y), (second_x, second_y) = xy[pair[0]], xy[pair[1]]
+        return (first_x + second_x) / 2, (first_y + second_y) / 2
 
     def gap(pair: tuple[Landmark, Landmark]) -> float:
-        return float(np.hypot(*(xy[pair[0]] - xy[pair[1]])))
+        return math.dist(xy[pair[0]], xy[pair[1]])
 
-    ears, shoulders = middle((Landmark.LEFT_EAR, Landmark.RIGHT_EAR)), middle(SHOULDERS)
+    def are_seen(points: Iterable[Landmark]) -> bool:
+        return all(seen[point] >= gates.min_seen for point in points)
+
+    ears, shoulders = middle(EARS), middle(SHOULDERS)
     nose = xy[Landmark.NOSE]
     width = gap(SHOULDERS)
-    hips_seen = seen[list(HIPS)].min() >= gates.min_seen
+    hips_seen = are_seen(HIPS)
     hips = middle(HIPS)
-    trunk_length = float(np.hypot(*(shoulders - hips)))
-    face_seen = seen[list(FACE)].min() >= gates.min_seen
+    trunk_length = math.dist(shoulders, hips)
+    yaw_deg = shoulder_yaw_deg(pose)
 
     values = {
-        "shoulder_yaw_deg": shoulder_yaw_deg(pose),
+        "shoulder_yaw_deg": yaw_deg,
         "shoulder_width_ratio": width / height_px,
-        "shoulder_x_ratio": float(shoulders[0]) / height_px,
-        "shoulder_y_ratio": float(shoulders[1]) / height_px,
-        "ear_y_ratio": float(ears[1]) / height_px,
+        "shoulder_x_ratio": shoulders[0] / height_px,
+        "shoulder_y_ratio": shoulders[1] / height_px,
+        "ear_y_ratio": ears[1] / height_px,
     }
     if hips_seen:
         values["trunk_length_ratio"] = trunk_length / height_px
 
     if view != View.FRONT:
         sign = facing_sign(pose)
-        neck_deg = _inclination_deg(ears - shoulders, sign)
-        values["neck_profile_deg"] = (
-            neck_deg if view.is_side else in_profile_deg(neck_deg, shoulder_yaw_deg(pose))
-        )
+        neck_deg = _inclination_deg(shoulders, ears, sign)
+        values["neck_profile_deg"] = neck_deg if view.is_side else in_profile_deg(neck_deg, yaw_deg)
     if view.is_side:
         is_large = (
             trunk_length >= gates.min_trunk_length_px if hips_seen else _head_is_large(ears, shoulders, gates)
@@ -112,31 +115,30 @@ def _measure(pose: Pose, view: View, seen: FloatArray, gates: Gates) -> dict[str
         if not is_large:
             return None
         if hips_seen:
-            values["trunk_profile_deg"] = _inclination_deg(shoulders - hips, sign)
+            values["trunk_profile_deg"] = _inclination_deg(hips, shoulders, sign)
         return values
 
     if width < gates.min_shoulder_width_px:
         return None
-    values["ear_shoulder_ratio"] = float(shoulders[1] - ears[1]) / width
-    values["shoulder_tilt_deg"] = _slope_deg(xy[Landmark.LEFT_SHOULDER] - xy[Landmark.RIGHT_SHOULDER])
-    ear_distance = gap((Landmark.LEFT_EAR, Landmark.RIGHT_EAR))
+    values["ear_shoulder_ratio"] = (shoulders[1] - ears[1]) / width
+    values["shoulder_tilt_deg"] = _slope_deg(xy[Landmark.RIGHT_SHOULDER], xy[Landmark.LEFT_SHOULDER])
+    ear_distance = gap(EARS)
     if ear_distance > 1.0:
-        values["head_tilt_deg"] = _slope_deg(xy[Landmark.LEFT_EAR] - xy[Landmark.RIGHT_EAR])
+        values["head_tilt_deg"] = _slope_deg(xy[Landmark.RIGHT_EAR], xy[Landmark.LEFT_EAR])
         values["head_yaw_deg"] = math.degrees(
-            math.atan(float(nose[0] - ears[0]) / (NOSE_DEPTH_BY_EAR_DISTANCE * ear_distance))
+            math.atan((nose[0] - ears[0]) / (NOSE_DEPTH_BY_EAR_DISTANCE * ear_distance))
         )
     if hips_seen:
-        values["lateral_lean_deg"] = _inclination_deg(shoulders - hips, 1.0)
-    if face_seen:
-        eye_distance = gap((Landmark.LEFT_EYE, Landmark.RIGHT_EYE))
-        eyes = middle((Landmark.LEFT_EYE, Landmark.RIGHT_EYE))
-        face = float(np.hypot(*(eyes - middle((Landmark.MOUTH_LEFT, Landmark.MOUTH_RIGHT)))))
+        values["lateral_lean_deg"] = _inclination_deg(hips, shoulders, 1.0)
+    if are_seen((*EYES, *MOUTH)):
+        eye_distance = gap(EYES)
+        face = math.dist(middle(EYES), middle(MOUTH))
         if min(face, eye_distance) > 1.0:
             values["face_height_ratio"] = face / height_px
-            values["eye_distance_by_width_ratio"] = eye_distance / pose.image_size_wh[0]
-            values["nose_below_ears_ratio"] = float(nose[1] - ears[1]) / face
+            values["eye_distance_by_width_ratio"] = eye_distance / width_px
+            values["nose_below_ears_ratio"] = (nose[1] - ears[1]) / face
             # Holds while the head is level: read it off a neutral posture.
-            below = float(nose[1] - ears[1]) / eye_distance
+            below = (nose[1] - ears[1]) / eye_distance
             values["camera_elevation_deg"] = (below - ELEVATION_ZERO) / ELEVATION_PER_DEG
     return values
 
@@ -153,20 +155,20 @@ def in_profile_deg(image_deg: float, yaw_deg: float) -> float:
     return math.degrees(math.atan(forward))
 
 
-def _head_is_large(ears: FloatArray, shoulders: FloatArray, gates: Gates) -> bool:
+def _head_is_large(ears: _Point, shoulders: _Point, gates: Gates) -> bool:
     """Whether head and shoulders alone are large enough in a side view without hips (0.4 of a trunk)."""
-    return float(np.hypot(*(ears - shoulders))) >= 0.4 * gates.min_trunk_length_px
+    return math.dist(ears, shoulders) >= 0.4 * gates.min_trunk_length_px
 
 
-def _inclination_deg(upward: FloatArray, sign: float) -> float:
+def _inclination_deg(low: _Point, high: _Point, sign: float) -> float:
     """Angle of a line against vertical, positive towards `sign` along x; y points down."""
-    return math.degrees(math.atan2(sign * float(upward[0]), -float(upward[1])))
+    return math.degrees(math.atan2(sign * (high[0] - low[0]), low[1] - high[1]))
 
 
-def _slope_deg(right_to_left: FloatArray) -> float:
+def _slope_deg(right: _Point, left: _Point) -> float:
     """Angle of a line against horizontal, positive where the person's left end is lower.
 
     Seen from the front the left side lies to the right of the picture; folded into -90 to 90 deg.
     """
-    angle = math.degrees(math.atan2(float(right_to_left[1]), float(right_to_left[0])))
+    angle = math.degrees(math.atan2(left[1] - right[1], left[0] - right[0]))
     return (angle + 90.0) % 180.0 - 90.0

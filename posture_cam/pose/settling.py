@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from posture_cam.records import Landmark, Pose
 
-_WATCHED = [
-    Landmark.NOSE,
-    Landmark.LEFT_EAR,
-    Landmark.RIGHT_EAR,
-    Landmark.LEFT_SHOULDER,
-    Landmark.RIGHT_SHOULDER,
-]
+_WATCHED = np.array(
+    [
+        Landmark.NOSE,
+        Landmark.LEFT_EAR,
+        Landmark.RIGHT_EAR,
+        Landmark.LEFT_SHOULDER,
+        Landmark.RIGHT_SHOULDER,
+    ]
+)
 # Speed of a landmark in body scales a second below which a pose counts as settled.  People who sit still and
 # breathe stay below it in 9 of 10 pairs of looks.
 _SETTLED_BELOW_HZ = 0.12
