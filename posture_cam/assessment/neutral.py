@@ -328,7 +328,7 @@ def _share_of_time_kept(columns: Mapping[str, FloatArray], stretch: slice, view:
         scale = abs(middle) if name.endswith("ratio") else 1.0
         away = np.abs(columns[name][::step] - middle) > most * scale
         same &= ~away
-    return max(float(same.mean()), 1.0 / count)
+    return max(np.count_nonzero(same) / same.size, 1.0 / count)
 
 
 def _are_alike(one: Mapping[str, FloatArray], other: Mapping[str, FloatArray], view: View) -> bool:

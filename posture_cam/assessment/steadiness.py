@@ -26,6 +26,24 @@ WATCHED = (
 )
 
 
+# What tells that from each view, what is needed first: a feature, and the one whose middle its range is a
+# share of, or None where that is in degrees.
+_SIDE = (("neck_profile_deg", None), ("trunk_profile_deg", None), ("shoulder_y_ratio", "trunk_length_ratio"))
+_THREE_QUARTER = (
+    ("neck_profile_deg", None),
+    ("ear_y_ratio", "shoulder_width_ratio"),
+    ("face_height_ratio", "face_height_ratio"),
+)
+_FRONT = (
+    ("ear_shoulder_ratio", "ear_shoulder_ratio"),
+    ("shoulder_width_ratio", "shoulder_width_ratio"),
+    ("face_height_ratio", "face_height_ratio"),
+    ("shoulder_y_ratio", "shoulder_width_ratio"),
+    ("shoulder_tilt_deg", None),
+    ("head_tilt_deg", None),
+)
+
+
 def columns_of(features: Sequence[Features]) -> dict[str, FloatArray]:
     """The watched features of some moments, NaN where one was not measured."""
     return {
@@ -45,32 +63,18 @@ def is_steady(
         settings: The ranges.
         slack: A factor on them.
     """
-    ranges: tuple[tuple[FloatArray, float], ...]
-    degrees = slack * settings.steady_deg
-    share = slack * settings.steady_percent / 100.0
-    face, width = columns["face_height_ratio"], columns["shoulder_width_ratio"]
-    if view.is_side:
-        needed = columns["neck_profile_deg"]
-        sunk = columns["shoulder_y_ratio"] / middle_of(columns["trunk_length_ratio"])
-        ranges = ((needed, degrees), (columns["trunk_profile_deg"], degrees), (sunk, share))
-    elif view == View.THREE_QUARTER:
-        needed = columns["neck_profile_deg"]
-        ranges = (
-            (needed, degrees),
-            (columns["ear_y_ratio"] / middle_of(width), share),
-            (face / middle_of(face), share),
-        )
-    else:
-        needed = columns["ear_shoulder_ratio"]
-        ranges = (
-            (needed / abs(middle_of(needed)), share),
-            (width / middle_of(width), share),
-            (face / middle_of(face), share),
-            (columns["shoulder_y_ratio"] / middle_of(width), share),
-            (columns["shoulder_tilt_deg"], degrees),
-            (columns["head_tilt_deg"], degrees),
-        )
-    return not np.isnan(needed).any() and all(range_of(values) <= most for values, most in ranges)
+    watched = _SIDE if view.is_side else _THREE_QUARTER if view == View.THREE_QUARTER else _FRONT
+    if np.isnan(columns[watched[0][0]]).any():
+        return False
+    for name, unit in watched:
+        middle, spread = _middle_and_range(columns[name])
+        most = slack * settings.steady_deg
+        if unit is not None:
+            scale = abs(middle if unit == name else middle_of(columns[unit]))
+            most = slack * settings.steady_percent / 100.0 * scale
+        if spread > most:  # what was not measured does not tell
+            return False
+    return True
 
 
 def middle_of(values: FloatArray) -> float:
@@ -78,10 +82,10 @@ def middle_of(values: FloatArray) -> float:
     return _quantile(_known(values), 0.5)
 
 
-def range_of(values: FloatArray) -> float:
-    """From the 5th to the 95th percentile of what was measured; 0 where nothing was."""
+def _middle_and_range(values: FloatArray) -> tuple[float, float]:
+    """Median, and from the 5th to the 95th percentile, of what was measured; NaN where nothing was."""
     known = _known(values)
-    return _quantile(known, 0.95) - _quantile(known, 0.05) if known.size else 0.0
+    return _quantile(known, 0.5), _quantile(known, 0.95) - _quantile(known, 0.05)
 
 
 def _known(values: FloatArray) -> FloatArray:
