@@ -126,10 +126,11 @@ def ours(path: Path, *, every_frame: bool = False) -> dict[str, float]:
     """The analysis, as `posture-cam analyze` does it; `own_s` is work outside decoding and the model.
 
     Decoding has a thread of its own, and MediaPipe has too; what the main thread does while it neither calls
-    MediaPipe nor opens the recording or has a picture's colours made is ours, and so are the small pictures
-    of the reading thread.
+    MediaPipe or the networks of the angle estimator nor opens the recording or has a picture's colours made
+    is ours, and so are the small pictures of the reading thread.
     """
     import posture_cam.source.video
+    from posture_cam.geometry.estimator import Network
     from posture_cam.pose.landmarker import PoseLandmarker
     from posture_cam.session import Analysis, analyze
     from posture_cam.source import Glimpse, VideoFile
@@ -161,7 +162,7 @@ def ours(path: Path, *, every_frame: bool = False) -> dict[str, float]:
 
     for name in ("__init__", "estimate", "__exit__"):
         setattr(PoseLandmarker, name, timed(getattr(PoseLandmarker, name)))
-    for owner, name in ((Glimpse, "frame"), (VideoFile, "__init__")):
+    for owner, name in ((Glimpse, "frame"), (VideoFile, "__init__"), (Network, "run")):
         setattr(owner, name, timed(getattr(owner, name)))
     before_s = time.thread_time()
     summary = analyze(Analysis(path, every_frame=every_frame))

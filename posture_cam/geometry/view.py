@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from posture_cam.records import Landmark, Pose, View
+from posture_cam.records import FloatArray, Landmark, Pose, View
 from posture_cam.settings import ViewSettings
 
 BEHIND_ABOVE_DEG = 120.0
@@ -36,11 +36,16 @@ class ViewTracker:
         self._settings = settings
         self._view: View | None = None
         self._other_since_s: float | None = None
+        self._world: FloatArray | None = None
+        self._seen = 0.0, View.SIDE_LEFT
 
     def update(self, pose: Pose) -> View:
         """The view in force at this pose."""
-        turn_deg = abs(shoulder_yaw_deg(pose))
-        side = View.SIDE_RIGHT if facing_sign(pose) > 0 else View.SIDE_LEFT
+        if self._world is not pose.world_landmarks:  # else the pose of an earlier look
+            self._world = pose.world_landmarks
+            side = View.SIDE_RIGHT if facing_sign(pose) > 0 else View.SIDE_LEFT
+            self._seen = abs(shoulder_yaw_deg(pose)), side
+        turn_deg, side = self._seen
         if self._view is None:
             self._view = self._by_borders(turn_deg, side, 0.0)
             return self._view

@@ -55,29 +55,34 @@ class MotionWatch:
 
     def changed_cells(self, small: NDArray[np.uint8]) -> int | None:
         """How much of a small grey picture differs from that of the last look; None before the first."""
-        self._small = small.astype(np.float32)
+        now = self.take(small)
         if self._then is None:
             return None
-        difference = self._small - self._then
-        difference -= _median(difference[_SOME, _SOME])  # the light, or the camera's exposure
-        size = np.abs(difference)
+        difference = now - self._then
         # Most of the picture does not move.
-        noise = max(_SIGMA_OF_MEDIAN * float(_median(size[_SOME, _SOME])), _LEAST_NOISE)
+        some = difference[_SOME, _SOME].ravel()
+        light = _median(some)  # or the camera's exposure
+        noise = max(_SIGMA_OF_MEDIAN * _median(np.abs(some - light)), _LEAST_NOISE)
         # What looks like noise at once is the whole picture that moves.
         self._noise = min(noise, _NOISE_RISES_BY * self._noise)
         level = max(self._settings.level, self._settings.noise_factor * self._noise)
-        return int(np.count_nonzero(size > level))
+        difference -= light
+        return int(np.count_nonzero(np.abs(difference) > level))
+
+    def take(self, small: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Take a small grey picture as the present one, without comparing it."""
+        self._small = now = small.astype(np.float32)
+        return now
 
     def looked(self, timestamp_s: float) -> None:
         """The model has looked at the picture given last."""
         self._then, self.looked_s = self._small, timestamp_s
 
 
-def _median(values: NDArray[np.float32]) -> np.float32:
+def _median(values: NDArray[np.float32]) -> float:
     """The upper one of two middle values; np.median takes five times as long."""
-    flat = values.ravel()
-    middle = flat.size // 2
-    return np.float32(np.partition(flat, middle)[middle])
+    middle = values.size // 2
+    return float(np.partition(values, middle)[middle])
 
 
 class SparingWatch:
@@ -95,16 +100,19 @@ class SparingWatch:
             timestamp_s: Its time.
             is_wanted: It is due whatever it shows.
         """
-        changed = self._watch.changed_cells(small)
-        # Times of frames lie a little beside the grid that they are taken by.
-        since_s = timestamp_s - self._watch.looked_s + 1e-3
-        is_due = (
-            is_wanted
-            or changed is None
-            or changed >= self._settings.many_cells
-            or since_s
-            >= (self._settings.moving_s if changed >= self._least_cells else self._settings.still_s)
-        )
+        is_due = is_wanted
+        if is_wanted:
+            self._watch.take(small)
+        else:
+            changed = self._watch.changed_cells(small)
+            # Times of frames lie a little beside the grid that they are taken by.
+            since_s = timestamp_s - self._watch.looked_s + 1e-3
+            if changed is None or changed >= self._settings.many_cells:
+                is_due = True
+            elif changed >= self._least_cells:
+                is_due = since_s >= self._settings.moving_s
+            else:
+                is_due = since_s >= self._settings.still_s
         if is_due:
             self._watch.looked(timestamp_s)
         return is_due
