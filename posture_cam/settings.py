@@ -72,11 +72,11 @@ class CameraSettings(_Frozen):
 
 
 class FilterSettings(_Frozen):
-    """The One Euro filter."""
+    """The filter on measures."""
 
     min_cutoff_hz: float
-    beta: float
-    derivative_cutoff_hz: float
+    cutoff_hz_per_lag: float
+    lag_cutoff_hz: float
     reset_gap_s: float
 
 

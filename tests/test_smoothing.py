@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from posture_cam.assessment.smoothing import OneEuroFilter, Smoother
+from posture_cam.assessment.smoothing import AdaptiveFilter, Smoother
 from posture_cam.records import Measure
 from posture_cam.settings import load_settings
 from tests.builders import measures
@@ -12,8 +12,8 @@ SETTINGS = load_settings().filter
 
 
 def run(times: np.ndarray, values: np.ndarray) -> np.ndarray:
-    one_euro = OneEuroFilter(SETTINGS)
-    return np.array([one_euro.update(t, v) for t, v in zip(times.tolist(), values.tolist(), strict=True)])
+    one = AdaptiveFilter(SETTINGS)
+    return np.array([one.update(t, v) for t, v in zip(times.tolist(), values.tolist(), strict=True)])
 
 
 def test_rest_is_calmed() -> None:
@@ -37,7 +37,17 @@ def test_the_same_signal_at_other_rates_gives_the_same_curve() -> None:
         smooth = run(times, 10 * np.sin(times / 2))
         at[rate] = np.interp(np.arange(2, 18, 1.0), times, smooth)
     assert np.abs(at[5.0] - at[30.0]).max() < 0.5
-    assert np.abs(at[10.0] - at[30.0]).max() < 0.3
+    assert np.abs(at[10.0] - at[30.0]).max() < 0.2
+
+
+def test_a_step_is_followed_alike_at_any_rate() -> None:
+    at: dict[float, np.ndarray] = {}
+    for rate in (5.0, 30.0):
+        times = np.arange(0, 8, 1 / rate)
+        at[rate] = run(times, np.where(times < 3.99, 0.0, 12.0))[:: round(rate / 5)]
+    # A sample tells of all the time since the last one: at most one step ahead of many samples.
+    assert (at[5.0] >= at[30.0] - 0.1).all()
+    assert (at[5.0][:-1] <= at[30.0][1:] + 0.5).all()
 
 
 def test_it_starts_anew_after_a_gap() -> None:

@@ -1,4 +1,4 @@
-"""One Euro filters on measures, with real timestamps."""
+"""Filters on measures that are calm at rest and quick in motion, the same for any rate of samples."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from posture_cam.records import Measure, Measures
 from posture_cam.settings import FilterSettings
 
 
-class OneEuroFilter:
-    """A low-pass filter whose cut-off rises with speed: calm at rest, quick in motion.
+class AdaptiveFilter:
+    """A low-pass filter whose cut-off rises with how far values run ahead of it.
 
-    Casiez, Roussel and Vogel, "1 Euro Filter", CHI 2012.  Takes any spacing of samples.
+    After Casiez, Roussel and Vogel, "1 Euro Filter", CHI 2012, changed in two points so that the rate of
+    samples does not matter: each step goes as far as a filter in continuous time would, and what opens the
+    filter is its lag, not a speed by the last step, which rises with the rate.
 
     Attributes:
         started_s: Since when it runs without a gap.
@@ -24,25 +26,25 @@ class OneEuroFilter:
         self._settings = settings
         self._time_s: float | None = None
         self._value = 0.0
-        self._speed = 0.0
+        self._lag = 0.0
         self.started_s = 0.0
 
     def update(self, timestamp_s: float, value: float) -> float:
         """The filtered value; starts anew after a gap."""
         if self._time_s is None or timestamp_s - self._time_s > self._settings.reset_gap_s:
-            self._value, self._speed, self.started_s = value, 0.0, timestamp_s
+            self._value, self._lag, self.started_s = value, 0.0, timestamp_s
         elif (step_s := timestamp_s - self._time_s) > 0:
-            speed = (value - self._value) / step_s
-            self._speed += _share(self._settings.derivative_cutoff_hz, step_s) * (speed - self._speed)
-            cutoff_hz = self._settings.min_cutoff_hz + self._settings.beta * abs(self._speed)
-            self._value += _share(cutoff_hz, step_s) * (value - self._value)
+            lag = value - self._value
+            self._lag += _share(self._settings.lag_cutoff_hz, step_s) * (lag - self._lag)
+            cutoff_hz = self._settings.min_cutoff_hz + self._settings.cutoff_hz_per_lag * abs(self._lag)
+            self._value += _share(cutoff_hz, step_s) * lag
         self._time_s = timestamp_s
         return self._value
 
 
 def _share(cutoff_hz: float, step_s: float) -> float:
-    """How far a first-order low-pass goes towards a new value in one step."""
-    return 1.0 / (1.0 + 1.0 / (2.0 * math.pi * cutoff_hz * step_s))
+    """How far a first-order low-pass goes towards a value that holds for one step."""
+    return -math.expm1(-2.0 * math.pi * cutoff_hz * step_s)
 
 
 class Smoother:
@@ -50,8 +52,8 @@ class Smoother:
 
     def __init__(self, settings: FilterSettings) -> None:
         self._settings = settings
-        self._filters: dict[Measure, OneEuroFilter] = {}
-        self._of_errors: dict[Measure, OneEuroFilter] = {}
+        self._filters: dict[Measure, AdaptiveFilter] = {}
+        self._of_errors: dict[Measure, AdaptiveFilter] = {}
         self._view: str | None = None
 
     def smoothed_s(self, measure: Measure, now_s: float) -> float:
@@ -67,10 +69,10 @@ class Smoother:
             self._view = measures.view
 
         def smoothed(
-            filters: dict[Measure, OneEuroFilter], values: Mapping[Measure, float]
+            filters: dict[Measure, AdaptiveFilter], values: Mapping[Measure, float]
         ) -> Mapping[Measure, float]:
             for name in values.keys() - filters.keys():
-                filters[name] = OneEuroFilter(self._settings)
+                filters[name] = AdaptiveFilter(self._settings)
             now_s = measures.timestamp_s
             return MappingProxyType(
                 {name: filters[name].update(now_s, value) for name, value in values.items()}
