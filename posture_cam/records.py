@@ -190,12 +190,14 @@ class Sample:
         index: Counts the source's frames.
         pose: What was found there, or None.
         is_reused: Hardly anything moved since the last look of the model, so that its pose stands.
+        has_moved: And what moved was something all the same: the posture is on its way to the next look's.
     """
 
     index: int
     timestamp_s: float
     pose: Pose | None
     is_reused: bool = False
+    has_moved: bool = False
 
 
 @dataclass(frozen=True, slots=True)

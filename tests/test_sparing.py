@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from posture_cam.pose.settling import is_unsettled
+from posture_cam.pose.settling import Settling
 from posture_cam.records import Pose
 from posture_cam.session import Analysis, analyze
 from posture_cam.settings import load_settings
@@ -76,6 +76,12 @@ def at(pose: Pose, timestamp_s: float, *, moved_px: float = 0.0) -> Pose:
     return replace(pose, landmarks=landmarks, timestamp_s=timestamp_s)
 
 
+def is_unsettled(*seen: Pose | None) -> bool:
+    """After the last of these looks."""
+    settling = Settling(SETTINGS.gates.min_seen)
+    return [settling.is_unsettled(pose) for pose in seen][-1]
+
+
 @pytest.mark.parametrize("pose", [front_pose(), side_pose()])
 def test_a_pose_is_unsettled_while_it_moves_and_when_somebody_comes_or_goes(pose: Pose) -> None:
     assert not is_unsettled(at(pose, 0.0), at(pose, 0.2, moved_px=1.0))
@@ -85,6 +91,16 @@ def test_a_pose_is_unsettled_while_it_moves_and_when_somebody_comes_or_goes(pose
     assert is_unsettled(None, pose)
     assert is_unsettled(pose, None)
     assert not is_unsettled(None, None)
+
+
+def test_a_shadow_of_somebody_who_left_is_looked_at_until_it_goes_or_stays() -> None:
+    def shadow(timestamp_s: float) -> Pose:
+        return at(replace(front_pose(), presence=np.full(33, 0.2)), timestamp_s)
+
+    well_seen = [at(front_pose(), 0.0), at(front_pose(), 0.2)]
+    assert is_unsettled(*well_seen, shadow(0.4), shadow(0.6), shadow(0.8))
+    assert not is_unsettled(*well_seen, shadow(0.4), shadow(2.0), shadow(4.0))
+    assert not is_unsettled(*well_seen, shadow(0.4), shadow(0.6), None, None)
 
 
 def sampled(path: Path, *, is_sparse: bool) -> tuple[list[tuple[int, float, int]], float]:

@@ -54,6 +54,15 @@ def test_a_state_is_left_only_within_the_release_limits() -> None:
     assert run(states, 20.0, 5.0, GOOD)[-1][1] == GOOD
 
 
+@pytest.mark.parametrize(("hidden_s", "away_since_s"), [(3.0, 10.0), (8.0, 18.0)])
+def test_who_is_seen_badly_and_then_not_at_all_was_leaving(hidden_s: float, away_since_s: float) -> None:
+    states = machine()
+    run(states, 0.0, 10.0, GOOD)
+    run(states, 10.0, hidden_s, Reason.HEAD_HIDDEN)
+    said = run(states, 10.0 + hidden_s, 8.0, Reason.NOBODY)
+    assert said[-1][1:] == (AWAY, pytest.approx(away_since_s))
+
+
 def test_nobody_for_five_seconds_is_away_from_when_the_chair_was_left() -> None:
     states = machine()
     run(states, 0.0, 10.0, GOOD)

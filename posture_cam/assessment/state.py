@@ -80,10 +80,7 @@ class StateMachine:
         """Take a moment that could not be judged, and why."""
         self._advance(timestamp_s)
         if self._pause is None or self._pause[0] != reason:
-            started_s = timestamp_s
-            if self._pause is not None and reason in _GLANCES and self._pause[0] in _GLANCES:
-                started_s = self._pause[1]
-            self._pause = (reason, started_s)
+            self._pause = (reason, self._start_of_pause(timestamp_s, reason))
         lasted_s = timestamp_s - self._pause[1]
         if reason == Reason.UNSURE:
             return self._pause_unsure(timestamp_s)
@@ -94,6 +91,16 @@ class StateMachine:
             if self._level is None or lasted_s > keep_s:
                 self._lose(State.UNJUDGED, timestamp_s)
         return self._state, self._since_s
+
+    def _start_of_pause(self, timestamp_s: float, reason: Reason) -> float:
+        """A glance may change its direction; and whoever is seen badly and then not at all was leaving."""
+        if self._pause is None:
+            return timestamp_s
+        before, since_s = self._pause
+        was_leaving = before == Reason.HEAD_HIDDEN and timestamp_s - since_s <= self._settings.away_after_s
+        if (reason in _GLANCES and before in _GLANCES) or (reason == Reason.NOBODY and was_leaving):
+            return since_s
+        return timestamp_s
 
     def _pause_unsure(self, timestamp_s: float) -> tuple[State, float]:
         """An estimate that is unsure now and then does not end a state; one that mostly is does."""

@@ -2,7 +2,7 @@
 
 from posture_cam.geometry.estimator import AngleEstimator, EstimatesAhead, Estimator
 from posture_cam.geometry.features import FeatureExtractor
-from posture_cam.geometry.measures import average_neutral, compare
+from posture_cam.geometry.measures import average_neutral, compare, on_the_way
 from posture_cam.geometry.movement import MovementMeter
 
 __all__ = [
@@ -13,4 +13,5 @@ __all__ = [
     "MovementMeter",
     "average_neutral",
     "compare",
+    "on_the_way",
 ]

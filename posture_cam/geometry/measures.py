@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
@@ -85,6 +86,28 @@ def compare(
         reason=reason,
         errors=MappingProxyType(dict(errors)),
     )
+
+
+def on_the_way(start: Measures, held: Measures, end: Measures) -> Measures:
+    """What is measured between two looks, where it is known only that something has moved.
+
+    Args:
+        start: The last moment at which the picture was that of the look before.
+        held: The moment asked for, as that look has it.
+        end: The next look.
+
+    Returns:
+        In proportion of time; `held` where the two looks do not measure the same.
+    """
+    is_alike = held.view == end.view and held.reason == end.reason and held.values.keys() == end.values.keys()
+    if not is_alike or held.errors.keys() != end.errors.keys():
+        return held
+    share = (held.timestamp_s - start.timestamp_s) / (end.timestamp_s - start.timestamp_s)
+
+    def between(now: Mapping[Measure, float], then: Mapping[Measure, float]) -> Mapping[Measure, float]:
+        return MappingProxyType({name: value + share * (then[name] - value) for name, value in now.items()})
+
+    return replace(held, values=between(held.values, end.values), errors=between(held.errors, end.errors))
 
 
 def _by_estimator(

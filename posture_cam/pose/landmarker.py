@@ -44,6 +44,7 @@ class PoseLandmarker:
         self._follower = PersonFollower()
         self._last_ms = -1
         self._counted_s = -np.inf
+        self._was_followed = False
 
     @property
     def model(self) -> str:
@@ -56,6 +57,11 @@ class PoseLandmarker:
         Raises:
             ModelError: MediaPipe failed on the picture.
         """
+        pose = self._estimate(frame)
+        self._was_followed = pose is not None
+        return pose
+
+    def _estimate(self, frame: Frame) -> Pose | None:
         image = self._prepare(frame.image_bgr)
         pose = self._track(image, frame)
         if pose is None:
@@ -86,6 +92,8 @@ class PoseLandmarker:
 
     def _is_count_due(self, time_s: float, is_expected: bool) -> bool:
         since_s = time_s - self._counted_s
+        if not is_expected and self._was_followed:
+            return True  # a jump: of the person, or of the tracker to somebody else
         if not is_expected or self._follower.is_challenged():
             return since_s >= _CENSUS_WHEN_UNSURE_S
         return since_s >= self._settings.census_every_s

@@ -72,6 +72,8 @@ class PoseLogWriter:
             self._last = line["pose"] = None
         elif sample.is_reused and self._last is not None:
             line["pose"] = _SAME
+            if sample.has_moved:
+                line["has_moved"] = True
             self._last = replace(self._last, timestamp_s=timestamp_s)
         else:
             self._last = Pose(
@@ -84,7 +86,7 @@ class PoseLogWriter:
             )
             line["pose"] = {name: getattr(self._last, name) for name in _WRITTEN}
         self._line(line)
-        return Sample(sample.index, timestamp_s, self._last, is_reused=sample.is_reused)
+        return replace(sample, timestamp_s=timestamp_s, pose=self._last)
 
     def finish(self, end: PoseLogEnd) -> None:
         """Add the end line."""
@@ -186,7 +188,9 @@ class PoseLog:
             if pose == _SAME:
                 if last is None:
                     raise ValueError("no pose before it")  # noqa: TRY301
-                return Sample(index, timestamp_s, replace(last, timestamp_s=timestamp_s), is_reused=True)
+                held = replace(last, timestamp_s=timestamp_s)
+                has_moved = bool(content.get("has_moved", False))
+                return Sample(index, timestamp_s, held, is_reused=True, has_moved=has_moved)
             width, height = (int(size) for size in pose["image_size_wh"])
             if width < 1 or height < 1:
                 raise ValueError("not a picture")  # noqa: TRY301

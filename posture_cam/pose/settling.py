@@ -22,20 +22,37 @@ _WATCHED = np.array(
 _SETTLED_BELOW_HZ = 0.12
 # A person who moved may have done so at the end of a longer time.
 _LONGEST_S = 0.6
+# Whoever is seen badly for longer stays so.
+_LOST_FOR_S = 3.0
 
 
-def is_unsettled(before: Pose | None, now: Pose | None) -> bool:
-    """Whether a pose still changes, so that it should not stand for long.
+class Settling:
+    """Tells after each look of the model whether its pose should not stand for long."""
 
-    In VIDEO mode MediaPipe smooths landmarks over several looks: after a movement the first look tells only a
-    part of it.  Somebody who has come, gone, or was missed once, is looked at again, too.
+    def __init__(self, min_seen: float) -> None:
+        """`min_seen`: least presence and visibility of head and shoulders for a pose to be of use."""
+        self._min_seen = min_seen
+        self._before: Pose | None = None
+        self._well_seen_s = -math.inf
 
-    Args:
-        before: The pose of the last look but one; None where nobody was found.
-        now: That of the last one.
-    """
-    if before is None or now is None:
-        return (before is None) != (now is None)
+    def is_unsettled(self, now: Pose | None) -> bool:
+        """Take what a look saw, None where nobody was found; whether another one is wanted soon.
+
+        In VIDEO mode MediaPipe smooths landmarks over several looks: after a movement the first look tells
+        only a part of it, and of somebody who has left a shadow stays for some looks.  Somebody who has come,
+        gone, or was missed once, is looked at again, too.
+        """
+        before, self._before = self._before, now
+        if before is None or now is None:
+            return (before is None) != (now is None)
+        if np.minimum(now.visibility, now.presence)[_WATCHED].min() >= self._min_seen:
+            self._well_seen_s = now.timestamp_s
+        elif now.timestamp_s - self._well_seen_s < _LOST_FOR_S:
+            return True
+        return _has_moved(before, now)
+
+
+def _has_moved(before: Pose, now: Pose) -> bool:
     # Plain numbers: numpy would take four times as long for so few.
     (width, height), marks = now.image_size_wh, now.landmarks[_WATCHED, :2].tolist()
     earlier = before.landmarks[_WATCHED, :2].tolist()

@@ -35,7 +35,7 @@ from posture_cam.records import (
     State,
     View,
 )
-from posture_cam.session.judging import Judging
+from posture_cam.session.judging import Judging, in_hindsight
 from posture_cam.session.neutral import (
     NeutralSearch,
     first_minute,
@@ -270,12 +270,12 @@ def _judge(
                     seen(observation)
                 listener.progress("Writing", observation.assessment.timestamp_s, poses.end_s)
 
-        for sample in _prepared(poses, estimator, neutral):
+        for moment in in_hindsight(map(judging.measure, _prepared(poses, estimator, neutral))):
             if not is_first and not was_stopped and listener.should_stop():
-                end_s, partial = sample.timestamp_s, True
+                end_s, partial = moment.sample.timestamp_s, True
                 break
             is_first = False
-            judging.see(sample)
+            judging.judge(moment)
             settle(judging.settled())
         settle(judging.finish(end_s))
         summary = judging.summary(header.source, header.model, partial=partial)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from posture_cam.alerts import AlertPolicy
 from posture_cam.assessment import DriftWatch, Judge, Record, Settler
-from posture_cam.geometry import Estimator, FeatureExtractor, average_neutral, compare
+from posture_cam.geometry import Estimator, FeatureExtractor, average_neutral, compare, on_the_way
 from posture_cam.protocols import Keeper
 from posture_cam.records import (
     Alert,
@@ -27,6 +27,38 @@ from posture_cam.records import (
 from posture_cam.settings import Settings
 from posture_cam.tips import tips_for_faults
 from posture_cam.words import clock
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A sample and what was measured in it."""
+
+    sample: Sample
+    features: Features
+    measures: Measures
+
+
+def in_hindsight(moments: Iterable[Measured]) -> Iterator[Measured]:
+    """The same moments; where something moved between two looks, as it was on the way to the second one.
+
+    Only a recording can tell; a live run has the measures of the last look until the next.  So a movement is
+    not judged later for being looked at less often.
+    """
+    start: Measured | None = None
+    on_way: list[Measured] = []
+    for moment in moments:
+        if moment.sample.has_moved and start is not None:
+            on_way.append(moment)
+            continue
+        for one in on_way:
+            if start is not None and not moment.sample.is_reused:
+                yield replace(one, measures=on_the_way(start.measures, one.measures, moment.measures))
+            else:
+                yield one
+        on_way.clear()
+        start = moment
+        yield moment
+    yield from on_way
 
 
 class Judging:
@@ -94,6 +126,10 @@ class Judging:
             frame: Its picture, for outputs of a live run.
             unjudged: Why this moment does not count, whatever it shows.
         """
+        return self.judge(self.measure(sample), frame=frame, unjudged=unjudged)
+
+    def measure(self, sample: Sample) -> Measured:
+        """The first half of `see`; samples are taken in order of time."""
         before = self.features
         self.features = self._extractor.extract(sample.timestamp_s, sample.pose)
         if (
@@ -105,10 +141,17 @@ class Judging:
             self._compared = replace(self._compared, timestamp_s=sample.timestamp_s)
         else:
             self._compared = compare(self.features, self._compared_with, self._settings, self._estimator)
-        measures, assessment = self._judge.update(self._compared)
+        return Measured(sample, self.features, self._compared)
+
+    def judge(
+        self, measured: Measured, *, frame: Frame | None = None, unjudged: Reason | None = None
+    ) -> Observation:
+        """The second half of `see`, in the same order."""
+        sample = measured.sample
+        measures, assessment = self._judge.update(measured.measures)
         if self._starts_anew:  # what was judged by another neutral posture stands
             self._starts_anew, self._judged_from_s = False, sample.timestamp_s
-        if self._drift.update(self.features):
+        if self._drift.update(measured.features):
             self.notes.append(_drift_words(self._drift.since_s))
         alert = self._policy.update(assessment)
         if alert is not None:

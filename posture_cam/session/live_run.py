@@ -18,7 +18,7 @@ from posture_cam.errors import ModelError, NeutralError, PostureCamError
 from posture_cam.exercises import ExerciseDone, exercise_called
 from posture_cam.geometry import FeatureExtractor
 from posture_cam.pose.recorded import PoseLogHeader
-from posture_cam.pose.settling import is_unsettled
+from posture_cam.pose.settling import Settling
 from posture_cam.profiles import save_profile
 from posture_cam.protocols import Keeper, LiveSink, LiveVideoSource
 from posture_cam.records import (
@@ -129,7 +129,7 @@ class LiveRun:
         self._calibrator = Calibrator(settings) if neutral is None else None
         self._first: list[Features] | None = []
         self._pose: Pose | None = None
-        self._looked: Pose | None = None  # the same, at the time of the look
+        self._settling = Settling(settings.gates.min_seen)
         self._is_unsettled = False
         self._last: Observation | None = None
         self._trouble: SourceEvent | None = None
@@ -185,14 +185,13 @@ class LiveRun:
         else:
             if self._last is None:
                 self._motion.is_still(frame.image_bgr, now_s)  # takes the picture in
-            before = self._looked
             try:
-                self._pose = self._looked = self._estimate(frame)
+                self._pose = self._estimate(frame)
             except ModelError as error:
                 self._failed(error)
                 return
             self._failures = 0
-            self._is_unsettled = is_unsettled(before, self._looked)
+            self._is_unsettled = self._settling.is_unsettled(self._pose)
             self._motion.looked(now_s)
             if self._background.is_due(now_s) and self._background.update(frame.image_bgr, self._pose, now_s):
                 self._camera_moved(now_s)

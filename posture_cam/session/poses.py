@@ -116,7 +116,7 @@ def estimated_poses(
     model_file = find_model(model, listener.download)
 
     from posture_cam.pose.landmarker import RUNNING_MODE, PoseLandmarker
-    from posture_cam.pose.settling import is_unsettled
+    from posture_cam.pose.settling import Settling
 
     estimator = stack.enter_context(PoseLandmarker(model_file, settings.pose))
     if target is None:
@@ -127,6 +127,7 @@ def estimated_poses(
     header = PoseLogHeader(source.info, estimator.model, RUNNING_MODE, rate_hz, content, written_at)
     partial = False
     watch = SparingWatch(settings.sparing, settings.motion) if is_sparing else None
+    settling = Settling(settings.gates.min_seen)
     with (
         written_whole(target) as temporary,
         naming(target),
@@ -145,9 +146,12 @@ def estimated_poses(
                 if frame is None:  # damaged; the next one is looked at in its place
                     is_wanted = True
                     continue
-                before, pose = pose, estimator.estimate(frame)
-                is_wanted = is_unsettled(before, pose)
-            sample = writer.write(Sample(glimpse.index, last_s, pose, is_reused=not is_due))
+                pose = estimator.estimate(frame)
+                is_wanted = settling.is_unsettled(pose)
+            has_moved = watch is not None and not is_due and watch.has_moved
+            sample = writer.write(
+                Sample(glimpse.index, last_s, pose, is_reused=not is_due, has_moved=has_moved)
+            )
             if see is not None:
                 see(sample)
             listener.progress("Looking", last_s, until_s or source.info.duration_s)

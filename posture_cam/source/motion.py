@@ -86,11 +86,16 @@ def _median(values: NDArray[np.float32]) -> float:
 
 
 class SparingWatch:
-    """Tells which pictures of a recording the model should look at: the more moves, the more of them."""
+    """Tells which pictures of a recording the model should look at: the more moves, the more of them.
+
+    Attributes:
+        has_moved: Whether the last picture showed a change since the look before it.
+    """
 
     def __init__(self, settings: SparingSettings, motion: MotionSettings) -> None:
         self._settings, self._least_cells = settings, motion.cells
         self._watch = MotionWatch(motion)
+        self.has_moved = False
 
     def is_due(self, small: NDArray[np.uint8], timestamp_s: float, *, is_wanted: bool = False) -> bool:
         """Whether to look at this picture; what follows is then compared with it.
@@ -107,12 +112,11 @@ class SparingWatch:
             changed = self._watch.changed_cells(small)
             # Times of frames lie a little beside the grid that they are taken by.
             since_s = timestamp_s - self._watch.looked_s + 1e-3
+            self.has_moved = changed is not None and changed >= self._least_cells
             if changed is None or changed >= self._settings.many_cells:
                 is_due = True
-            elif changed >= self._least_cells:
-                is_due = since_s >= self._settings.moving_s
             else:
-                is_due = since_s >= self._settings.still_s
+                is_due = since_s >= (self._settings.moving_s if self.has_moved else self._settings.still_s)
         if is_due:
             self._watch.looked(timestamp_s)
         return is_due
