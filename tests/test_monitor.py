@@ -148,8 +148,11 @@ def test_a_clip_is_judged_live_as_by_an_analysis(clip: str, sample_poses: Callab
     # Looked at as often; held just at a limit, seconds hang on the looks.
     analysed = analyze(Analysis(SAMPLES / f"{clip}.mp4", rate_hz=5.0, profile="default"))
     live, _ = watched(SAMPLES / f"{clip}.mp4")
-    assert [one.state for one in live.episodes] == [one.state for one in analysed.episodes]
-    for one, other in zip(live.episodes, analysed.episodes, strict=True):
+    # Whoever comes in is seen in part for a moment, by looks that happen to fall on it.
+    pair = ([one for one in run.episodes if one.end_s - one.start_s > 0.3] for run in (live, analysed))
+    episodes, expected = pair
+    assert [one.state for one in episodes] == [one.state for one in expected]
+    for one, other in zip(episodes, expected, strict=True):
         assert (one.start_s, one.end_s) == pytest.approx((other.start_s, other.end_s), abs=1.0)
     assert live.score == pytest.approx(analysed.score, abs=1)
 

@@ -86,7 +86,7 @@ def is_unsettled(*seen: Pose | None) -> bool:
 def test_a_pose_is_unsettled_while_it_moves_and_when_somebody_comes_or_goes(pose: Pose) -> None:
     assert not is_unsettled(at(pose, 0.0), at(pose, 0.2, moved_px=1.0))
     assert is_unsettled(at(pose, 0.0), at(pose, 0.2, moved_px=8.0))
-    assert not is_unsettled(at(pose, 0.0), at(pose, 0.6, moved_px=4.0))
+    assert not is_unsettled(at(pose, 0.0), at(pose, 0.6, moved_px=3.0))
     assert is_unsettled(at(pose, 0.0), at(pose, 2.0, moved_px=24.0))  # moved when, is not known
     assert is_unsettled(None, pose)
     assert is_unsettled(pose, None)

@@ -25,6 +25,7 @@ _TURNED_AT_MOST = 0.1
 # A posture kept for twice as long as another outweighs this much cost: what is neutral comes again and again.
 _PER_DOUBLING_OF_TIME = 0.15
 _ROWS_FOR_TIME_KEPT = 2000
+_STRETCHES_COMPARED = 100
 # What counts as the same posture: half the good limits.
 _SAME_POSTURE = {
     "neck_profile_deg": 5.0,
@@ -127,7 +128,7 @@ class NeutralFinder:
         else:
             return None
         best = min(cost for *_, cost in candidates)
-        first, last, _ = next(item for item in candidates if item[2] <= best + as_good)
+        first, last = _typical(columns, [item[:2] for item in candidates if item[2] <= best + as_good], view)
         near = np.abs(costs - np.median(costs[first : last + 1])) <= as_good
         last = self._extended(times, columns, near, view, slack, first, last)
         chosen = slice(first, last + 1)
@@ -158,7 +159,7 @@ class NeutralFinder:
         for stretch in later:
             if sum(end_s - start_s for start_s, end_s in spans) >= self._settings.alike_s:
                 break
-            if not _are_alike(_cut(columns, chosen), _cut(columns, stretch), view):
+            if not _are_alike(columns, chosen, stretch, view):
                 continue
             start_s, end_s = float(times[stretch][0]), float(times[stretch][-1])
             if start_s <= spans[-1][1]:
@@ -331,20 +332,42 @@ def _share_of_time_kept(columns: Mapping[str, FloatArray], stretch: slice, view:
     return max(np.count_nonzero(same) / same.size, 1.0 / count)
 
 
-def _are_alike(one: Mapping[str, FloatArray], other: Mapping[str, FloatArray], view: View) -> bool:
+def _typical(
+    columns: Mapping[str, FloatArray], stretches: Sequence[tuple[int, int]], view: View
+) -> tuple[int, int]:
+    """The earliest of some stretches whose posture many of the others show.
+
+    MediaPipe reads the first seconds of a recording, and now and then others, unlike all the rest.
+    """
+    middles = np.array([_middles(columns, slice(first, last + 1)) for first, last in stretches])
+    counts = np.zeros(len(stretches))
+    for one in middles[:: -(-len(stretches) // _STRETCHES_COMPARED)]:
+        # What is not measured does not tell them apart.
+        counts += ~(np.abs(middles - one) > _alike_limits(one, view)).any(axis=1)
+    return stretches[int(np.argmax(2 * counts >= counts.max()))]
+
+
+def _are_alike(columns: Mapping[str, FloatArray], one: slice, other: slice, view: View) -> bool:
     """Whether two stretches show the same posture in the same place."""
+    middles = _middles(columns, one)
+    return not (np.abs(_middles(columns, other) - middles) > _alike_limits(middles, view)).any()
 
-    def change(name: str) -> float:
-        return abs(middle_of(other[name]) - middle_of(one[name]))
 
+def _middles(columns: Mapping[str, FloatArray], stretch: slice) -> FloatArray:
+    """Of the watched features, in their order."""
+    return np.array([middle_of(columns[name][stretch]) for name in WATCHED])
+
+
+def _alike_limits(middles: FloatArray, view: View) -> FloatArray:
+    """How far middles may lie from these to be alike; infinite for what does not count in a view."""
+    of = dict(zip(WATCHED, middles.tolist(), strict=True))
     is_front = view == View.FRONT
     limits = {name: most for name, most in _ALIKE_DEG.items() if is_front == (name in _ALIKE_FRONT_DEG)}
-    scale = middle_of(one["trunk_length_ratio" if view.is_side else "shoulder_width_ratio"])
+    scale = of["trunk_length_ratio" if view.is_side else "shoulder_width_ratio"]
     limits |= dict.fromkeys(("shoulder_y_ratio", "ear_y_ratio"), _ALIKE_PLACE * scale)
     if not view.is_side:
-        limits |= {name: most * abs(middle_of(one[name])) for name, most in _ALIKE_SHARES.items()}
-    # What is not measured does not tell them apart.
-    return not any(change(name) > most for name, most in limits.items())
+        limits |= {name: most * abs(of[name]) for name, most in _ALIKE_SHARES.items()}
+    return np.array([limits.get(name, np.inf) for name in WATCHED])
 
 
 def _profile_costs(columns: Mapping[str, FloatArray]) -> FloatArray:

@@ -14,12 +14,21 @@ from numpy.typing import NDArray
 from posture_cam.errors import ModelError
 from posture_cam.pose.model_store import ModelFile
 from posture_cam.pose.person import Figure, PersonFollower
-from posture_cam.records import LANDMARK_COUNT, Frame, Pose
+from posture_cam.records import LANDMARK_COUNT, Frame, Landmark, Pose
 from posture_cam.settings import PoseSettings
 
 RUNNING_MODE = "VIDEO"
 _CENSUS_WHEN_UNSURE_S = 1.0
 _GREY = 127
+_NEEDED = np.array(
+    [
+        Landmark.NOSE,
+        Landmark.LEFT_EAR,
+        Landmark.RIGHT_EAR,
+        Landmark.LEFT_SHOULDER,
+        Landmark.RIGHT_SHOULDER,
+    ]
+)
 # How much of the surroundings stays visible about a person that tracking shall start with, in sizes.
 _WINDOW_ABOVE, _WINDOW_BELOW, _WINDOW_ASIDE = 0.6, 3.0, 0.75
 
@@ -69,13 +78,17 @@ class PoseLandmarker:
         time_s = frame.timestamp_s
         figure = Figure.of(pose.landmarks, pose.image_size_wh)
         is_expected = self._follower.is_expected(figure, time_s)
-        if self._is_count_due(time_s, is_expected):
+        is_well_seen = bool(pose.presence[_NEEDED].min() >= self._settings.min_confidence)
+        if self._is_count_due(time_s, is_sure=is_expected and is_well_seen, is_expected=is_expected):
             people = self._count(image, frame)
             self._counted_s = time_s
             chosen = self._follower.choose(people, time_s)
+            if not people and not is_well_seen:
+                self._let_go(image, frame)  # an empty chair may be tracked for long
+                return None
             if chosen is None and people:
                 return None
-            # Where the count saw nobody at all, what is tracked is taken: VIDEO mode sees a little more.
+            # Where the count saw nobody at all, what is tracked well is taken: VIDEO mode sees a little more.
             if chosen is not None and not people[chosen].is_same(figure):
                 pose = self._restart_on(image, people[chosen], frame)
                 if pose is None:
@@ -90,11 +103,11 @@ class PoseLandmarker:
         self._follower.follow(figure, time_s)
         return pose
 
-    def _is_count_due(self, time_s: float, is_expected: bool) -> bool:
+    def _is_count_due(self, time_s: float, *, is_sure: bool, is_expected: bool) -> bool:
         since_s = time_s - self._counted_s
         if not is_expected and self._was_followed:
             return True  # a jump: of the person, or of the tracker to somebody else
-        if not is_expected or self._follower.is_challenged():
+        if not is_sure or self._follower.is_challenged():
             return since_s >= _CENSUS_WHEN_UNSURE_S
         return since_s >= self._settings.census_every_s
 
@@ -151,9 +164,13 @@ class PoseLandmarker:
             for landmarks in result.pose_landmarks
         ]
 
+    def _let_go(self, image: NDArray[np.uint8], frame: Frame) -> None:
+        """Show the tracker nothing, so that it looks for somebody next time."""
+        self._track(np.full_like(image, _GREY), frame)
+
     def _restart_on(self, image: NDArray[np.uint8], figure: Figure, frame: Frame) -> Pose | None:
         """Make the tracker let go, then show it one picture with nobody but this person."""
-        self._track(np.full_like(image, _GREY), frame)
+        self._let_go(image, frame)
         height, width = image.shape[:2]
         left, right = ((figure.centre_x + side * _WINDOW_ASIDE * figure.size) * height for side in (-1, 1))
         top = (figure.centre_y - _WINDOW_ABOVE * figure.size) * height

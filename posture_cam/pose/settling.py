@@ -17,9 +17,9 @@ _WATCHED = np.array(
         Landmark.RIGHT_SHOULDER,
     ]
 )
-# Speed of a landmark in body scales a second below which a pose counts as settled.  People who sit still and
-# breathe stay below it in 9 of 10 pairs of looks.
-_SETTLED_BELOW_HZ = 0.12
+# Speed of a landmark in body scales a second below which a pose counts as settled.  People who sit still stay
+# below it in 3 of 4 pairs of looks, by the noise of landmarks (samples); who leans forward slowly does not.
+_SETTLED_BELOW_HZ = 0.08
 # A person who moved may have done so at the end of a longer time.
 _LONGEST_S = 0.6
 # Whoever is seen badly for longer stays so.
