@@ -135,3 +135,14 @@ def test_a_bundle_that_mediapipe_refuses_is_said(tmp_path: Path) -> None:
     path.write_bytes(b"nothing that MediaPipe knows")
     with pytest.raises(ModelError, match="cannot use the model"):
         PoseLandmarker(ModelFile("own", path, "0" * 64), SETTINGS)
+
+
+def test_somebody_alone_who_moves_at_once_is_not_lost(
+    landmarker: PoseLandmarker, astronaut: np.ndarray
+) -> None:
+    assert landmarker.estimate(frame(0.0, scene(astronaut, (0.0, 0.1, 0.9)))) is not None
+    moved = scene(astronaut, (0.95, 0.1, 0.9))
+    seen = [landmarker.estimate(frame(time_s, moved)) for time_s in (0.2, 0.4, 0.6)]
+    found = [nose_x(pose) for pose in seen if pose is not None]
+    assert len(found) >= 2
+    assert found[-1] > 1.2

@@ -44,6 +44,16 @@ def test_of_equally_upright_stretches_the_earliest_is_taken() -> None:
     assert stretch.start_s < 4.0
 
 
+def test_a_posture_that_does_not_come_back_is_not_taken_for_being_the_first() -> None:
+    film = Film(noise_px=0.4).hold(5.0, side(neck_deg=18.0, trunk_deg=-5.0, sink_cm=-4.0)).hold(6.0, SLOUCH)
+    for _ in range(3):
+        film = film.hold(8.0, UPRIGHT).hold(6.0, SLOUCH)
+    stretch = found(film)
+    assert stretch is not None
+    assert 10.5 <= stretch.start_s < 19.0
+    assert len(stretch.alike_s) == 3
+
+
 def test_more_time_in_the_same_posture_is_taken_too_but_no_other_posture_and_no_other_place() -> None:
     a_little_forward = side(neck_deg=24.0, trunk_deg=-3.0)
     moved = side(neck_deg=18.0, trunk_deg=-5.0, sink_cm=4.0)

@@ -55,11 +55,13 @@ def test_a_pose_that_stands_is_a_word_and_is_read_as_the_pose_before_it(tmp_path
     film.samples[3:5] = [
         replace(sample, pose=film.samples[2].pose, is_reused=True) for sample in film.samples[3:5]
     ]
+    film.samples[4] = replace(film.samples[4], has_moved=True)
     path = write(tmp_path / "a.poses.jsonl", film)
     lines = path.read_text("utf-8").splitlines()
     assert [json.loads(line)["pose"] for line in lines[4:6]] == ["same", "same"]
     back = list(PoseLog(path).samples())
     assert [sample.is_reused for sample in back[2:6]] == [False, True, True, False]
+    assert [sample.has_moved for sample in back[2:6]] == [False, False, True, False]
     assert back[4].pose is not None
     assert back[2].pose is not None
     assert (back[4].pose.landmarks == back[2].pose.landmarks).all()
@@ -67,6 +69,24 @@ def test_a_pose_that_stands_is_a_word_and_is_read_as_the_pose_before_it(tmp_path
     path.write_text("\n".join([lines[0], lines[4]]) + "\n", "utf-8")
     with pytest.raises(SourceError, match="line 2"):
         list(PoseLog(path).samples())
+
+
+def test_the_writer_gives_each_sample_as_it_will_be_read(tmp_path: Path, film: Film) -> None:
+    film.samples[3] = replace(film.samples[3], pose=film.samples[2].pose, is_reused=True, has_moved=True)
+    path = tmp_path / "a.poses.jsonl"
+    with path.open("w", encoding="utf-8") as file:
+        writer = PoseLogWriter(file, HEADER)
+        given = [writer.write(sample) for sample in film.samples]
+        writer.finish(END)
+    for one, read in zip(given, PoseLog(path).samples(), strict=True):
+        assert (one.index, one.timestamp_s) == (read.index, read.timestamp_s)
+        assert (one.is_reused, one.has_moved) == (read.is_reused, read.has_moved)
+        assert (one.pose is None) == (read.pose is None)
+        if one.pose is not None and read.pose is not None:
+            assert (one.pose.landmarks == read.pose.landmarks).all()
+            assert (one.pose.world_landmarks == read.pose.world_landmarks).all()
+            assert (one.pose.presence == read.pose.presence).all()
+            assert one.pose.timestamp_s == read.pose.timestamp_s
 
 
 def test_format_1_is_read_too(tmp_path: Path, film: Film) -> None:

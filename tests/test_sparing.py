@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from posture_cam.geometry import FeatureExtractor
 from posture_cam.pose.settling import Settling
-from posture_cam.records import Pose
+from posture_cam.records import Measure, Pose, Reason, Sample
 from posture_cam.session import Analysis, analyze
+from posture_cam.session.judging import Measured, in_hindsight
 from posture_cam.settings import load_settings
 from posture_cam.source import SparingWatch, VideoFile, small_grey
 from posture_cam.source.sparse import SparseCapture
-from tests.builders import front_pose, read_stripes, side_pose, stripes, turn_by_90_deg, write_video
+from tests.builders import front_pose, measures, read_stripes, side_pose, stripes, turn_by_90_deg, write_video
 
 NOISE = np.random.default_rng(3)
 SETTINGS = load_settings()
@@ -101,6 +103,61 @@ def test_a_shadow_of_somebody_who_left_is_looked_at_until_it_goes_or_stays() -> 
     assert is_unsettled(*well_seen, shadow(0.4), shadow(0.6), shadow(0.8))
     assert not is_unsettled(*well_seen, shadow(0.4), shadow(2.0), shadow(4.0))
     assert not is_unsettled(*well_seen, shadow(0.4), shadow(0.6), None, None)
+
+
+def moment(time_s: float, neck_deg: float, *, is_reused: bool = False, has_moved: bool = False) -> Measured:
+    pose = at(side_pose(), time_s)
+    seen = FeatureExtractor(SETTINGS).extract(time_s, pose)
+    sample = Sample(round(5 * time_s), time_s, pose, is_reused=is_reused, has_moved=has_moved)
+    return Measured(sample, seen, measures(time_s, {Measure.NECK_INCLINATION_CHANGE: neck_deg}))
+
+
+def neck_deg(moments: list[Measured]) -> list[float]:
+    return [one.measures.values[Measure.NECK_INCLINATION_CHANGE] for one in in_hindsight(moments)]
+
+
+def test_between_two_looks_a_posture_is_on_its_way_once_something_moves() -> None:
+    moments = [
+        moment(0.0, 3.0),
+        moment(0.2, 3.0, is_reused=True),
+        moment(0.4, 3.0, is_reused=True, has_moved=True),
+        moment(0.6, 3.0, is_reused=True, has_moved=True),
+        moment(0.8, 15.0),
+        moment(1.0, 15.0, is_reused=True),
+    ]
+    assert neck_deg(moments) == pytest.approx([3.0, 3.0, 7.0, 11.0, 15.0, 15.0])
+
+
+def test_what_went_back_or_was_never_looked_at_stays_as_it_was() -> None:
+    back = [moment(0.2, 3.0, is_reused=True, has_moved=True), moment(0.4, 3.0, is_reused=True)]
+    assert neck_deg([moment(0.0, 3.0), *back, moment(0.6, 15.0)]) == [3.0, 3.0, 3.0, 15.0]
+    assert neck_deg([moment(0.0, 3.0), back[0]]) == [3.0, 3.0]
+
+
+def test_where_the_next_look_measures_nothing_the_last_one_stands() -> None:
+    lost = replace(moment(0.4, 0.0), measures=measures(0.4, {}, Reason.HEAD_HIDDEN))
+    held = moment(0.2, 3.0, is_reused=True, has_moved=True)
+    _, between, _ = in_hindsight([moment(0.0, 3.0), held, lost])
+    assert between.measures == held.measures
+
+
+@pytest.mark.parametrize("pixels", ["yuv420p", "yuv420p10le"])
+def test_a_glimpse_is_the_frame_as_far_as_it_is_asked_for(tmp_path: Path, pixels: str) -> None:
+    path = tmp_path / "a.mp4"
+    write_video(path, (picture(2 * number) for number in range(60)), rate=30, pixels=pixels)
+    with VideoFile(path, 5.0, is_sparse=True) as source:
+        frames = list(source.frames())
+    with VideoFile(path, 5.0, is_sparse=True) as source:
+        glimpses = list(source.glimpses())
+    assert len(glimpses) == len(frames) > 8
+    for glimpse, frame in zip(glimpses, frames, strict=True):
+        whole = glimpse.frame()
+        assert whole is not None
+        assert (whole.index, whole.timestamp_s) == (frame.index, frame.timestamp_s)
+        assert (whole.image_bgr == frame.image_bgr).all()
+        # Luma of video spans 219 of 255 steps.
+        assert glimpse.small.shape == (54, 96)
+        assert np.abs(glimpse.small.astype(float) - small_grey(frame.image_bgr)).mean() < 20
 
 
 def sampled(path: Path, *, is_sparse: bool) -> tuple[list[tuple[int, float, int]], float]:
