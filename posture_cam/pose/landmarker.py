@@ -53,7 +53,7 @@ class PoseLandmarker:
         self._follower = PersonFollower()
         self._last_ms = -1
         self._counted_s = -np.inf
-        self._was_followed = False
+        self._was_followed = False  # since the last count
 
     @property
     def model(self) -> str:
@@ -67,7 +67,7 @@ class PoseLandmarker:
             ModelError: MediaPipe failed on the picture.
         """
         pose = self._estimate(frame)
-        self._was_followed = pose is not None
+        self._was_followed = self._was_followed or pose is not None
         return pose
 
     def _estimate(self, frame: Frame) -> Pose | None:
@@ -81,7 +81,7 @@ class PoseLandmarker:
         is_well_seen = bool(pose.presence[_NEEDED].min() >= self._settings.min_confidence)
         if self._is_count_due(time_s, is_sure=is_expected and is_well_seen, is_expected=is_expected):
             people = self._count(image, frame)
-            self._counted_s = time_s
+            self._counted_s, self._was_followed = time_s, False
             chosen = self._follower.choose(people, time_s)
             if not people and not is_well_seen:
                 self._let_go(image, frame)  # an empty chair may be tracked for long
