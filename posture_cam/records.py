@@ -37,6 +37,14 @@ class Landmark(IntEnum):
 
 
 LANDMARK_COUNT = 33
+# Without these nothing can be said of a sitter.
+HEAD_AND_SHOULDERS = (
+    Landmark.NOSE,
+    Landmark.LEFT_EAR,
+    Landmark.RIGHT_EAR,
+    Landmark.LEFT_SHOULDER,
+    Landmark.RIGHT_SHOULDER,
+)
 
 
 class View(StrEnum):

@@ -13,16 +13,10 @@ from enum import StrEnum
 
 import numpy as np
 
-from posture_cam.records import FloatArray, Landmark, Pose
+from posture_cam.records import HEAD_AND_SHOULDERS, FloatArray, Pose
 from posture_cam.settings import ExerciseSettings
 
-_WATCHED = [
-    Landmark.NOSE,
-    Landmark.LEFT_EAR,
-    Landmark.RIGHT_EAR,
-    Landmark.LEFT_SHOULDER,
-    Landmark.RIGHT_SHOULDER,
-]
+_WATCHED = list(HEAD_AND_SHOULDERS)
 
 
 class Phase(StrEnum):

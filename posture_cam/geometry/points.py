@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from posture_cam.records import LANDMARK_COUNT, Landmark, Pose
+from posture_cam.records import HEAD_AND_SHOULDERS, LANDMARK_COUNT, Landmark, Pose
 
 Array = Any  # of numpy, or of the library given as `xp`
 
@@ -24,7 +24,7 @@ SHOULDERS = (Landmark.LEFT_SHOULDER, Landmark.RIGHT_SHOULDER)
 ELBOWS = (Landmark.LEFT_ELBOW, Landmark.RIGHT_ELBOW)
 HIPS = (Landmark.LEFT_HIP, Landmark.RIGHT_HIP)
 # Nose, ears and shoulders are needed; the rest may be missing, group by group.
-CORE = (Landmark.NOSE, *EARS, *SHOULDERS)
+CORE = HEAD_AND_SHOULDERS
 USED = (*CORE, *EYES, *MOUTH, *ELBOWS, *HIPS)
 GROUPS = ("eyes", "mouth", "elbows", "hips", "depth", "world", "visibility")
 _GROUP_OF_POINT = ("",) * 5 + ("eyes",) * 2 + ("mouth",) * 2 + ("elbows",) * 2 + ("hips",) * 2

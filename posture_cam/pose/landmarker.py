@@ -14,21 +14,13 @@ from numpy.typing import NDArray
 from posture_cam.errors import ModelError
 from posture_cam.pose.model_store import ModelFile
 from posture_cam.pose.person import Figure, PersonFollower
-from posture_cam.records import LANDMARK_COUNT, Frame, Landmark, Pose
+from posture_cam.records import HEAD_AND_SHOULDERS, LANDMARK_COUNT, Frame, Pose
 from posture_cam.settings import PoseSettings
 
 RUNNING_MODE = "VIDEO"
 _CENSUS_WHEN_UNSURE_S = 1.0
 _GREY = 127
-_NEEDED = np.array(
-    [
-        Landmark.NOSE,
-        Landmark.LEFT_EAR,
-        Landmark.RIGHT_EAR,
-        Landmark.LEFT_SHOULDER,
-        Landmark.RIGHT_SHOULDER,
-    ]
-)
+_NEEDED = np.array(HEAD_AND_SHOULDERS)
 # How much of the surroundings stays visible about a person that tracking shall start with, in sizes.
 _WINDOW_ABOVE, _WINDOW_BELOW, _WINDOW_ASIDE = 0.6, 3.0, 0.75
 

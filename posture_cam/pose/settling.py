@@ -6,17 +6,9 @@ import math
 
 import numpy as np
 
-from posture_cam.records import Landmark, Pose
+from posture_cam.records import HEAD_AND_SHOULDERS, Pose
 
-_WATCHED = np.array(
-    [
-        Landmark.NOSE,
-        Landmark.LEFT_EAR,
-        Landmark.RIGHT_EAR,
-        Landmark.LEFT_SHOULDER,
-        Landmark.RIGHT_SHOULDER,
-    ]
-)
+_WATCHED = np.array(HEAD_AND_SHOULDERS)
 # Speed of a landmark in body scales a second below which a pose counts as settled.  People who sit still stay
 # below it in 3 of 4 pairs of looks, by the noise of landmarks (samples); who leans forward slowly does not.
 _SETTLED_BELOW_HZ = 0.08
