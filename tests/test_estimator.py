@@ -346,7 +346,7 @@ def test_a_picture_that_is_unsure_now_and_then_is_told_by_those_around_it(rate_h
     judge = Judge(neutral_of(front_pose()), load_settings())
     alone = []
     for look in range(round(20 * rate_hz)):
-        neck = 4.0 + chance.normal(0.0, 2.0)  # up to 7 is told, as its interval is 10
+        neck = 4.0 + chance.normal(0.0, 1.5)  # up to 7 is told, as its interval is 10
         values = {Measure.NECK_INCLINATION_CHANGE: neck, Measure.TRUNK_INCLINATION_CHANGE: 1.0}
         errors = {Measure.NECK_INCLINATION_CHANGE: 10.0, Measure.TRUNK_INCLINATION_CHANGE: 2.0}
         alone.append(neck + 10.0 >= 17.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -15,6 +16,7 @@ from posture_cam.pose.model_store import ModelFile, find_model
 from posture_cam.records import Frame, Landmark, Pose
 from posture_cam.settings import load_settings
 
+SAMPLES = Path(__file__).resolve().parent.parent / "samples"
 SETTINGS = load_settings().pose
 SIZE_WH = (1280, 720)
 
@@ -146,3 +148,46 @@ def test_somebody_alone_who_moves_at_once_is_not_lost(
     found = [nose_x(pose) for pose in seen if pose is not None]
     assert len(found) >= 2
     assert found[-1] > 1.2
+
+
+def at_ten_seconds() -> np.ndarray:
+    """A sitter, seen by a laptop's camera."""
+    capture = cv2.VideoCapture(str(SAMPLES / "desk-laptop.mp4"))
+    capture.set(cv2.CAP_PROP_POS_MSEC, 10_000)
+    image = capture.read()[1]
+    capture.release()
+    return np.asarray(image, np.uint8)
+
+
+def test_a_sitter_whose_head_is_hidden_is_still_somebody(landmarker: PoseLandmarker) -> None:
+    image = at_ten_seconds()
+    pose = landmarker.estimate(frame(0.0, image))
+    assert pose is not None
+    height, width = image.shape[:2]
+    head = pose.landmarks[: Landmark.MOUTH_RIGHT + 1, :2] * (width, height)
+    (left, top), (right, bottom) = head.min(axis=0), head.max(axis=0)
+    size = bottom - top
+    covered = image.copy()
+    covered[
+        max(0, round(top - size)) : round(bottom + 0.4 * size),
+        max(0, round(left - 0.6 * size)) : round(right + 0.6 * size),
+    ] = 90
+    follow(landmarker, [image] * 5, start_s=0.2)
+    hidden = follow(landmarker, [covered] * 40, start_s=1.2)
+    # A jump of the tracker may cost a look.
+    assert not any(one is None and other is None for one, other in pairwise(hidden))
+    assert sum(pose is None for pose in hidden) <= 4
+
+
+def test_an_empty_place_is_not_tracked_for_long(landmarker: PoseLandmarker) -> None:
+    capture = cv2.VideoCapture(str(SAMPLES / "desk-laptop.mp4"))
+    frame_rate = capture.get(cv2.CAP_PROP_FPS)
+    poses = {}
+    number = 0
+    while (read := capture.read())[0] and number < 58 * frame_rate:
+        if number % round(frame_rate / 5) == 0 and number > 50 * frame_rate:
+            poses[number / frame_rate] = landmarker.estimate(frame(number / frame_rate, read[1]))
+        number += 1
+    capture.release()
+    assert any(pose is not None for time_s, pose in poses.items() if time_s < 51)
+    assert not any(pose is not None for time_s, pose in poses.items() if time_s > 55)  # left at 52 s

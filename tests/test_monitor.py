@@ -149,8 +149,10 @@ def test_a_clip_is_judged_live_as_by_an_analysis(clip: str, sample_poses: Callab
     analysed = analyze(Analysis(SAMPLES / f"{clip}.mp4", rate_hz=5.0, profile="default"))
     live, _ = watched(SAMPLES / f"{clip}.mp4")
     # Whoever comes in is seen in part for a moment, by looks that happen to fall on it.
-    pair = ([one for one in run.episodes if one.end_s - one.start_s > 0.3] for run in (live, analysed))
-    episodes, expected = pair
+    episodes, expected = (
+        [one for one in run.episodes if one.state != State.UNJUDGED or one.end_s - one.start_s > 0.3]
+        for run in (live, analysed)
+    )
     assert [one.state for one in episodes] == [one.state for one in expected]
     for one, other in zip(episodes, expected, strict=True):
         assert (one.start_s, one.end_s) == pytest.approx((other.start_s, other.end_s), abs=1.0)

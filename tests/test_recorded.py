@@ -73,6 +73,9 @@ def test_a_pose_that_stands_is_a_word_and_is_read_as_the_pose_before_it(tmp_path
 
 def test_the_writer_gives_each_sample_as_it_will_be_read(tmp_path: Path, film: Film) -> None:
     film.samples[3] = replace(film.samples[3], pose=film.samples[2].pose, is_reused=True, has_moved=True)
+    nobody = next(number for number, sample in enumerate(film.samples) if sample.pose is None)
+    for number in (0, nobody):
+        film.samples[number] = replace(film.samples[number], is_reused=True, has_moved=True)
     path = tmp_path / "a.poses.jsonl"
     with path.open("w", encoding="utf-8") as file:
         writer = PoseLogWriter(file, HEADER)

@@ -63,6 +63,15 @@ def test_who_is_seen_badly_and_then_not_at_all_was_leaving(hidden_s: float, away
     assert said[-1][1:] == (AWAY, pytest.approx(away_since_s))
 
 
+def test_one_look_that_finds_nobody_is_no_absence_however_badly_somebody_was_seen() -> None:
+    states = machine()
+    run(states, 0.0, 10.0, GOOD)
+    run(states, 10.0, 4.9, Reason.HEAD_HIDDEN)
+    assert run(states, 15.0, 0.2, Reason.NOBODY)[-1][1] == UNJUDGED
+    assert run(states, 15.2, 0.8, Reason.HEAD_HIDDEN)[-1][1] == UNJUDGED
+    assert run(states, 16.0, 2.0, GOOD)[-1][1] == GOOD
+
+
 def test_nobody_for_five_seconds_is_away_from_when_the_chair_was_left() -> None:
     states = machine()
     run(states, 0.0, 10.0, GOOD)

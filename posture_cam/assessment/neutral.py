@@ -17,8 +17,8 @@ from posture_cam.settings import Settings
 # Features that tell of the camera rather than of the posture.
 _CONTEXT = ("camera_elevation_deg",)
 _CANDIDATE_STEP_S = 0.5
-# Candidates this close to the most upright one are as good; the earliest of them is taken, as people
-# begin a recording sitting well more often than they end it so.
+# Candidates this close to the most upright one are as good; the earliest typical one of them is taken, as
+# people begin a recording sitting well more often than they end it so.
 _AS_GOOD_SIDE, _AS_GOOD_FRONT = 0.25, 0.5
 # Share of a stretch in which the head may be turned.
 _TURNED_AT_MOST = 0.1

@@ -35,7 +35,7 @@ class StateMachine:
     A worse state needs the majority of the last seconds beyond the limits; a better one needs it within
     the limits by the release factor.  Estimates that are unsure most of that time end it.  A glance away
     keeps the state for a while, a person not found for a moment too; nobody for longer is away, counted from
-    when the person was last seen.
+    when the person was last seen well.
     """
 
     def __init__(self, settings: StateSettings, max_gap_s: float) -> None:
@@ -47,6 +47,7 @@ class StateMachine:
         self._since_s = 0.0
         self._last_s: float | None = None
         self._pause: tuple[Reason, float] | None = None
+        self._nobody_since_s: float | None = None
         self._doubts: deque[tuple[float, bool]] = deque()
         self.is_unsure = False
 
@@ -62,7 +63,7 @@ class StateMachine:
             The state in force, and since when.
         """
         self._advance(timestamp_s)
-        self._pause = None
+        self._pause = self._nobody_since_s = None
         self._doubt(timestamp_s, is_unsure=False)
         self._votes.append(_Vote(timestamp_s, _LEVELS.index(enter), _LEVELS.index(leave)))
         while self._votes[0].timestamp_s <= timestamp_s - self._settings.window_s:
@@ -79,18 +80,28 @@ class StateMachine:
     def pause(self, timestamp_s: float, reason: Reason) -> tuple[State, float]:
         """Take a moment that could not be judged, and why."""
         self._advance(timestamp_s)
+        if reason != Reason.NOBODY:
+            self._nobody_since_s = None
+        elif self._nobody_since_s is None:
+            self._nobody_since_s = timestamp_s
         if self._pause is None or self._pause[0] != reason:
             self._pause = (reason, self._start_of_pause(timestamp_s, reason))
         lasted_s = timestamp_s - self._pause[1]
         if reason == Reason.UNSURE:
             return self._pause_unsure(timestamp_s)
-        if reason == Reason.NOBODY and lasted_s >= self._settings.away_after_s:
+        if reason == Reason.NOBODY and self._is_away(timestamp_s, lasted_s):
             self._lose(State.AWAY, self._pause[1])
         elif self._state != State.AWAY or reason != Reason.NOBODY:
             keep_s = self._settings.hold_s if reason in _GLANCES else self._settings.dropout_s
             if self._level is None or lasted_s > keep_s:
                 self._lose(State.UNJUDGED, timestamp_s)
         return self._state, self._since_s
+
+    def _is_away(self, timestamp_s: float, lasted_s: float) -> bool:
+        """One look that finds nobody is not enough, however badly somebody was seen before it."""
+        assert self._nobody_since_s is not None
+        is_sure = timestamp_s - self._nobody_since_s >= self._settings.dropout_s
+        return is_sure and lasted_s >= self._settings.away_after_s
 
     def _start_of_pause(self, timestamp_s: float, reason: Reason) -> float:
         """A glance may change its direction; and whoever is seen badly and then not at all was leaving."""
@@ -124,7 +135,7 @@ class StateMachine:
 
     def _advance(self, timestamp_s: float) -> None:
         if self._last_s is not None and timestamp_s - self._last_s > self._max_gap_s:
-            self._pause = None
+            self._pause = self._nobody_since_s = None
             self._doubts.clear()
             self._lose(State.UNJUDGED, timestamp_s)
         self._last_s = timestamp_s

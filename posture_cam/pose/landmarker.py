@@ -14,13 +14,16 @@ from numpy.typing import NDArray
 from posture_cam.errors import ModelError
 from posture_cam.pose.model_store import ModelFile
 from posture_cam.pose.person import Figure, PersonFollower
-from posture_cam.records import HEAD_AND_SHOULDERS, LANDMARK_COUNT, Frame, Pose
+from posture_cam.records import LANDMARK_COUNT, Frame, Landmark, Pose
 from posture_cam.settings import PoseSettings
 
 RUNNING_MODE = "VIDEO"
-_CENSUS_WHEN_UNSURE_S = 1.0
+_CENSUS_WHEN_UNSURE_S, _CENSUS_AFTER_JUMP_S = 1.0, 0.3
 _GREY = 127
-_NEEDED = np.array(HEAD_AND_SHOULDERS)
+_SHOULDERS = np.array([Landmark.LEFT_SHOULDER, Landmark.RIGHT_SHOULDER])
+# An empty chair that is tracked has shoulders of 0.01; a person whose head is hidden shows shoulders.
+_NO_SHOULDERS_BELOW = 0.1
+_COUNTS_OF_NOBODY = 2
 # How much of the surroundings stays visible about a person that tracking shall start with, in sizes.
 _WINDOW_ABOVE, _WINDOW_BELOW, _WINDOW_ASIDE = 0.6, 3.0, 0.75
 
@@ -30,8 +33,9 @@ class PoseLandmarker:
 
     One tracker in VIDEO mode does the work (asking MediaPipe for two people costs 60 % more on every
     frame, as the detector then never rests).  A second one in IMAGE mode counts the people only when
-    somebody new is tracked, when the tracked person jumps, and every few seconds; if the tracker holds
-    the wrong one, it is started again on a picture in which only the right one is to be seen.
+    somebody new is tracked, when the tracked person jumps or shows no shoulders, and every few seconds; if
+    the tracker holds the wrong one, it is started again on a picture in which only the right one is to be
+    seen, and if it holds nobody at all, on none.
 
     Raises:
         ModelError: MediaPipe refuses the model.
@@ -46,6 +50,7 @@ class PoseLandmarker:
         self._last_ms = -1
         self._counted_s = -np.inf
         self._was_followed = False  # since the last count
+        self._nobody_counted = 0  # running
 
     @property
     def model(self) -> str:
@@ -70,17 +75,18 @@ class PoseLandmarker:
         time_s = frame.timestamp_s
         figure = Figure.of(pose.landmarks, pose.image_size_wh)
         is_expected = self._follower.is_expected(figure, time_s)
-        is_well_seen = bool(pose.presence[_NEEDED].min() >= self._settings.min_confidence)
-        if self._is_count_due(time_s, is_sure=is_expected and is_well_seen, is_expected=is_expected):
+        has_shoulders = bool(pose.presence[_SHOULDERS].max() >= _NO_SHOULDERS_BELOW)
+        if self._is_count_due(time_s, is_sure=is_expected and has_shoulders, is_expected=is_expected):
             people = self._count(image, frame)
             self._counted_s, self._was_followed = time_s, False
             chosen = self._follower.choose(people, time_s)
-            if not people and not is_well_seen:
+            self._nobody_counted = 0 if people or has_shoulders else self._nobody_counted + 1
+            if self._nobody_counted >= _COUNTS_OF_NOBODY:
                 self._let_go(image, frame)  # an empty chair may be tracked for long
                 return None
             if chosen is None and people:
                 return None
-            # Where the count saw nobody at all, what is tracked well is taken: VIDEO mode sees a little more.
+            # Where the count saw nobody at all, what is tracked is taken: VIDEO mode sees a little more.
             if chosen is not None and not people[chosen].is_same(figure):
                 pose = self._restart_on(image, people[chosen], frame)
                 if pose is None:
@@ -97,8 +103,10 @@ class PoseLandmarker:
 
     def _is_count_due(self, time_s: float, *, is_sure: bool, is_expected: bool) -> bool:
         since_s = time_s - self._counted_s
-        if not is_expected and self._was_followed:
-            return True  # a jump: of the person, or of the tracker to somebody else
+        if (
+            not is_expected and self._was_followed
+        ):  # a jump: of the person, or of the tracker to somebody else
+            return since_s >= _CENSUS_AFTER_JUMP_S
         if not is_sure or self._follower.is_challenged():
             return since_s >= _CENSUS_WHEN_UNSURE_S
         return since_s >= self._settings.census_every_s

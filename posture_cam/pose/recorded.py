@@ -70,6 +70,7 @@ class PoseLogWriter:
         line: dict[str, Any] = {"frame": sample.index, "timestamp_s": timestamp_s}
         if pose is None:
             self._last = line["pose"] = None
+            sample = replace(sample, is_reused=False, has_moved=False)
         elif sample.is_reused and self._last is not None:
             line["pose"] = _SAME
             if sample.has_moved:
@@ -84,6 +85,7 @@ class PoseLogWriter:
                 presence=pose.presence.round(_SEEN_DECIMALS),
                 image_size_wh=pose.image_size_wh,
             )
+            sample = replace(sample, is_reused=False, has_moved=False)
             line["pose"] = {name: getattr(self._last, name) for name in _WRITTEN}
         self._line(line)
         return replace(sample, timestamp_s=timestamp_s, pose=self._last)

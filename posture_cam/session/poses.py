@@ -137,27 +137,30 @@ def estimated_poses(
         writer = PoseLogWriter(file, header)
         last_s = 0.0
         pose: Pose | None = None
-        is_wanted = False
+        is_wanted = has_samples = False
         for glimpse in glimpses:
             last_s = glimpse.timestamp_s
             is_due = watch is None or watch.is_due(glimpse.small, last_s, is_wanted=is_wanted)
-            if is_due:
-                frame = glimpse.frame()
-                if frame is None:  # damaged; the next one is looked at in its place
-                    is_wanted = True
-                    continue
+            frame = glimpse.frame() if is_due else None
+            if frame is not None:
                 pose = estimator.estimate(frame)
                 is_wanted = settling.is_unsettled(pose)
-            has_moved = watch is not None and not is_due and watch.has_moved
-            sample = writer.write(
-                Sample(glimpse.index, last_s, pose, is_reused=not is_due, has_moved=has_moved)
-            )
-            if see is not None:
-                see(sample)
+            if is_due and frame is None:
+                is_wanted = True  # damaged: the next one is looked at in its place
+            else:
+                has_moved = watch is not None and not is_due and watch.has_moved
+                sample = writer.write(
+                    Sample(glimpse.index, last_s, pose, is_reused=not is_due, has_moved=has_moved)
+                )
+                has_samples = True
+                if see is not None:
+                    see(sample)
             listener.progress("Looking", last_s, until_s or source.info.duration_s)
             if listener.should_stop() or (until_s is not None and last_s > until_s):
                 partial = True
                 break
+        if not has_samples and not partial:
+            raise source.undecodable()
         end_s = _end_s(source.position_s if not partial else last_s, source.info, rate_hz)
         notes = _source_notes(source.info, end_s, source.clock_repairs, partial=partial)
         writer.finish(PoseLogEnd(end_s, partial, tuple(notes)))

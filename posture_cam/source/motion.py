@@ -89,7 +89,7 @@ class SparingWatch:
     """Tells which pictures of a recording the model should look at: the more moves, the more of them.
 
     Attributes:
-        has_moved: Whether the last picture showed a change since the look before it.
+        has_moved: Whether the last picture, where it was compared, showed a change since the look before it.
     """
 
     def __init__(self, settings: SparingSettings, motion: MotionSettings) -> None:
@@ -106,6 +106,7 @@ class SparingWatch:
             is_wanted: It is due whatever it shows.
         """
         is_due = is_wanted
+        self.has_moved = False
         if is_wanted:
             self._watch.take(small)
         else:

@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import av
 
+# Of PyAV; earlier ones cannot be told to convert on one thread.
+_SINCE_VERSION = 17
 _CODECS = ("h264", "hevc")
 # Formats whose first plane is the luma, a byte for each pixel.
 _WITH_LUMA = ("yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12", "gray")
@@ -66,6 +68,8 @@ class SparseCapture:
         try:
             import av
         except ImportError:
+            return None
+        if int(av.__version__.split(".")[0]) < _SINCE_VERSION:
             return None
         try:
             container = av.open(str(path.absolute()))

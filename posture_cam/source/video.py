@@ -215,10 +215,14 @@ class VideoFile:
                 due_s = (math.floor((time_s + 1e-6) * self._rate_hz) + 1) / self._rate_hz
             yield one
         if not taken:
-            raise SourceError(
-                f"{self._path} opens, but no picture in it can be decoded.",
-                f"If it plays elsewhere, convert it: ffmpeg -i {self._path.name} -c:v libx264 converted.mp4",
-            )
+            raise self.undecodable()
+
+    def undecodable(self) -> SourceError:
+        """What is wrong where not one picture can be had."""
+        return SourceError(
+            f"{self._path} opens, but no picture in it can be decoded.",
+            f"If it plays elsewhere, convert it: ffmpeg -i {self._path.name} -c:v libx264 converted.mp4",
+        )
 
     def __enter__(self) -> Self:
         return self
