@@ -148,9 +148,9 @@ def test_a_clip_is_judged_live_as_by_an_analysis(clip: str, sample_poses: Callab
     # Looked at as often; held just at a limit, seconds hang on the looks.
     analysed = analyze(Analysis(SAMPLES / f"{clip}.mp4", rate_hz=5.0, profile="default"))
     live, _ = watched(SAMPLES / f"{clip}.mp4")
-    # Whoever comes in is seen in part for a moment, by looks that happen to fall on it.
+    # Whoever comes in is seen in part for up to half a second, by looks that happen to fall on it.
     episodes, expected = (
-        [one for one in run.episodes if one.state != State.UNJUDGED or one.end_s - one.start_s > 0.3]
+        [one for one in run.episodes if one.state != State.UNJUDGED or one.end_s - one.start_s > 0.5]
         for run in (live, analysed)
     )
     assert [one.state for one in episodes] == [one.state for one in expected]
