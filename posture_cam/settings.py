@@ -153,6 +153,7 @@ class MotionSettings(_Frozen):
     noise_factor: float
     cells: int
     look_every_s: float
+    settled_below_hz: float
 
 
 class SparingSettings(_Frozen):
@@ -161,6 +162,7 @@ class SparingSettings(_Frozen):
     many_cells: int
     moving_s: float
     still_s: float
+    settled_below_hz: float
 
 
 class BackgroundSettings(_Frozen):

@@ -81,7 +81,7 @@ def at(pose: Pose, timestamp_s: float, *, moved_px: float = 0.0) -> Pose:
 
 def is_unsettled(*seen: Pose | None) -> bool:
     """After the last of these looks."""
-    settling = Settling(SETTINGS.gates.min_seen)
+    settling = Settling(SETTINGS.gates.min_seen, SETTINGS.sparing.settled_below_hz)
     return [settling.is_unsettled(pose) for pose in seen][-1]
 
 

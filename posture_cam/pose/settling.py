@@ -9,9 +9,6 @@ import numpy as np
 from posture_cam.records import HEAD_AND_SHOULDERS, Pose
 
 _WATCHED = np.array(HEAD_AND_SHOULDERS)
-# Speed of a landmark in body scales a second below which a pose counts as settled.  People who sit still stay
-# below it in 3 of 4 pairs of looks, by the noise of landmarks (samples); who leans forward slowly does not.
-_SETTLED_BELOW_HZ = 0.08
 # A person who moved may have done so at the end of a longer time.
 _LONGEST_S = 0.6
 # Whoever is seen badly for longer stays so.
@@ -21,9 +18,14 @@ _LOST_FOR_S = 3.0
 class Settling:
     """Tells after each look of the model whether its pose should not stand for long."""
 
-    def __init__(self, min_seen: float) -> None:
-        """`min_seen`: least presence and visibility of head and shoulders for a pose to be of use."""
-        self._min_seen = min_seen
+    def __init__(self, min_seen: float, settled_below_hz: float) -> None:
+        """How both are meant.
+
+        Args:
+            min_seen: Least presence and visibility of head and shoulders for a pose to be of use.
+            settled_below_hz: Speed of a landmark, in body scales a second, below which a pose is settled.
+        """
+        self._min_seen, self._settled_below_hz = min_seen, settled_below_hz
         self._before: Pose | None = None
         self._well_seen_s = -math.inf
 
@@ -41,10 +43,10 @@ class Settling:
             self._well_seen_s = now.timestamp_s
         elif now.timestamp_s - self._well_seen_s < _LOST_FOR_S:
             return True
-        return _has_moved(before, now)
+        return _has_moved(before, now, self._settled_below_hz)
 
 
-def _has_moved(before: Pose, now: Pose) -> bool:
+def _has_moved(before: Pose, now: Pose, above_hz: float) -> bool:
     # Plain numbers: numpy would take four times as long for so few.
     (width, height), marks = now.image_size_wh, now.landmarks[_WATCHED, :2].tolist()
     earlier = before.landmarks[_WATCHED, :2].tolist()
@@ -56,4 +58,4 @@ def _has_moved(before: Pose, now: Pose) -> bool:
     shoulders = max(abs(left[0] - right[0]) * width, abs(left[1] - right[1]) * height)
     neck_x, neck_y = (left_ear[axis] + right_ear[axis] - left[axis] - right[axis] for axis in (0, 1))
     scale_px = math.hypot(shoulders, neck_x / 2 * width, neck_y / 2 * height)
-    return most > _SETTLED_BELOW_HZ * min(now.timestamp_s - before.timestamp_s, _LONGEST_S) * scale_px
+    return most > above_hz * min(now.timestamp_s - before.timestamp_s, _LONGEST_S) * scale_px

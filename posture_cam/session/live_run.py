@@ -129,7 +129,7 @@ class LiveRun:
         self._calibrator = Calibrator(settings) if neutral is None else None
         self._first: list[Features] | None = []
         self._pose: Pose | None = None
-        self._settling = Settling(settings.gates.min_seen)
+        self._settling = Settling(settings.gates.min_seen, settings.motion.settled_below_hz)
         self._is_unsettled = False
         self._last: Observation | None = None
         self._trouble: SourceEvent | None = None

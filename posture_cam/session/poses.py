@@ -127,7 +127,7 @@ def estimated_poses(
     header = PoseLogHeader(source.info, estimator.model, RUNNING_MODE, rate_hz, content, written_at)
     partial = False
     watch = SparingWatch(settings.sparing, settings.motion) if is_sparing else None
-    settling = Settling(settings.gates.min_seen)
+    settling = Settling(settings.gates.min_seen, settings.sparing.settled_below_hz)
     with (
         written_whole(target) as temporary,
         naming(target),
