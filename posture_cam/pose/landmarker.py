@@ -103,9 +103,8 @@ class PoseLandmarker:
 
     def _is_count_due(self, time_s: float, *, is_sure: bool, is_expected: bool) -> bool:
         since_s = time_s - self._counted_s
-        if (
-            not is_expected and self._was_followed
-        ):  # a jump: of the person, or of the tracker to somebody else
+        # A jump: of the person, or of the tracker to somebody else.
+        if not is_expected and self._was_followed:
             return since_s >= _CENSUS_AFTER_JUMP_S
         if not is_sure or self._follower.is_challenged():
             return since_s >= _CENSUS_WHEN_UNSURE_S

@@ -19,7 +19,7 @@ class Settling:
     """Tells after each look of the model whether its pose should not stand for long."""
 
     def __init__(self, min_seen: float, settled_below_hz: float) -> None:
-        """How both are meant.
+        """Begin with nobody seen yet.
 
         Args:
             min_seen: Least presence and visibility of head and shoulders for a pose to be of use.
