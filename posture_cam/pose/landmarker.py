@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from posture_cam.errors import ModelError
 from posture_cam.pose.model_store import ModelFile
-from posture_cam.pose.person import Figure, PersonFollower
+from posture_cam.pose.person import Figure, PersonFollower, whose
 from posture_cam.records import LANDMARK_COUNT, Frame, Landmark, Pose
 from posture_cam.settings import PoseSettings
 
@@ -78,6 +78,9 @@ class PoseLandmarker:
         has_shoulders = bool(pose.presence[_SHOULDERS].max() >= _NO_SHOULDERS_BELOW)
         if self._is_count_due(time_s, is_sure=is_expected and has_shoulders, is_expected=is_expected):
             people = self._count(image, frame)
+            tracked = whose(figure, people)
+            if tracked is not None:
+                people[tracked] = figure  # the tracker knows better
             self._counted_s, self._was_followed = time_s, False
             chosen = self._follower.choose(people, time_s)
             self._nobody_counted = 0 if people or has_shoulders else self._nobody_counted + 1
@@ -87,7 +90,7 @@ class PoseLandmarker:
             if chosen is None and people:
                 return None
             # Where the count saw nobody at all, what is tracked is taken: VIDEO mode sees a little more.
-            if chosen is not None and not people[chosen].is_same(figure):
+            if chosen is not None and chosen != tracked:
                 pose = self._restart_on(image, people[chosen], frame)
                 if pose is None:
                     return None

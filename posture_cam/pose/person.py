@@ -54,6 +54,26 @@ class Figure:
         return bool(is_near) and (1 / SAME_SIZE_WITHIN < self.size / max(other.size, 1e-6) < SAME_SIZE_WITHIN)
 
 
+def whose(tracked: Figure, counted: list[Figure]) -> int | None:
+    """The index of the person whom a tracker holds among those counted in the same picture, or None.
+
+    By place, as far as one of them is there: a count reads sizes from a single look at each person, and
+    whoever bends over may come out at half of what the tracker has settled on.
+    """
+
+    def distance(index: int) -> float:
+        one = counted[index]
+        return float(np.hypot(one.centre_x - tracked.centre_x, one.centre_y - tracked.centre_y))
+
+    nearest = min(range(len(counted)), key=distance, default=None)
+    if nearest is None:
+        return None
+    one = counted[nearest]
+    is_there = distance(nearest) < SAME_PERSON_WITHIN * max(one.size, tracked.size)
+    # Much smaller than who is there: it holds a part of them, such as the face.
+    return nearest if is_there and tracked.size > PASSER_BY_BELOW * one.size else None
+
+
 class PersonFollower:
     """Keeps to one person: the largest, and then the same one while others pass.
 
