@@ -356,6 +356,26 @@ def test_a_picture_that_is_unsure_now_and_then_is_told_by_those_around_it(rate_h
     assert any(alone)
 
 
+def test_what_was_told_near_the_limit_stays_told_and_what_never_was_does_not_begin_to_be() -> None:
+    """Half intervals of 12 with poor at 17: told up to 5 from the neutral posture, kept up to 7.4."""
+    neck = Measure.NECK_INCLINATION_CHANGE
+
+    def reasons(*necks: float) -> list[Reason | None]:
+        judge, now_s, found = Judge(neutral_of(front_pose()), load_settings()), 0.0, []
+        for value in necks:
+            for _ in range(30):
+                errors = {neck: 12.0, Measure.TRUNK_INCLINATION_CHANGE: 2.0}
+                values = {neck: value, Measure.TRUNK_INCLINATION_CHANGE: 1.0}
+                smooth, _ = judge.update(Measures(now_s, View.FRONT, values, 0.9, None, errors))
+                now_s += 0.2
+            found.append(smooth.reason)
+        return found
+
+    assert reasons(4.0, 6.5) == [None, None]
+    assert reasons(6.5) == [Reason.UNSURE]
+    assert reasons(4.0, 8.5, 6.5) == [None, Reason.UNSURE, Reason.UNSURE]
+
+
 def test_after_a_gap_the_limits_of_a_single_picture_hold_for_a_second() -> None:
     neck = Measure.NECK_INCLINATION_CHANGE
     judge = Judge(neutral_of(front_pose()), load_settings())

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 
-from posture_cam.assessment.certainty import told
+from posture_cam.assessment.certainty import Certainty
 from posture_cam.assessment.scoring import own_scale, scaled, score, state_of, stretched
 from posture_cam.assessment.smoothing import Smoother
 from posture_cam.assessment.state import StateMachine
@@ -30,13 +30,14 @@ class Judge:
         self._single = scaled(load_measures("single"), own)
         self._judged = {name for name, info in self._over_time.items() if info.group is not None}
         self._smoother = Smoother(settings.filter)
+        self._certainty = Certainty(self._estimated)
         self._states = StateMachine(settings.state, settings.sampling.max_gap_s)
         self._stillness = Stillness(settings.stillness, settings.sampling.max_gap_s)
         self._glance_since_s: float | None = None
 
     def update(self, measures: Measures) -> tuple[Measures, Assessment]:
         """The measures as judged (smoothed, with stillness) and the judgement."""
-        smooth = told(self._smoother.update(measures), self._estimated)
+        smooth = self._certainty.told(self._smoother.update(measures))
         still_s = self._stillness.update(smooth)
         if still_s is not None:
             smooth = replace(
