@@ -65,13 +65,25 @@ def test_more_time_in_the_same_posture_is_taken_too_but_no_other_posture_and_no_
     assert first[1] <= 8.5
     assert all(35.5 <= start_s < end_s <= 44.5 for start_s, end_s in more)
     assert sum(end_s - start_s for start_s, end_s in more) > 5.0
+    assert stretch.more_s == pytest.approx(sum(end_s - start_s for start_s, end_s in more))
+
+
+def test_time_before_the_chosen_stretch_is_taken_too_and_all_of_the_recording_counts() -> None:
+    film = Film(noise_px=0.4)
+    for _ in range(10):
+        film = film.hold(12.0, UPRIGHT).hold(12.0, SLOUCH)
+    stretch = found(film)
+    assert stretch is not None
+    middles_s = [(start_s + end_s) / 2 for start_s, end_s in stretch.alike_s]
+    assert {int(middle_s // 24.0) for middle_s in middles_s} == set(range(10))
+    assert all(middle_s % 24.0 < 13.0 for middle_s in middles_s)
 
 
 @pytest.mark.parametrize("make", [UPRIGHT, front()])
 def test_no_more_than_a_minute_of_it_is_taken(make: Maker) -> None:
     stretch = found(Film(noise_px=0.4).hold(300.0, make))
     assert stretch is not None
-    assert 59.0 <= sum(end_s - start_s for start_s, end_s in stretch.alike_s) <= 64.0
+    assert 50.0 <= sum(end_s - start_s for start_s, end_s in stretch.alike_s) <= 64.0
 
 
 def test_leaning_back_is_not_taken_for_upright() -> None:

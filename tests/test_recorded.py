@@ -71,6 +71,28 @@ def test_a_pose_that_stands_is_a_word_and_is_read_as_the_pose_before_it(tmp_path
         list(PoseLog(path).samples())
 
 
+def test_some_stretches_are_read_as_they_are_read_among_all(tmp_path: Path, film: Film) -> None:
+    for number in (3, 4, 5):
+        film.samples[number] = replace(film.samples[number], pose=film.samples[2].pose, is_reused=True)
+    path = write(tmp_path / "a.poses.jsonl", film)
+    times_s = [sample.timestamp_s for sample in film.samples]
+    # The first one begins with a pose that stands since before it.
+    stretches_s = (times_s[4], times_s[7]), (times_s[9], times_s[18])
+    wanted = [*range(4, 8), *range(9, 19)]
+    read, everything = list(PoseLog(path).samples(*stretches_s)), list(PoseLog(path).samples())
+    assert len(read) == len(wanted)
+    for number, one in zip(wanted, read, strict=True):
+        other = everything[number]
+        assert (one.index, one.timestamp_s, one.is_reused) == (
+            other.index,
+            other.timestamp_s,
+            other.is_reused,
+        )
+        assert (one.pose is None) == (other.pose is None)
+        if one.pose is not None and other.pose is not None:
+            assert (one.pose.landmarks == other.pose.landmarks).all()
+
+
 def test_the_writer_gives_each_sample_as_it_will_be_read(tmp_path: Path, film: Film) -> None:
     film.samples[3] = replace(film.samples[3], pose=film.samples[2].pose, is_reused=True, has_moved=True)
     nobody = next(number for number, sample in enumerate(film.samples) if sample.pose is None)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +27,7 @@ _TURNED_AT_MOST = 0.1
 # A posture kept for twice as long as another outweighs this much cost: what is neutral comes again and again.
 _PER_DOUBLING_OF_TIME = 0.15
 _ROWS_FOR_TIME_KEPT = 2000
-_STRETCHES_COMPARED = 100
+_STRETCHES_COMPARED = 200
 # What counts as the same posture: half the good limits.
 _SAME_POSTURE = {
     "neck_profile_deg": 5.0,
@@ -80,6 +82,24 @@ class Stretch:
     is_plausible: bool = True
     alike_s: tuple[tuple[float, float], ...] = ()
 
+    @property
+    def more_s(self) -> float:
+        """How long the further stretches are."""
+        return sum(end_s - start_s for start_s, end_s in self.alike_s) - (self.end_s - self.start_s)
+
+
+class _Candidate(NamedTuple):
+    """A steady stretch: its first and last row, how bad it is, and that without regard to time kept."""
+
+    first: int
+    last: int
+    cost: float
+    level: float
+
+    @property
+    def rows(self) -> slice:
+        return slice(self.first, self.last + 1)
+
 
 class NeutralFinder:
     """Finds the most upright steady stretch of a recording, in the view that it mostly shows.
@@ -127,23 +147,20 @@ class NeutralFinder:
                 break
         else:
             return None
-        best = min(cost for *_, cost in candidates)
-        first, last = _typical(columns, [item[:2] for item in candidates if item[2] <= best + as_good], view)
+        best = min(one.cost for one in candidates)
+        first, last, _, level = _typical(
+            columns, _some([one for one in candidates if one.cost <= best + as_good]), view
+        )
         near = np.abs(costs - np.median(costs[first : last + 1])) <= as_good
         last = self._extended(times, columns, near, view, slack, first, last)
         chosen = slice(first, last + 1)
-        level = float(np.median(costs[chosen]))
-        later = (
-            slice(start, end + 1)
-            for start, end, _ in candidates
-            if start > last and abs(float(np.median(costs[start : end + 1])) - level) <= as_good
-        )
+        others = _some([one for one in candidates if abs(one.level - level) <= as_good])
         return Stretch(
             start_s=float(times[first]),
             end_s=float(times[last]),
             view=view,
             is_plausible=is_front or _is_plausible(columns, chosen),
-            alike_s=self._alike(times, columns, view, chosen, later),
+            alike_s=self._alike(times, columns, view, chosen, others),
         )
 
     def _alike(
@@ -152,21 +169,33 @@ class NeutralFinder:
         columns: Mapping[str, FloatArray],
         view: View,
         chosen: slice,
-        later: Iterable[slice],
+        others: Sequence[_Candidate],
     ) -> tuple[tuple[float, float], ...]:
-        """The chosen stretch and later ones in the same posture, until there is enough of them."""
-        spans = [(float(times[chosen][0]), float(times[chosen][-1]))]
-        for stretch in later:
-            if sum(end_s - start_s for start_s, end_s in spans) >= self._settings.alike_s:
-                break
-            if not _are_alike(columns, chosen, stretch, view):
-                continue
-            start_s, end_s = float(times[stretch][0]), float(times[stretch][-1])
-            if start_s <= spans[-1][1]:
-                spans[-1] = spans[-1][0], end_s
+        """The chosen stretch and others in the same posture, from everywhere, up to enough of them.
+
+        First what is like the chosen one, then what is like the middle of all of that: which of several
+        stretches was chosen matters little then.
+        """
+        middles = np.array([_middles(columns, one.rows) for one in others])
+        middle = _middles(columns, chosen)
+        for _ in range(2):
+            are_alike = _are_alike(middles, middle, view)
+            if are_alike.any():
+                middle = np.array([middle_of(column) for column in middles[are_alike].T])
+        alike = np.flatnonzero(are_alike)
+        first_s, last_s = float(times[chosen][0]), float(times[chosen][-1])
+        count = max(math.ceil((self._settings.alike_s - (last_s - first_s)) / self._settings.min_s), 0)
+        if alike.size > count:
+            alike = alike[np.linspace(0, alike.size - 1, count).round().astype(int)]
+        rows = (others[index].rows for index in alike.tolist())
+        spans = sorted([(first_s, last_s), *((float(times[one][0]), float(times[one][-1])) for one in rows)])
+        joined = [spans[0]]
+        for start_s, end_s in spans[1:]:
+            if start_s <= joined[-1][1]:
+                joined[-1] = joined[-1][0], max(end_s, joined[-1][1])
             else:
-                spans.append((start_s, end_s))
-        return tuple(spans)
+                joined.append((start_s, end_s))
+        return tuple(joined)
 
     def _candidates(
         self,
@@ -175,8 +204,8 @@ class NeutralFinder:
         costs: FloatArray,
         view: View,
         slack: float,
-    ) -> list[tuple[int, int, float]]:
-        """Steady stretches of the shortest length: first and last row, and cost."""
+    ) -> list[_Candidate]:
+        """Steady stretches of the shortest length."""
         found = []
         period_s = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
         middle_yaw_deg = middle_of(columns["head_yaw_deg"])
@@ -198,9 +227,9 @@ class NeutralFinder:
             if view == View.FRONT and is_turned.mean() > _TURNED_AT_MOST:
                 continue
             kept = _share_of_time_kept(columns, stretch, view)
-            found.append(
-                (first, last, float(np.median(costs[stretch])) - _PER_DOUBLING_OF_TIME * np.log2(kept))
-            )
+            level = float(np.median(costs[stretch]))
+            cost = level - _PER_DOUBLING_OF_TIME * math.log2(kept)
+            found.append(_Candidate(first, last, cost, level))
             next_start_s = times[first] + _CANDIDATE_STEP_S
         return found
 
@@ -332,25 +361,27 @@ def _share_of_time_kept(columns: Mapping[str, FloatArray], stretch: slice, view:
     return max(np.count_nonzero(same) / same.size, 1.0 / count)
 
 
-def _typical(
-    columns: Mapping[str, FloatArray], stretches: Sequence[tuple[int, int]], view: View
-) -> tuple[int, int]:
+def _some(candidates: Sequence[_Candidate]) -> Sequence[_Candidate]:
+    """Evenly as many of them as are worth comparing with each other."""
+    return candidates[:: max(-(-len(candidates) // _STRETCHES_COMPARED), 1)]
+
+
+def _typical(columns: Mapping[str, FloatArray], candidates: Sequence[_Candidate], view: View) -> _Candidate:
     """The earliest of some stretches whose posture many of the others show.
 
     MediaPipe reads the first seconds of a recording, and now and then others, unlike all the rest.
     """
-    middles = np.array([_middles(columns, slice(first, last + 1)) for first, last in stretches])
-    counts = np.zeros(len(stretches))
-    for one in middles[:: -(-len(stretches) // _STRETCHES_COMPARED)]:
-        # What is not measured does not tell them apart.
-        counts += ~(np.abs(middles - one) > _alike_limits(one, view)).any(axis=1)
-    return stretches[int(np.argmax(2 * counts >= counts.max()))]
+    middles = np.array([_middles(columns, one.rows) for one in candidates])
+    counts = np.sum([_are_alike(middles, one, view) for one in middles], axis=0)
+    return candidates[int(np.argmax(2 * counts >= counts.max()))]
 
 
-def _are_alike(columns: Mapping[str, FloatArray], one: slice, other: slice, view: View) -> bool:
-    """Whether two stretches show the same posture in the same place."""
-    middles = _middles(columns, one)
-    return not (np.abs(_middles(columns, other) - middles) > _alike_limits(middles, view)).any()
+def _are_alike(middles: FloatArray, one: FloatArray, view: View) -> NDArray[np.bool_]:
+    """Which of some stretches show the same posture in the same place as one; by their middles.
+
+    What is not measured does not tell them apart.
+    """
+    return np.asarray(~(np.abs(middles - one) > _alike_limits(one, view)).any(axis=1))
 
 
 def _middles(columns: Mapping[str, FloatArray], stretch: slice) -> FloatArray:

@@ -30,12 +30,17 @@ AZIMUTH_AT_ZERO_DEG, AZIMUTH_PER_YAW = 18.0, 0.626
 
 
 class FeatureExtractor:
-    """Turns poses into features; keeps the view between poses."""
+    """Turns poses into features; keeps the view between poses.
 
-    def __init__(self, settings: Settings) -> None:
+    Args:
+        settings: For gates and views.
+        view: The one in force at first, where it is known.
+    """
+
+    def __init__(self, settings: Settings, view: View | None = None) -> None:
         self._gates = settings.gates
-        self._views = ViewTracker(settings.view)
-        self._view = View.FRONT
+        self._views = ViewTracker(settings.view, view)
+        self._view = view or View.FRONT
         # Of the last pose, which may come again: landmarks, confidence, view and values.
         self._last: tuple[FloatArray | None, float | None, View, dict[str, float] | None]
         self._last = None, None, View.FRONT, None

@@ -30,11 +30,16 @@ def facing_sign(pose: Pose) -> float:
 
 
 class ViewTracker:
-    """Tells the view of each pose, and leaves it only for good reason (hysteresis and time)."""
+    """Tells the view of each pose, and leaves it only for good reason (hysteresis and time).
 
-    def __init__(self, settings: ViewSettings) -> None:
+    Args:
+        settings: Where the borders lie.
+        view: The one in force at first, where it is known.
+    """
+
+    def __init__(self, settings: ViewSettings, view: View | None = None) -> None:
         self._settings = settings
-        self._view: View | None = None
+        self._view = view
         self._other_since_s: float | None = None
         self._world: FloatArray | None = None
         self._seen = 0.0, View.SIDE_LEFT

@@ -5,6 +5,7 @@ docs/formats.md describes the format.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -139,16 +140,21 @@ class PoseLog:
             raise SourceError(f"{path}: line 1 is not a header of recorded poses.", _HINT) from error
         self.end: PoseLogEnd | None = None
 
-    def samples(self) -> Iterator[Sample]:
+    def samples(self, *stretches_s: tuple[float, float]) -> Iterator[Sample]:
         """The samples in order; `end` is known once all were read.
 
         A file that was cut off ends with its last whole sample, and `end.partial` says so.
+
+        Args:
+            stretches_s: Only the samples of these, in order; poses of others are not even made.
 
         Raises:
             SourceError: A line is not what it should be, or time does not advance.
         """
         last_s = -np.inf
         last: Pose | None = None
+        passed_over: dict[str, Any] | None = None  # the last line with a pose of its own
+        until_s = stretches_s[-1][1] if stretches_s else np.inf
         self.end = None
         try:
             with self._path.open(encoding="utf-8") as file:
@@ -160,10 +166,19 @@ class PoseLog:
                     if "end_s" in content:
                         self.end = self._end(content, number)
                         return
-                    sample = self._sample(content, number, last)
-                    if sample.timestamp_s <= last_s or sample.timestamp_s < 0:
+                    now_s = self._time_s(content, number)
+                    if now_s <= last_s or now_s < 0:
                         raise SourceError(f"{self._path}: time does not advance in line {number}.", _HINT)
-                    last_s, last = sample.timestamp_s, sample.pose
+                    last_s = now_s
+                    if now_s > until_s:
+                        return
+                    if stretches_s and not any(start_s <= now_s <= end_s for start_s, end_s in stretches_s):
+                        passed_over = content if content.get("pose") != _SAME else passed_over
+                        continue
+                    if passed_over is not None:
+                        last, passed_over = self._sample(passed_over, number, None).pose, None
+                    sample = self._sample(content, number, last)
+                    last = sample.pose
                     yield sample
         except (OSError, UnicodeDecodeError) as error:
             raise SourceError(f"{self._path} cannot be read as recorded poses.", _HINT) from error
@@ -180,11 +195,18 @@ class PoseLog:
             raise SourceError(f"{self._path}: line {number} is not what it should be.", _HINT)
         return content
 
+    def _time_s(self, content: dict[str, Any], number: int) -> float:
+        try:
+            time_s = float(content["timestamp_s"])
+            if not math.isfinite(time_s):
+                raise ValueError("not a time")  # noqa: TRY301
+        except (KeyError, TypeError, ValueError) as error:
+            raise SourceError(f"{self._path}: line {number} is not a sample.", _HINT) from error
+        return time_s
+
     def _sample(self, content: dict[str, Any], number: int, last: Pose | None) -> Sample:
         try:
             index, timestamp_s, pose = int(content["frame"]), float(content["timestamp_s"]), content["pose"]
-            if not np.isfinite(timestamp_s):
-                raise ValueError("not a time")  # noqa: TRY301
             if pose is None:
                 return Sample(index, timestamp_s, None)
             if pose == _SAME:

@@ -33,18 +33,19 @@ def load_estimator() -> AngleEstimator:
     return AngleEstimator.load(bundled_model(ESTIMATOR_FILE))
 
 
-def moments_of(poses: Poses, settings: Settings, *stretches_s: tuple[float, float]) -> list[Features]:
-    """The features of a recording, or of some stretches of it, which are in order."""
-    extractor = FeatureExtractor(settings)
-    features = []
-    for sample in poses.log.samples():
-        now_s = sample.timestamp_s
-        if stretches_s and now_s > stretches_s[-1][1]:
-            break
-        moment = extractor.extract(now_s, sample.pose)
-        if not stretches_s or any(start_s <= now_s <= end_s for start_s, end_s in stretches_s):
-            features.append(moment)
-    return features
+def moments_of(
+    poses: Poses, settings: Settings, *stretches_s: tuple[float, float], view: View | None = None
+) -> list[Features]:
+    """The features of some stretches of a recording.
+
+    Args:
+        poses: Of the recording.
+        settings: For the features.
+        stretches_s: Start and end of each, in order.
+        view: From where the person is seen in them, where it is known.
+    """
+    extractor = FeatureExtractor(settings, view)
+    return [extractor.extract(sample.timestamp_s, sample.pose) for sample in poses.log.samples(*stretches_s)]
 
 
 class NeutralSearch:
@@ -76,12 +77,11 @@ class NeutralSearch:
         stretch = self.stretch()
         if stretch is None or not stretch.is_plausible:
             return None
-        moments = moments_of(poses, self._settings, *stretch.alike_s)
+        moments = moments_of(poses, self._settings, *stretch.alike_s, view=stretch.view)
         found = neutral_from(moments, poses.log.header, self._settings, stretch.view)
         if found is None:
             return None
-        alike_s = sum(end_s - start_s for start_s, end_s in stretch.alike_s[1:])
-        return replace(found, start_s=stretch.start_s, end_s=stretch.alike_s[0][1], alike_s=alike_s)
+        return replace(found, start_s=stretch.start_s, end_s=stretch.end_s, alike_s=stretch.more_s)
 
 
 def neutral_from(
