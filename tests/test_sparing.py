@@ -17,7 +17,7 @@ from posture_cam.records import Measure, Pose, Reason, Sample
 from posture_cam.session import Analysis, analyze
 from posture_cam.session.judging import Measured, in_hindsight
 from posture_cam.settings import load_settings
-from posture_cam.source import SparingWatch, VideoFile, small_grey
+from posture_cam.source import MotionWatch, SparingWatch, VideoFile, small_grey
 from posture_cam.source.sparse import SparseCapture
 from tests.builders import front_pose, measures, read_stripes, side_pose, stripes, turn_by_90_deg, write_video
 
@@ -63,6 +63,19 @@ def test_somebody_who_fills_the_picture_is_seen_to_move() -> None:
         return noisy.astype(np.uint8)
 
     assert looks([filled(0)] * 8 + [filled(10)] * 4) == [0, 8]
+
+
+def test_a_picture_given_twice_now_and_then_does_not_pass_for_one_without_noise() -> None:
+    watch = MotionWatch(SETTINGS.motion)
+    last, changed = picture(), []
+    watch.changed_cells(small_grey(last))
+    watch.looked(0.0)
+    for number in range(1, 60):
+        last = last if number % 6 == 0 else picture()
+        watch.looked(number / 5)
+        changed.append(watch.changed_cells(small_grey(last)))
+    assert 0 in changed
+    assert max(cells for cells in changed if cells is not None) < SETTINGS.motion.cells
 
 
 def test_a_look_that_is_wanted_counts_as_one() -> None:

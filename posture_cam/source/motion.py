@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +12,9 @@ _WIDTH, _HEIGHT = 96, 54
 # A sixteenth of the cells tells what the whole picture does as well as all of them, in a tenth of the time.
 _SOME = slice(1, None, 4)
 _SIGMA_OF_MEDIAN = 1.4826
-_NOISE_RISES_BY = 1.05  # from picture to picture, at most
+# From picture to picture, at most.  What looks like noise at once is the whole picture that moves; and a
+# camera that gives a picture twice at times is not free of noise.
+_NOISE_RISES_BY, _NOISE_FALLS_BY = 1.05, 1.2
 _LEAST_NOISE = 0.1
 
 
@@ -44,7 +44,7 @@ class MotionWatch:
         self._settings = settings
         self._then: NDArray[np.float32] | None = None
         self._small: NDArray[np.float32] | None = None
-        self._noise = math.inf
+        self._noise: float | None = None
         self.looked_s = 0.0
 
     def is_still(self, image_bgr: NDArray[np.uint8], timestamp_s: float) -> bool:
@@ -63,8 +63,8 @@ class MotionWatch:
         some = difference[_SOME, _SOME].ravel()
         light = _median(some)  # or the camera's exposure
         noise = max(_SIGMA_OF_MEDIAN * _median(np.abs(some - light)), _LEAST_NOISE)
-        # What looks like noise at once is the whole picture that moves.
-        self._noise = min(noise, _NOISE_RISES_BY * self._noise)
+        before = self._noise or noise
+        self._noise = min(max(noise, before / _NOISE_FALLS_BY), _NOISE_RISES_BY * before)
         level = max(self._settings.level, self._settings.noise_factor * self._noise)
         difference -= light
         return int(np.count_nonzero(np.abs(difference) > level))
