@@ -356,24 +356,63 @@ def test_a_picture_that_is_unsure_now_and_then_is_told_by_those_around_it(rate_h
     assert any(alone)
 
 
+class _Run:
+    """A judge that is given the same estimates for some seconds at a time."""
+
+    def __init__(self) -> None:
+        self.judge, self.now_s = Judge(neutral_of(front_pose()), load_settings()), 0.0
+
+    def hold(
+        self,
+        neck: tuple[float, float] | None,
+        trunk: tuple[float, float] = (1.0, 2.0),
+        *,
+        looks: int = 30,
+        view: View = View.FRONT,
+    ) -> Reason | None:
+        """Values and half intervals; what is said at the end of them."""
+        pair: dict[Measure, tuple[float, float]] = {}
+        if neck is not None:
+            pair = {Measure.NECK_INCLINATION_CHANGE: neck, Measure.TRUNK_INCLINATION_CHANGE: trunk}
+        values, errors = ({name: one[index] for name, one in pair.items()} for index in (0, 1))
+        reason = None if pair else Reason.NOBODY
+        for _ in range(looks):
+            smooth, _ = self.judge.update(Measures(self.now_s, view, values, 0.9, reason, errors))
+            self.now_s += 0.2
+        return smooth.reason
+
+
+# With poor at 17: told up to 5 from the neutral posture, kept up to 7.4.
+TOLD, KEPT, NEITHER = (4.0, 12.0), (6.5, 12.0), (8.5, 12.0)
+
+
 def test_what_was_told_near_the_limit_stays_told_and_what_never_was_does_not_begin_to_be() -> None:
-    """Half intervals of 12 with poor at 17: told up to 5 from the neutral posture, kept up to 7.4."""
-    neck = Measure.NECK_INCLINATION_CHANGE
+    run = _Run()
+    assert run.hold(KEPT) == Reason.UNSURE
+    assert run.hold(TOLD) is None
+    assert run.hold(KEPT) is None
+    assert run.hold(NEITHER) == Reason.UNSURE
+    assert run.hold(KEPT) == Reason.UNSURE
 
-    def reasons(*necks: float) -> list[Reason | None]:
-        judge, now_s, found = Judge(neutral_of(front_pose()), load_settings()), 0.0, []
-        for value in necks:
-            for _ in range(30):
-                errors = {neck: 12.0, Measure.TRUNK_INCLINATION_CHANGE: 2.0}
-                values = {neck: value, Measure.TRUNK_INCLINATION_CHANGE: 1.0}
-                smooth, _ = judge.update(Measures(now_s, View.FRONT, values, 0.9, None, errors))
-                now_s += 0.2
-            found.append(smooth.reason)
-        return found
 
-    assert reasons(4.0, 6.5) == [None, None]
-    assert reasons(6.5) == [Reason.UNSURE]
-    assert reasons(4.0, 8.5, 6.5) == [None, Reason.UNSURE, Reason.UNSURE]
+def test_one_look_that_finds_nobody_does_not_end_it_but_a_gap_and_another_view_do() -> None:
+    run = _Run()
+    run.hold(TOLD)
+    run.hold(None, looks=1)
+    assert run.hold(KEPT) is None
+    assert run.hold(KEPT, view=View.THREE_QUARTER) == Reason.UNSURE
+    run.hold(TOLD, view=View.THREE_QUARTER)
+    run.now_s += 60.0
+    assert run.hold(KEPT, view=View.THREE_QUARTER) == Reason.UNSURE
+
+
+def test_what_is_surely_bad_goes_on_speaking_near_its_limit() -> None:
+    """The neck is surely beyond 8 from 14 on, and goes on being so from 12.8 on; the trunk is unsure."""
+    run = _Run()
+    assert run.hold((13.4, 6.0), (1.0, 40.0)) == Reason.UNSURE
+    assert run.hold((14.5, 6.0), (1.0, 40.0)) is None
+    assert run.hold((13.4, 6.0), (1.0, 40.0)) is None
+    assert run.hold((12.4, 6.0), (1.0, 40.0)) == Reason.UNSURE
 
 
 def test_after_a_gap_the_limits_of_a_single_picture_hold_for_a_second() -> None:

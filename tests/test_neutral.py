@@ -51,7 +51,7 @@ def test_a_posture_that_does_not_come_back_is_not_taken_for_being_the_first() ->
     stretch = found(film)
     assert stretch is not None
     assert 10.5 <= stretch.start_s < 19.0
-    assert len(stretch.alike_s) == 3
+    assert {int((start_s - 11.0) // 14.0) for start_s, _ in stretch.alike_s} == {0, 1, 2}
 
 
 def test_more_time_in_the_same_posture_is_taken_too_but_no_other_posture_and_no_other_place() -> None:
@@ -83,7 +83,7 @@ def test_time_before_the_chosen_stretch_is_taken_too_and_all_of_the_recording_co
 def test_no_more_than_a_minute_of_it_is_taken(make: Maker) -> None:
     stretch = found(Film(noise_px=0.4).hold(300.0, make))
     assert stretch is not None
-    assert 50.0 <= sum(end_s - start_s for start_s, end_s in stretch.alike_s) <= 64.0
+    assert 57.0 <= sum(end_s - start_s for start_s, end_s in stretch.alike_s) <= 64.0
 
 
 def test_leaning_back_is_not_taken_for_upright() -> None:

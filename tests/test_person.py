@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from posture_cam.pose.person import Figure, PersonFollower, whose
+from posture_cam.pose.person import Figure, PersonFollower, index_of_tracked
 from tests.builders import front_pose
 
 SITTER = Figure(0.5, 0.5, 0.6)
@@ -80,13 +80,20 @@ def test_somebody_small_who_stays_is_the_person_at_the_desk_after_all() -> None:
     assert chosen == [None] * 10 + [0] * 2
 
 
-def test_what_is_tracked_is_whoever_is_counted_there_however_large_they_came_out() -> None:
+def test_what_is_tracked_is_whoever_is_counted_there_however_small_they_came_out() -> None:
     passer_by = Figure(1.1, 0.4, 0.3)
-    assert whose(SITTER, [passer_by, Figure(0.45, 0.45, 0.33)]) == 1
-    assert whose(Figure(1.1, 0.4, 0.32), [passer_by, SITTER]) == 0
+    assert index_of_tracked(SITTER, [passer_by, Figure(0.45, 0.45, 0.29)]) == 1
+    assert index_of_tracked(Figure(1.1, 0.4, 0.32), [passer_by, SITTER]) == 0
+
+
+def test_of_two_in_one_place_the_tracked_one_is_of_its_size() -> None:
+    behind = Figure(0.57, 0.36, 0.34)
+    sitter = Figure(0.5, 0.42, 0.6)
+    assert index_of_tracked(Figure(0.52, 0.40, 0.36), [sitter, behind]) == 1
 
 
 def test_a_tracker_that_holds_nobody_counted_or_a_part_of_somebody_holds_nobody() -> None:
-    assert whose(Figure(1.2, 0.5, 0.4), [SITTER]) is None
-    assert whose(Figure(0.5, 0.4, 0.2), [SITTER]) is None
-    assert whose(SITTER, []) is None
+    assert index_of_tracked(Figure(1.2, 0.5, 0.4), [SITTER]) is None
+    assert index_of_tracked(Figure(0.5, 0.45, 0.35), [SITTER]) is None
+    assert index_of_tracked(Figure(0.5, 0.5, 1.6), [SITTER]) is None
+    assert index_of_tracked(SITTER, []) is None

@@ -73,7 +73,9 @@ def test_a_pose_that_stands_is_a_word_and_is_read_as_the_pose_before_it(tmp_path
 
 def test_some_stretches_are_read_as_they_are_read_among_all(tmp_path: Path, film: Film) -> None:
     for number in (3, 4, 5):
-        film.samples[number] = replace(film.samples[number], pose=film.samples[2].pose, is_reused=True)
+        film.samples[number] = replace(
+            film.samples[number], pose=film.samples[2].pose, is_reused=True, has_moved=number == 5
+        )
     path = write(tmp_path / "a.poses.jsonl", film)
     times_s = [sample.timestamp_s for sample in film.samples]
     # The first one begins with a pose that stands since before it.

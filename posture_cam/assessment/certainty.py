@@ -6,31 +6,62 @@ the picture has it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
 from types import MappingProxyType
 
-from posture_cam.records import Measure, Measures, Reason
+from posture_cam.records import Measure, Measures, Reason, View
 from posture_cam.settings import MeasureInfo
 
 _NEEDED = {Measure.NECK_INCLINATION_CHANGE, Measure.TRUNK_INCLINATION_CHANGE}
 
 
-# What was told stays told until an interval this much narrower is unsure too.
+# What was said stands until an interval this much narrower would not say it either.
 _KEPT_BY = 0.2
+_Limits = Mapping[Measure, tuple[float, float]]
+
+
+class _Said:
+    """Of which estimates something was said lately."""
+
+    def __init__(self, reset_gap_s: float) -> None:
+        self._reset_gap_s = reset_gap_s
+        self._said_s: dict[Measure, float] = {}
+
+    def lately(self, now_s: float) -> Set[Measure]:
+        return {name for name, said_s in self._said_s.items() if now_s - said_s <= self._reset_gap_s}
+
+    def note(self, now_s: float, said: Set[Measure], measured: Iterable[Measure]) -> None:
+        """What is not measured for a moment stands as it was."""
+        for name in measured:
+            if name in said:
+                self._said_s[name] = now_s
+            else:
+                self._said_s.pop(name, None)
 
 
 class Certainty:
-    """Tells which estimates of a run are sure, in order of time; near the limit it keeps to what it said."""
+    """Tells which estimates of a run are sure, in order of time; near a limit it keeps to what it said.
 
-    def __init__(self, table: Mapping[Measure, MeasureInfo]) -> None:
-        self._table = table
-        self._sure: frozenset[Measure] = frozenset()
+    Args:
+        table: The limits of estimates over time.
+        reset_gap_s: What was said longer ago does not count.
+    """
+
+    def __init__(self, table: Mapping[Measure, MeasureInfo], reset_gap_s: float) -> None:
+        self._limits, self._reset_gap_s = _limits(table), reset_gap_s
+        self._view: View | None = None
 
     def told(self, measures: Measures) -> Measures:
-        """The measures without the estimates that cannot be told (`told`)."""
-        self._sure = _sure(measures, self._table, self._sure)
-        return _without_unsure(measures, self._table, self._sure)
+        """The measures without the estimates that cannot be told, as the function `told` has it."""
+        if measures.view != self._view:
+            self._view = measures.view
+            self._sure, self._beyond = _Said(self._reset_gap_s), _Said(self._reset_gap_s)
+        now_s = measures.timestamp_s
+        sure, beyond = _claims(measures, self._limits, self._sure.lately(now_s), self._beyond.lately(now_s))
+        self._sure.note(now_s, sure, measures.errors)
+        self._beyond.note(now_s, beyond, measures.errors)
+        return _without_unsure(measures, self._limits, sure, beyond)
 
 
 def told(measures: Measures, table: Mapping[Measure, MeasureInfo]) -> Measures:
@@ -43,42 +74,47 @@ def told(measures: Measures, table: Mapping[Measure, MeasureInfo]) -> Measures:
         measures: Of one moment, or smoothed.
         table: The limits of estimates over time.
     """
-    return _without_unsure(measures, table, _sure(measures, table))
+    limits = _limits(table)
+    return _without_unsure(measures, limits, *_claims(measures, limits))
 
 
-def _limits(measures: Measures, table: Mapping[Measure, MeasureInfo]) -> dict[Measure, tuple[float, float]]:
+def _limits(table: Mapping[Measure, MeasureInfo]) -> _Limits:
     return {
         name: (info.good, info.poor)
-        for name in measures.errors
-        if name in measures.values and (info := table[name]).good is not None and info.poor is not None
+        for name, info in table.items()
+        if info.good is not None and info.poor is not None
     }
 
 
-def _sure(
-    measures: Measures, table: Mapping[Measure, MeasureInfo], before: frozenset[Measure] = frozenset()
-) -> frozenset[Measure]:
-    """The estimates whose interval does not hold both no change at all and poor."""
-
-    def is_sure(name: Measure, poor: float) -> bool:
-        value, error = measures.values[name], measures.errors[name]
-        if name in before:
-            error *= 1.0 - _KEPT_BY
-        return value - error > 0 or value + error < poor
-
-    return frozenset(name for name, (_, poor) in _limits(measures, table).items() if is_sure(name, poor))
+def _claims(
+    measures: Measures,
+    limits: _Limits,
+    was_sure: Set[Measure] = frozenset(),
+    was_beyond: Set[Measure] = frozenset(),
+) -> tuple[set[Measure], set[Measure]]:
+    """Which are sure, their interval not holding both no change and poor, and which surely beyond good."""
+    sure, beyond = set(), set()
+    for name, error in measures.errors.items():
+        value = measures.values.get(name)
+        if value is None or name not in limits:
+            continue
+        good, poor = limits[name]
+        kept = (1.0 - _KEPT_BY) * error
+        of_sure = kept if name in was_sure else error
+        if value - of_sure > 0 or value + of_sure < poor:
+            sure.add(name)
+        if value - (kept if name in was_beyond else error) > good:
+            beyond.add(name)
+    return sure, beyond
 
 
 def _without_unsure(
-    measures: Measures, table: Mapping[Measure, MeasureInfo], sure: frozenset[Measure]
+    measures: Measures, limits: _Limits, sure: set[Measure], beyond: set[Measure]
 ) -> Measures:
-    limits = _limits(measures, table)
-
-    def is_beyond(name: Measure) -> bool:
-        return measures.values[name] - measures.errors[name] > limits[name][0]
-
-    if not sure.issuperset(limits.keys() & _NEEDED) and not any(map(is_beyond, sure)):
-        sure = frozenset()
-    gone = limits.keys() - sure
+    limited = {name for name in measures.errors if name in limits and name in measures.values}
+    if not sure.issuperset(limited & _NEEDED) and not sure & beyond:
+        sure = set()
+    gone = limited - sure
     if not gone:
         return measures
     if gone & _NEEDED:

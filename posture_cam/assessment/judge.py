@@ -30,7 +30,7 @@ class Judge:
         self._single = scaled(load_measures("single"), own)
         self._judged = {name for name, info in self._over_time.items() if info.group is not None}
         self._smoother = Smoother(settings.filter)
-        self._certainty = Certainty(self._estimated)
+        self._certainty = Certainty(self._estimated, settings.filter.reset_gap_s)
         self._states = StateMachine(settings.state, settings.sampling.max_gap_s)
         self._stillness = Stillness(settings.stillness, settings.sampling.max_gap_s)
         self._glance_since_s: float | None = None

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from posture_cam.assessment.steadiness import WATCHED, is_steady, middle_of
+from posture_cam.assessment.steadiness import WATCHED, is_steady, middle_of, quantile_of
 from posture_cam.records import Features, FloatArray, Neutral, Pose, View
 from posture_cam.settings import Settings
 
@@ -73,18 +73,18 @@ class Stretch:
     """A stretch of a recording that can serve as the neutral posture.
 
     Attributes:
-        alike_s: This and further stretches in the same posture, start and end of each in order.
+        alike_s: This and other stretches in the same posture, start and end of each in order.
     """
 
     start_s: float
     end_s: float
     view: View
-    is_plausible: bool = True
-    alike_s: tuple[tuple[float, float], ...] = ()
+    is_plausible: bool
+    alike_s: tuple[tuple[float, float], ...]
 
     @property
     def more_s(self) -> float:
-        """How long the further stretches are."""
+        """How long the other stretches are."""
         return sum(end_s - start_s for start_s, end_s in self.alike_s) - (self.end_s - self.start_s)
 
 
@@ -178,24 +178,26 @@ class NeutralFinder:
         """
         middles = np.array([_middles(columns, one.rows) for one in others])
         middle = _middles(columns, chosen)
-        for _ in range(2):
-            are_alike = _are_alike(middles, middle, view)
-            if are_alike.any():
-                middle = np.array([middle_of(column) for column in middles[are_alike].T])
-        alike = np.flatnonzero(are_alike)
-        first_s, last_s = float(times[chosen][0]), float(times[chosen][-1])
-        count = max(math.ceil((self._settings.alike_s - (last_s - first_s)) / self._settings.min_s), 0)
-        if alike.size > count:
-            alike = alike[np.linspace(0, alike.size - 1, count).round().astype(int)]
-        rows = (others[index].rows for index in alike.tolist())
-        spans = sorted([(first_s, last_s), *((float(times[one][0]), float(times[one][-1])) for one in rows)])
-        joined = [spans[0]]
-        for start_s, end_s in spans[1:]:
-            if start_s <= joined[-1][1]:
-                joined[-1] = joined[-1][0], max(end_s, joined[-1][1])
-            else:
-                joined.append((start_s, end_s))
-        return tuple(joined)
+        alike = middles[_are_alike(middles, middle, view)]
+        if alike.size:
+            middle = np.array([middle_of(column) for column in alike.T])
+        are_alike = _are_alike(middles, middle, view)
+        taken: list[slice] = []
+        for one, is_alike in zip(others, are_alike.tolist(), strict=True):
+            is_apart = one.first >= chosen.stop or one.last < chosen.start
+            if is_alike and is_apart and (not taken or one.first >= taken[-1].stop):
+                taken.append(one.rows)
+
+        def span_s(rows: slice) -> tuple[float, float]:
+            return float(times[rows.start]), float(times[rows.stop - 1])
+
+        (first_s, last_s), more = span_s(chosen), [span_s(rows) for rows in taken]
+        if more:
+            missing_s = max(self._settings.alike_s - (last_s - first_s), 0.0)
+            count = math.ceil(missing_s / (more[0][1] - more[0][0]))
+            evenly = np.linspace(0, len(more) - 1, min(count, len(more))).round().astype(int)
+            more = [more[index] for index in evenly.tolist()]
+        return tuple(sorted([(first_s, last_s), *more]))
 
     def _candidates(
         self,
@@ -405,7 +407,7 @@ def _profile_costs(columns: Mapping[str, FloatArray]) -> FloatArray:
     neck = _beyond(columns["neck_profile_deg"], _UPRIGHT_NECK_DEG, _RECLINED_NECK_COUNTS)
     trunk = _beyond(columns["trunk_profile_deg"], _UPRIGHT_TRUNK_DEG, _RECLINED_TRUNK_COUNTS)
     y = columns["shoulder_y_ratio"]
-    sunk = (y - np.percentile(y, 10)) / middle_of(columns["trunk_length_ratio"]) / _TRUNK_LENGTHS_PER_UNIT
+    sunk = (y - quantile_of(y, 0.1)) / middle_of(columns["trunk_length_ratio"]) / _TRUNK_LENGTHS_PER_UNIT
     sunk = np.clip(np.nan_to_num(sunk) - _SINKING_UNITS_THAT_MEAN_NOTHING, 0.0, _MOST_SINKING_UNITS)
     return (neck + np.nan_to_num(trunk)) / _DEG_PER_UNIT + sunk
 
@@ -417,8 +419,8 @@ def _beyond(angles_deg: FloatArray, upright_deg: float, reclined_counts: float) 
 
 def _front_costs(columns: Mapping[str, FloatArray], camera_low_below_deg: float) -> FloatArray:
     ratio, width = columns["ear_shoulder_ratio"], columns["shoulder_width_ratio"]
-    tallest = np.percentile(ratio, 90)
-    drop = (tallest - ratio) / max(abs(float(tallest)), 1e-6) / _DROP_PER_UNIT
+    tallest = quantile_of(ratio, 0.9)
+    drop = (tallest - ratio) / max(abs(tallest), 1e-6) / _DROP_PER_UNIT
     near = np.fmax(_growth(width), _growth(columns["face_height_ratio"])) - _GROWTH_THAT_MEANS_NOTHING
     if middle_of(columns["camera_elevation_deg"]) < camera_low_below_deg:
         # Seen from below, a head that comes forward does not drop in the picture.
@@ -436,8 +438,8 @@ def _front_costs(columns: Mapping[str, FloatArray], camera_low_below_deg: float)
 
 def _growth(sizes: FloatArray) -> FloatArray:
     """Against the smallest sizes of the recording."""
-    known = sizes[~np.isnan(sizes)]
-    return sizes / np.percentile(known, 10) - 1.0 if known.size else np.zeros_like(sizes)
+    least = quantile_of(sizes, 0.1)
+    return np.zeros_like(sizes) if math.isnan(least) else sizes / least - 1.0
 
 
 def _is_plausible(columns: Mapping[str, FloatArray], stretch: slice) -> bool:

@@ -10,6 +10,8 @@ from types import MappingProxyType
 from posture_cam.records import Measure, Measures
 from posture_cam.settings import FilterSettings
 
+_MINUS_TURN = -2.0 * math.pi
+
 
 class AdaptiveFilter:
     """A low-pass filter whose cut-off rises with how far values run ahead of it.
@@ -34,17 +36,17 @@ class AdaptiveFilter:
         if self._time_s is None or timestamp_s - self._time_s > self._settings.reset_gap_s:
             self._value, self._lag, self.started_s = value, 0.0, timestamp_s
         elif (step_s := timestamp_s - self._time_s) > 0:
-            lag = value - self._value
-            self._lag += _share(self._settings.lag_cutoff_hz, step_s) * (lag - self._lag)
-            cutoff_hz = self._settings.min_cutoff_hz + self._settings.cutoff_hz_per_lag * abs(self._lag)
-            self._value += _share(cutoff_hz, step_s) * lag
+            settings, lag = self._settings, value - self._value
+            self._lag += _share(settings.lag_cutoff_hz * step_s) * (lag - self._lag)
+            cutoff_hz = settings.min_cutoff_hz + settings.cutoff_hz_per_lag * abs(self._lag)
+            self._value += _share(cutoff_hz * step_s) * lag
         self._time_s = timestamp_s
         return self._value
 
 
-def _share(cutoff_hz: float, step_s: float) -> float:
-    """How far a first-order low-pass goes towards a value that holds for one step."""
-    return -math.expm1(-2.0 * math.pi * cutoff_hz * step_s)
+def _share(cutoff_by_step: float) -> float:
+    """How far a first-order low-pass goes towards a value that holds for one step, by cut-off times step."""
+    return -math.expm1(_MINUS_TURN * cutoff_by_step)
 
 
 class Smoother:
@@ -71,12 +73,13 @@ class Smoother:
         def smoothed(
             filters: dict[Measure, AdaptiveFilter], values: Mapping[Measure, float]
         ) -> Mapping[Measure, float]:
-            for name in values.keys() - filters.keys():
-                filters[name] = AdaptiveFilter(self._settings)
-            now_s = measures.timestamp_s
-            return MappingProxyType(
-                {name: filters[name].update(now_s, value) for name, value in values.items()}
-            )
+            now_s, found = measures.timestamp_s, {}
+            for name, value in values.items():
+                one = filters.get(name)
+                if one is None:
+                    one = filters[name] = AdaptiveFilter(self._settings)
+                found[name] = one.update(now_s, value)
+            return MappingProxyType(found)
 
         return replace(
             measures,

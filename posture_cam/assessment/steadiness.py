@@ -79,7 +79,12 @@ def is_steady(
 
 def middle_of(values: FloatArray) -> float:
     """Median of what was measured; NaN (never true in a comparison) where nothing was."""
-    return _quantile(_known(values), 0.5)
+    return quantile_of(values, 0.5)
+
+
+def quantile_of(values: FloatArray, share: float) -> float:
+    """The value that a share of what was measured lies below, linear between two; NaN where nothing was."""
+    return _quantile(_known(values), share)
 
 
 def _middle_and_range(values: FloatArray) -> tuple[float, float]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from posture_cam.errors import ModelError
 from posture_cam.pose.model_store import ModelFile
-from posture_cam.pose.person import Figure, PersonFollower, whose
+from posture_cam.pose.person import Figure, PersonFollower, index_of_tracked
 from posture_cam.records import LANDMARK_COUNT, Frame, Landmark, Pose
 from posture_cam.settings import PoseSettings
 
@@ -78,7 +78,8 @@ class PoseLandmarker:
         has_shoulders = bool(pose.presence[_SHOULDERS].max() >= _NO_SHOULDERS_BELOW)
         if self._is_count_due(time_s, is_sure=is_expected and has_shoulders, is_expected=is_expected):
             people = self._count(image, frame)
-            tracked = whose(figure, people)
+            # An empty chair is nobody, whoever stands behind it.
+            tracked = index_of_tracked(figure, people) if has_shoulders else None
             if tracked is not None:
                 people[tracked] = figure  # the tracker knows better
             self._counted_s, self._was_followed = time_s, False

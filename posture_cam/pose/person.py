@@ -11,6 +11,8 @@ from posture_cam.records import FloatArray
 # Measured in sizes of the person (see `Figure.size`).
 SAME_PERSON_WITHIN = 0.6
 SAME_SIZE_WITHIN = 1.6
+# Rendered people from three quarters: up to 1.5, and 2.1 in a blurred picture.
+COUNTED_TOO_SMALL_BY = 2.5
 # Somebody must be this much larger to be taken for the person at the desk instead,
 CHALLENGER_FACTOR = 1.3
 # and stay so for this long.
@@ -54,24 +56,23 @@ class Figure:
         return bool(is_near) and (1 / SAME_SIZE_WITHIN < self.size / max(other.size, 1e-6) < SAME_SIZE_WITHIN)
 
 
-def whose(tracked: Figure, counted: list[Figure]) -> int | None:
-    """The index of the person whom a tracker holds among those counted in the same picture, or None.
+def index_of_tracked(tracked: Figure, counted: list[Figure]) -> int | None:
+    """Which of the people counted in a picture the tracker holds; None where it holds none of them.
 
-    By place, as far as one of them is there: a count reads sizes from a single look at each person, and
-    whoever bends over may come out at half of what the tracker has settled on.
+    A count takes a single look at each person and may read somebody bent over at half the size that the
+    tracker has settled on; too large it reads nobody.
     """
 
     def distance(index: int) -> float:
         one = counted[index]
         return float(np.hypot(one.centre_x - tracked.centre_x, one.centre_y - tracked.centre_y))
 
-    nearest = min(range(len(counted)), key=distance, default=None)
-    if nearest is None:
-        return None
-    one = counted[nearest]
-    is_there = distance(nearest) < SAME_PERSON_WITHIN * max(one.size, tracked.size)
-    # Much smaller than who is there: it holds a part of them, such as the face.
-    return nearest if is_there and tracked.size > PASSER_BY_BELOW * one.size else None
+    def can_be(index: int) -> bool:
+        size = counted[index].size
+        is_near = distance(index) < SAME_PERSON_WITHIN * max(size, tracked.size)
+        return is_near and 1 / SAME_SIZE_WITHIN < tracked.size / max(size, 1e-6) < COUNTED_TOO_SMALL_BY
+
+    return min(filter(can_be, range(len(counted))), key=distance, default=None)
 
 
 class PersonFollower:

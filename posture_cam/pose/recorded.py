@@ -69,10 +69,11 @@ class PoseLogWriter:
         """
         timestamp_s, pose = round(sample.timestamp_s, _TIME_DECIMALS), sample.pose
         line: dict[str, Any] = {"frame": sample.index, "timestamp_s": timestamp_s}
+        is_reused = sample.is_reused and pose is not None and self._last is not None
         if pose is None:
             self._last = line["pose"] = None
-            sample = replace(sample, is_reused=False, has_moved=False)
-        elif sample.is_reused and self._last is not None:
+        elif is_reused:
+            assert self._last is not None
             line["pose"] = _SAME
             if sample.has_moved:
                 line["has_moved"] = True
@@ -86,10 +87,15 @@ class PoseLogWriter:
                 presence=pose.presence.round(_SEEN_DECIMALS),
                 image_size_wh=pose.image_size_wh,
             )
-            sample = replace(sample, is_reused=False, has_moved=False)
             line["pose"] = {name: getattr(self._last, name) for name in _WRITTEN}
         self._line(line)
-        return replace(sample, timestamp_s=timestamp_s, pose=self._last)
+        return Sample(
+            sample.index,
+            timestamp_s,
+            self._last,
+            is_reused=is_reused,
+            has_moved=is_reused and sample.has_moved,
+        )
 
     def finish(self, end: PoseLogEnd) -> None:
         """Add the end line."""
@@ -146,15 +152,15 @@ class PoseLog:
         A file that was cut off ends with its last whole sample, and `end.partial` says so.
 
         Args:
-            stretches_s: Only the samples of these, in order; poses of others are not even made.
+            stretches_s: Only the samples of these; poses of others are not even made.  None: all of them.
 
         Raises:
             SourceError: A line is not what it should be, or time does not advance.
         """
         last_s = -np.inf
         last: Pose | None = None
-        passed_over: dict[str, Any] | None = None  # the last line with a pose of its own
-        until_s = stretches_s[-1][1] if stretches_s else np.inf
+        passed_over: tuple[dict[str, Any], int] | None = None  # the last line with a pose of its own
+        until_s = max((end_s for _, end_s in stretches_s), default=math.inf)
         self.end = None
         try:
             with self._path.open(encoding="utf-8") as file:
@@ -173,10 +179,10 @@ class PoseLog:
                     if now_s > until_s:
                         return
                     if stretches_s and not any(start_s <= now_s <= end_s for start_s, end_s in stretches_s):
-                        passed_over = content if content.get("pose") != _SAME else passed_over
+                        passed_over = (content, number) if content.get("pose") != _SAME else passed_over
                         continue
                     if passed_over is not None:
-                        last, passed_over = self._sample(passed_over, number, None).pose, None
+                        last, passed_over = self._sample(*passed_over, None).pose, None
                     sample = self._sample(content, number, last)
                     last = sample.pose
                     yield sample

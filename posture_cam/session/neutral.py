@@ -41,11 +41,21 @@ def moments_of(
     Args:
         poses: Of the recording.
         settings: For the features.
-        stretches_s: Start and end of each, in order.
-        view: From where the person is seen in them, where it is known.
+        stretches_s: Start and end of each, one after the other.
+        view: From where the person is seen in them; None finds it out from all that comes before them.
     """
-    extractor = FeatureExtractor(settings, view)
-    return [extractor.extract(sample.timestamp_s, sample.pose) for sample in poses.log.samples(*stretches_s)]
+    read = stretches_s if view is not None else [(0.0, stretches_s[-1][1])]
+    extractor, number = FeatureExtractor(settings, view), 0
+    moments = []
+    for sample in poses.log.samples(*read):
+        while sample.timestamp_s > stretches_s[number][1]:
+            number += 1
+            if view is not None:  # what was seen at the end of one stretch tells nothing of the next
+                extractor = FeatureExtractor(settings, view)
+        moment = extractor.extract(sample.timestamp_s, sample.pose)
+        if sample.timestamp_s >= stretches_s[number][0]:
+            moments.append(moment)
+    return moments
 
 
 class NeutralSearch:

@@ -12,10 +12,8 @@ _WIDTH, _HEIGHT = 96, 54
 # A sixteenth of the cells tells what the whole picture does as well as all of them, in a tenth of the time.
 _SOME = slice(1, None, 4)
 _SIGMA_OF_MEDIAN = 1.4826
-# From picture to picture, at most.  What looks like noise at once is the whole picture that moves; and a
-# camera that gives a picture twice at times is not free of noise.
-_NOISE_RISES_BY, _NOISE_FALLS_BY = 1.05, 1.2
-_LEAST_NOISE = 0.1
+_NOISE_RISES_BY = 1.05  # from picture to picture, at most
+_LEAST_NOISE, _NOISE_AT_FIRST = 0.1, 2.0
 
 
 def small_grey(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -44,7 +42,7 @@ class MotionWatch:
         self._settings = settings
         self._then: NDArray[np.float32] | None = None
         self._small: NDArray[np.float32] | None = None
-        self._noise: float | None = None
+        self._noise = _NOISE_AT_FIRST
         self.looked_s = 0.0
 
     def is_still(self, image_bgr: NDArray[np.uint8], timestamp_s: float) -> bool:
@@ -59,12 +57,14 @@ class MotionWatch:
         if self._then is None:
             return None
         difference = now - self._then
+        if not difference.any():  # a picture given twice, as cameras do in the dark, is not free of noise
+            return 0
         # Most of the picture does not move.
         some = difference[_SOME, _SOME].ravel()
         light = _median(some)  # or the camera's exposure
         noise = max(_SIGMA_OF_MEDIAN * _median(np.abs(some - light)), _LEAST_NOISE)
-        before = self._noise or noise
-        self._noise = min(max(noise, before / _NOISE_FALLS_BY), _NOISE_RISES_BY * before)
+        # What looks like noise at once is the whole picture that moves.
+        self._noise = min(noise, _NOISE_RISES_BY * self._noise)
         level = max(self._settings.level, self._settings.noise_factor * self._noise)
         difference -= light
         return int(np.count_nonzero(np.abs(difference) > level))
