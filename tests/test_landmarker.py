@@ -20,6 +20,7 @@ SAMPLES = Path(__file__).resolve().parent.parent / "samples"
 SETTINGS = load_settings().pose
 SIZE_WH = (1280, 720)
 SHOULDERS = [Landmark.LEFT_SHOULDER, Landmark.RIGHT_SHOULDER]
+EARS = [Landmark.LEFT_EAR, Landmark.RIGHT_EAR]
 
 
 def scene(person_rgb: np.ndarray, *placed: tuple[float, float, float]) -> np.ndarray:
@@ -212,3 +213,25 @@ def test_a_count_does_not_make_the_tracker_lose_who_bends_over() -> None:
     capture.release()
     # Close to the screen all the time; begun anew, a tracker shows shoulders a tenth of the picture higher.
     assert np.ptp(shoulders_y[20:]) < 0.03
+
+
+def test_a_face_close_to_the_camera_goes_on_being_tracked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shoulders lie below the picture, as an empty chair's would be unseen."""
+    image = at_ten_seconds()
+    begun_anew = []
+    let_go = PoseLandmarker._let_go
+
+    def noted(self: PoseLandmarker, image: np.ndarray, frame: Frame) -> None:
+        begun_anew.append(frame.timestamp_s)
+        let_go(self, image, frame)
+
+    monkeypatch.setattr(PoseLandmarker, "_let_go", noted)
+    with PoseLandmarker(find_model(), SETTINGS) as landmarker:
+        pose = landmarker.estimate(frame(0.0, image))
+        assert pose is not None
+        ears, shoulders = (pose.landmarks[pair, 1].mean() for pair in (EARS, SHOULDERS))
+        face = image[: round(float(ears + 0.35 * (shoulders - ears)) * image.shape[0])]
+    with PoseLandmarker(find_model(), SETTINGS) as landmarker:
+        seen = follow(landmarker, [face] * 60)
+    assert sum(pose is not None for pose in seen) > 55
+    assert not begun_anew

@@ -68,6 +68,15 @@ def test_more_time_in_the_same_posture_is_taken_too_but_no_other_posture_and_no_
     assert stretch.more_s == pytest.approx(sum(end_s - start_s for start_s, end_s in more))
 
 
+def test_of_short_holds_all_of_it_is_taken() -> None:
+    film = Film(noise_px=0.4)
+    for _ in range(6):
+        film = film.hold(5.6, UPRIGHT).hold(6.0, SLOUCH)
+    stretch = found(film)
+    assert stretch is not None
+    assert sum(end_s - start_s for start_s, end_s in stretch.alike_s) > 27.0
+
+
 def test_time_before_the_chosen_stretch_is_taken_too_and_all_of_the_recording_counts() -> None:
     film = Film(noise_px=0.4)
     for _ in range(10):

@@ -97,3 +97,11 @@ def test_a_tracker_that_holds_nobody_counted_or_a_part_of_somebody_holds_nobody(
     assert index_of_tracked(Figure(0.5, 0.45, 0.35), [SITTER]) is None
     assert index_of_tracked(Figure(0.5, 0.5, 1.6), [SITTER]) is None
     assert index_of_tracked(SITTER, []) is None
+
+
+def test_somebody_behind_an_empty_chair_is_not_the_chair_but_a_face_without_shoulders_is_itself() -> None:
+    chair = Figure(0.5, 0.5, 0.6, has_shoulders=False)
+    behind = Figure(0.5, 0.4, 0.4)
+    assert index_of_tracked(chair, [behind]) is None
+    assert index_of_tracked(chair, [Figure(0.5, 0.5, 0.5, has_shoulders=False)]) == 0
+    assert index_of_tracked(SITTER, [Figure(0.5, 0.5, 0.5, has_shoulders=False)]) == 0

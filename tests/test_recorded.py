@@ -85,14 +85,22 @@ def test_some_stretches_are_read_as_they_are_read_among_all(tmp_path: Path, film
     assert len(read) == len(wanted)
     for number, one in zip(wanted, read, strict=True):
         other = everything[number]
-        assert (one.index, one.timestamp_s, one.is_reused) == (
-            other.index,
-            other.timestamp_s,
-            other.is_reused,
-        )
+        for name in ("index", "timestamp_s", "is_reused", "has_moved"):
+            assert getattr(one, name) == getattr(other, name)
         assert (one.pose is None) == (other.pose is None)
         if one.pose is not None and other.pose is not None:
+            assert one.pose.timestamp_s == other.pose.timestamp_s == one.timestamp_s
             assert (one.pose.landmarks == other.pose.landmarks).all()
+
+
+def test_a_damaged_pose_before_a_stretch_is_told_by_its_own_line(tmp_path: Path, film: Film) -> None:
+    film.samples[3] = replace(film.samples[3], pose=film.samples[2].pose, is_reused=True)
+    path = write(tmp_path / "a.poses.jsonl", film)
+    lines = path.read_text("utf-8").splitlines()
+    lines[3] = json.dumps(json.loads(lines[3]) | {"pose": {"image_size_wh": [0, 0]}})
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    with pytest.raises(SourceError, match="line 4 "):
+        list(PoseLog(path).samples((film.samples[3].timestamp_s, 9.0)))
 
 
 def test_the_writer_gives_each_sample_as_it_will_be_read(tmp_path: Path, film: Film) -> None:

@@ -24,6 +24,9 @@ from posture_cam.pose.recorded import PoseLogEnd, PoseLogHeader, PoseLogWriter
 from posture_cam.profiles import save_profile
 from posture_cam.records import Measure, Reason, State, View
 from posture_cam.session import Analysis, Listener, analyze
+from posture_cam.session.neutral import moments_of
+from posture_cam.session.poses import recorded_poses
+from posture_cam.settings import load_settings
 from tests.builders import SOURCE, Film, front, side, stripes, write_video
 from tests.conftest import SAMPLES
 
@@ -129,6 +132,27 @@ def test_the_neutral_can_be_named(poses: Path) -> None:
     assert (summary.neutral.start_s, summary.neutral.end_s) == (pytest.approx(30.0), pytest.approx(40.0))
     # Compared with the slouch, sitting upright is leaning far back.
     assert summary.statistics[Measure.NECK_INCLINATION_CHANGE].min == pytest.approx(-27.0, abs=1.0)
+
+
+def test_a_named_stretch_is_seen_from_where_the_whole_recording_shows_it(tmp_path: Path) -> None:
+    """A turn between the border and its slack is in profile for who was turned further before."""
+    film = Film().hold(5.0, side(turn_deg=75.0)).hold(25.0, side(turn_deg=58.0))
+    summary = analyze(
+        Analysis(recorded(tmp_path / "a.poses.jsonl", film), neutral_s=(10.0, 20.0), estimator=False)
+    )
+    assert summary.neutral is not None
+    assert summary.neutral.view == View.SIDE_LEFT
+    assert summary.seconds_by_state[State.GOOD] > 25.0
+
+
+def test_how_one_stretch_ends_tells_nothing_of_how_the_next_begins(tmp_path: Path) -> None:
+    turned, profile = side(turn_deg=40.0), side(turn_deg=90.0)
+    film = Film().hold(5.0, profile).hold(0.4, turned).gap(300.0).hold(0.4, turned).hold(5.0, profile)
+    poses = recorded_poses(recorded(tmp_path / "a.poses.jsonl", film))
+    again_s = film.samples[27].timestamp_s
+    moments = moments_of(poses, load_settings(), (0.0, 10.0), (again_s, again_s + 10.0), view=View.SIDE_LEFT)
+    assert len(moments) == len(film.samples)
+    assert {moment.view for moment in moments} == {View.SIDE_LEFT}
 
 
 def test_a_profile_serves_as_neutral(poses: Path) -> None:

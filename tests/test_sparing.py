@@ -65,23 +65,25 @@ def test_somebody_who_fills_the_picture_is_seen_to_move() -> None:
     assert looks([filled(0)] * 8 + [filled(10)] * 4) == [0, 8]
 
 
-@pytest.mark.parametrize("twice_in", [2, 3, 6])
-def test_a_camera_that_gives_pictures_twice_does_not_pass_for_one_without_noise(twice_in: int) -> None:
+@pytest.mark.parametrize(("twice_in", "is_exact"), [(2, True), (3, True), (6, True), (6, False)])
+def test_pictures_given_twice_do_not_pass_for_a_camera_without_noise(twice_in: int, is_exact: bool) -> None:
     watch = MotionWatch(SETTINGS.motion)
     last, changed = picture(), []
     watch.changed_cells(small_grey(last))
     watch.looked(0.0)
     for number in range(1, 60):
-        last = last if number % twice_in == twice_in - 1 else picture()
+        if number % twice_in:
+            last = picture()
+        elif not is_exact:  # coded anew
+            last = last + NOISE.integers(0, 2, last.shape, dtype=np.uint8)
         changed.append(watch.changed_cells(small_grey(last)))
         watch.looked(number / 5)
-    assert 0 in changed
     assert max(cells for cells in changed if cells is not None) < SETTINGS.motion.cells
 
 
 def test_movement_is_seen_straight_after_all_of_the_picture_has_changed() -> None:
-    checks = np.kron(np.indices((18, 32)).sum(axis=0) % 2, np.ones((20, 20)))[..., None] * np.full(3, 200)
-    assert looks([checks.astype(np.uint8), picture(), picture(), picture(60, size_px=200)]) == [0, 1, 3]
+    static = NOISE.integers(0, 255, (360, 640, 1)).repeat(3, axis=2).astype(np.uint8)
+    assert looks([static, picture(), picture(), picture(60, size_px=200)]) == [0, 1, 3]
 
 
 def test_a_look_that_is_wanted_counts_as_one() -> None:

@@ -182,21 +182,22 @@ class NeutralFinder:
         if alike.size:
             middle = np.array([middle_of(column) for column in alike.T])
         are_alike = _are_alike(middles, middle, view)
-        taken: list[slice] = []
-        for one, is_alike in zip(others, are_alike.tolist(), strict=True):
-            is_apart = one.first >= chosen.stop or one.last < chosen.start
-            if is_alike and is_apart and (not taken or one.first >= taken[-1].stop):
-                taken.append(one.rows)
-
-        def span_s(rows: slice) -> tuple[float, float]:
-            return float(times[rows.start]), float(times[rows.stop - 1])
-
-        (first_s, last_s), more = span_s(chosen), [span_s(rows) for rows in taken]
-        if more:
-            missing_s = max(self._settings.alike_s - (last_s - first_s), 0.0)
-            count = math.ceil(missing_s / (more[0][1] - more[0][0]))
-            evenly = np.linspace(0, len(more) - 1, min(count, len(more))).round().astype(int)
-            more = [more[index] for index in evenly.tolist()]
+        alike_rows = [one.rows for one, is_one in zip(others, are_alike.tolist(), strict=True) if is_one]
+        more = _spans(times, alike_rows, chosen)
+        first_s, last_s = float(times[chosen.start]), float(times[chosen.stop - 1])
+        missing_s = max(self._settings.alike_s - (last_s - first_s), 0.0)
+        if sum(end_s - start_s for start_s, end_s in more) > missing_s:
+            more = [
+                span
+                for one in _apart(alike_rows)
+                if one.start >= chosen.stop or one.stop <= chosen.start
+                for span in _spans(times, [one])
+            ]
+            lasts_s = sum(end_s - start_s for start_s, end_s in more) / len(more)
+            count = min(math.ceil(missing_s / lasts_s), len(more))
+            more = [
+                more[index] for index in np.linspace(0, len(more) - 1, count).round().astype(int).tolist()
+            ]
         return tuple(sorted([(first_s, last_s), *more]))
 
     def _candidates(
@@ -361,6 +362,27 @@ def _share_of_time_kept(columns: Mapping[str, FloatArray], stretch: slice, view:
         away = np.abs(columns[name][::step] - middle) > most * scale
         same &= ~away
     return max(np.count_nonzero(same) / same.size, 1.0 / count)
+
+
+def _apart(stretches: Sequence[slice]) -> list[slice]:
+    """Those of some stretches in order that do not overlap."""
+    found: list[slice] = []
+    for one in stretches:
+        if not found or one.start >= found[-1].stop:
+            found.append(one)
+    return found
+
+
+def _spans(
+    times: FloatArray, stretches: Sequence[slice], without: slice = slice(0)
+) -> list[tuple[float, float]]:
+    """Start and end of all that some stretches cover, but for one of them."""
+    covered = np.zeros(times.size + 1, dtype=bool)
+    for one in stretches:
+        covered[one] = True
+    covered[without] = False
+    borders = np.flatnonzero(np.diff(covered, prepend=False)).reshape(-1, 2)
+    return [(float(times[start]), float(times[stop - 1])) for start, stop in borders.tolist()]
 
 
 def _some(candidates: Sequence[_Candidate]) -> Sequence[_Candidate]:

@@ -23,6 +23,8 @@ _GREY = 127
 _SHOULDERS = np.array([Landmark.LEFT_SHOULDER, Landmark.RIGHT_SHOULDER])
 # An empty chair that is tracked has shoulders of 0.01; a person whose head is hidden shows shoulders.
 _NO_SHOULDERS_BELOW = 0.1
+# Who sits or stands behind it shows them surely; a face close to the camera does not.
+_SHOULDERS_FROM = 0.5
 _COUNTS_OF_NOBODY = 2
 # How much of the surroundings stays visible about a person that tracking shall start with, in sizes.
 _WINDOW_ABOVE, _WINDOW_BELOW, _WINDOW_ASIDE = 0.6, 3.0, 0.75
@@ -73,13 +75,12 @@ class PoseLandmarker:
         if pose is None:
             return None
         time_s = frame.timestamp_s
-        figure = Figure.of(pose.landmarks, pose.image_size_wh)
-        is_expected = self._follower.is_expected(figure, time_s)
         has_shoulders = bool(pose.presence[_SHOULDERS].max() >= _NO_SHOULDERS_BELOW)
+        figure = Figure.of(pose.landmarks, pose.image_size_wh, has_shoulders=has_shoulders)
+        is_expected = self._follower.is_expected(figure, time_s)
         if self._is_count_due(time_s, is_sure=is_expected and has_shoulders, is_expected=is_expected):
             people = self._count(image, frame)
-            # An empty chair is nobody, whoever stands behind it.
-            tracked = index_of_tracked(figure, people) if has_shoulders else None
+            tracked = index_of_tracked(figure, people)
             if tracked is not None:
                 people[tracked] = figure  # the tracker knows better
             self._counted_s, self._was_followed = time_s, False
@@ -163,7 +164,11 @@ class PoseLandmarker:
             raise ModelError(f"MediaPipe failed on a picture: {_first_line(error)}") from error
         size_wh = (frame.image_bgr.shape[1], frame.image_bgr.shape[0])
         return [
-            Figure.of(np.array([(point.x, point.y) for point in landmarks]), size_wh)
+            Figure.of(
+                np.array([(point.x, point.y) for point in landmarks]),
+                size_wh,
+                has_shoulders=max(landmarks[one].presence or 0.0 for one in _SHOULDERS) >= _SHOULDERS_FROM,
+            )
             for landmarks in result.pose_landmarks
         ]
 

@@ -29,25 +29,29 @@ UPPER_BODY = slice(0, 13)
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """Where a person is, in fractions of the picture's height."""
+    """Where a person is, in fractions of the picture's height, and whether shoulders are seen there."""
 
     centre_x: float
     centre_y: float
     size: float
+    has_shoulders: bool = True
 
     @classmethod
-    def of(cls, landmarks: FloatArray, image_size_wh: tuple[int, int]) -> Figure:
+    def of(
+        cls, landmarks: FloatArray, image_size_wh: tuple[int, int], *, has_shoulders: bool = True
+    ) -> Figure:
         """The figure of a pose: middle and diagonal of head and shoulders.
 
         Args:
             landmarks: (33, 2 or more), fractions of width and height.
             image_size_wh: Of the picture, for its aspect.
+            has_shoulders: Whether they are seen.
         """
         aspect = image_size_wh[0] / image_size_wh[1]
         points = landmarks[UPPER_BODY, :2] * (aspect, 1.0)
         low, high = points.min(axis=0), points.max(axis=0)
         middle = (low + high) / 2
-        return cls(float(middle[0]), float(middle[1]), float(np.hypot(*(high - low))))
+        return cls(float(middle[0]), float(middle[1]), float(np.hypot(*(high - low))), has_shoulders)
 
     def is_same(self, other: Figure) -> bool:
         """Whether two figures can be one person a moment apart."""
@@ -68,6 +72,8 @@ def index_of_tracked(tracked: Figure, counted: list[Figure]) -> int | None:
         return float(np.hypot(one.centre_x - tracked.centre_x, one.centre_y - tracked.centre_y))
 
     def can_be(index: int) -> bool:
+        if counted[index].has_shoulders and not tracked.has_shoulders:
+            return False  # somebody behind an empty chair that is tracked
         size = counted[index].size
         is_near = distance(index) < SAME_PERSON_WITHIN * max(size, tracked.size)
         return is_near and 1 / SAME_SIZE_WITHIN < tracked.size / max(size, 1e-6) < COUNTED_TOO_SMALL_BY

@@ -12,7 +12,9 @@ _WIDTH, _HEIGHT = 96, 54
 # A sixteenth of the cells tells what the whole picture does as well as all of them, in a tenth of the time.
 _SOME = slice(1, None, 4)
 _SIGMA_OF_MEDIAN = 1.4826
-_NOISE_RISES_BY = 1.05  # from picture to picture, at most
+# From picture to picture, at most.  What looks like noise at once is the whole picture that moves; and where
+# little comes of a coder for once, as of a picture given twice, the next ones have noise again.
+_NOISE_RISES_BY, _NOISE_FALLS_BY = 1.05, 1.2
 _LEAST_NOISE, _NOISE_AT_FIRST = 0.1, 2.0
 
 
@@ -63,8 +65,7 @@ class MotionWatch:
         some = difference[_SOME, _SOME].ravel()
         light = _median(some)  # or the camera's exposure
         noise = max(_SIGMA_OF_MEDIAN * _median(np.abs(some - light)), _LEAST_NOISE)
-        # What looks like noise at once is the whole picture that moves.
-        self._noise = min(noise, _NOISE_RISES_BY * self._noise)
+        self._noise = min(max(noise, self._noise / _NOISE_FALLS_BY), _NOISE_RISES_BY * self._noise)
         level = max(self._settings.level, self._settings.noise_factor * self._noise)
         difference -= light
         return int(np.count_nonzero(np.abs(difference) > level))
