@@ -12,7 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from posture_cam.assessment.steadiness import WATCHED, is_steady, middle_of, quantile_of
+from posture_cam.assessment.likeness import are_alike, middles_of, share_of_time_kept
+from posture_cam.assessment.steadiness import WATCHED, is_steady, middle_of
+from posture_cam.assessment.uprightness import costs_of, is_plausible
 from posture_cam.records import Features, FloatArray, Neutral, Pose, View
 from posture_cam.settings import Settings
 
@@ -26,46 +28,9 @@ _AS_GOOD_SIDE, _AS_GOOD_FRONT = 0.25, 0.5
 _TURNED_AT_MOST = 0.1
 # A posture kept for twice as long as another outweighs this much cost: what is neutral comes again and again.
 _PER_DOUBLING_OF_TIME = 0.15
-_ROWS_FOR_TIME_KEPT = 2000
 _STRETCHES_COMPARED = 200
-# What counts as the same posture: half the good limits.
-_SAME_POSTURE = {
-    "neck_profile_deg": 5.0,
-    "trunk_profile_deg": 5.0,
-    "ear_shoulder_ratio": 0.04,
-    "shoulder_width_ratio": 0.05,
-    "shoulder_tilt_deg": 1.5,
-}
-# What counts as alike, so that it is taken too: narrower, as the median of all of it is the neutral posture.
-# From the side only angles and places, which vary with nothing but posture.
-_ALIKE_DEG = {
-    "neck_profile_deg": 3.0,
-    "trunk_profile_deg": 3.0,
-    "shoulder_tilt_deg": 1.5,
-    "head_tilt_deg": 4.0,
-    "head_yaw_deg": 10.0,
-}
-_ALIKE_FRONT_DEG = ("shoulder_tilt_deg", "head_tilt_deg", "head_yaw_deg")
-_ALIKE_SHARES = {"ear_shoulder_ratio": 0.03, "shoulder_width_ratio": 0.03, "face_height_ratio": 0.05}
-_ALIKE_PLACE = 0.05
 # Where nothing is steady by the settings (a small face, a poor camera), these multiples of them are tried.
 _SLACKS = (1.0, 1.5, 2.5)
-
-# Seen in profile, raw angles.  Upright sitters read 13 to 18 (neck) and -2 to -6 deg (trunk) on average, with
-# a spread of 6 deg from person to person.  Below these angles a person is not more upright, but reclines.
-_UPRIGHT_NECK_DEG, _UPRIGHT_TRUNK_DEG = 14.0, -6.0
-_RECLINED_NECK_COUNTS, _RECLINED_TRUNK_COUNTS = 0.5, 1.0
-# One unit of cost: the good limit of each measure.
-_DEG_PER_UNIT, _TRUNK_LENGTHS_PER_UNIT = 10.0, 3.0 / 47.0
-# The highest shoulders of a recording may be shrugged.
-_SINKING_UNITS_THAT_MEAN_NOTHING, _MOST_SINKING_UNITS = 1.0, 2.0
-# Nobody upright reads more than this (2.5 spreads above the mean): then no stretch is neutral.
-_IMPLAUSIBLE_NECK_DEG, _IMPLAUSIBLE_TRUNK_DEG = 31.5, 12.0
-# Front view: good limits of head drop and approach, and of the tilts.
-_DROP_PER_UNIT, _GROWTH_PER_UNIT = 0.08, 0.16
-# Sitting a little further back is no better posture.
-_GROWTH_THAT_MEANS_NOTHING = 0.12
-_SHOULDER_TILT_PER_UNIT_DEG, _HEAD_TILT_PER_UNIT_DEG = 6.0, 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +104,7 @@ class NeutralFinder:
         times = np.array(self._times)[rows]
         columns = {name: np.array(column)[rows] for name, column in self._columns.items()}
         is_front = view == View.FRONT
-        costs = _front_costs(columns, self._camera_low_below_deg) if is_front else _profile_costs(columns)
+        costs = costs_of(columns, view, self._camera_low_below_deg)
         as_good = _AS_GOOD_FRONT if is_front else _AS_GOOD_SIDE
         for slack in _SLACKS:
             candidates = self._candidates(times, columns, costs, view, slack)
@@ -159,7 +124,7 @@ class NeutralFinder:
             start_s=float(times[first]),
             end_s=float(times[last]),
             view=view,
-            is_plausible=is_front or _is_plausible(columns, chosen),
+            is_plausible=is_front or is_plausible(columns, chosen),
             alike_s=self._alike(times, columns, view, chosen, others),
         )
 
@@ -176,28 +141,20 @@ class NeutralFinder:
         First what is like the chosen one, then what is like the middle of all of that: which of several
         stretches was chosen matters little then.
         """
-        middles = np.array([_middles(columns, one.rows) for one in others])
-        middle = _middles(columns, chosen)
-        alike = middles[_are_alike(middles, middle, view)]
+        middles = np.array([middles_of(columns, one.rows) for one in others])
+        middle = middles_of(columns, chosen)
+        alike = middles[are_alike(middles, middle, view)]
         if alike.size:
             middle = np.array([middle_of(column) for column in alike.T])
-        are_alike = _are_alike(middles, middle, view)
-        alike_rows = [one.rows for one, is_one in zip(others, are_alike.tolist(), strict=True) if is_one]
-        more = _spans(times, alike_rows, chosen)
+        rows = [others[index].rows for index in np.flatnonzero(are_alike(middles, middle, view)).tolist()]
         first_s, last_s = float(times[chosen.start]), float(times[chosen.stop - 1])
         missing_s = max(self._settings.alike_s - (last_s - first_s), 0.0)
+        more = _spans(times, rows, chosen)
         if sum(end_s - start_s for start_s, end_s in more) > missing_s:
-            more = [
-                span
-                for one in _apart(alike_rows)
-                if one.start >= chosen.stop or one.stop <= chosen.start
-                for span in _spans(times, [one])
-            ]
-            lasts_s = sum(end_s - start_s for start_s, end_s in more) / len(more)
-            count = min(math.ceil(missing_s / lasts_s), len(more))
-            more = [
-                more[index] for index in np.linspace(0, len(more) - 1, count).round().astype(int).tolist()
-            ]
+            apart = [one for one in _apart(rows) if one.start >= chosen.stop or one.stop <= chosen.start]
+            count = min(math.ceil(missing_s / self._settings.min_s), len(apart))
+            places = np.linspace(0, len(apart) - 1, count).round().astype(int).tolist()
+            more = [span for index in places for span in _spans(times, [apart[index]])]
         return tuple(sorted([(first_s, last_s), *more]))
 
     def _candidates(
@@ -229,7 +186,7 @@ class NeutralFinder:
             is_turned = np.abs(columns["head_yaw_deg"][stretch] - middle_yaw_deg) > self._settings.max_yaw_deg
             if view == View.FRONT and is_turned.mean() > _TURNED_AT_MOST:
                 continue
-            kept = _share_of_time_kept(columns, stretch, view)
+            kept = share_of_time_kept(columns, stretch, view)
             level = float(np.median(costs[stretch]))
             cost = level - _PER_DOUBLING_OF_TIME * math.log2(kept)
             found.append(_Candidate(first, last, cost, level))
@@ -347,23 +304,6 @@ def _median_pose(poses: Sequence[Pose]) -> Pose | None:
     )
 
 
-def _share_of_time_kept(columns: Mapping[str, FloatArray], stretch: slice, view: View) -> float:
-    """Share of the recording spent in the posture of a stretch."""
-    count = len(columns["shoulder_y_ratio"])
-    step = -(-count // _ROWS_FOR_TIME_KEPT)
-    same = np.ones(len(range(0, count, step)), dtype=bool)
-    for name, most in _SAME_POSTURE.items():
-        if name.endswith("profile_deg") == (view == View.FRONT):
-            continue
-        if name in ("ear_shoulder_ratio", "shoulder_width_ratio", "shoulder_tilt_deg") and view != View.FRONT:
-            continue
-        middle = middle_of(columns[name][stretch])
-        scale = abs(middle) if name.endswith("ratio") else 1.0
-        away = np.abs(columns[name][::step] - middle) > most * scale
-        same &= ~away
-    return max(np.count_nonzero(same) / same.size, 1.0 / count)
-
-
 def _apart(stretches: Sequence[slice]) -> list[slice]:
     """Those of some stretches in order that do not overlap."""
     found: list[slice] = []
@@ -395,78 +335,9 @@ def _typical(columns: Mapping[str, FloatArray], candidates: Sequence[_Candidate]
 
     MediaPipe reads the first seconds of a recording, and now and then others, unlike all the rest.
     """
-    middles = np.array([_middles(columns, one.rows) for one in candidates])
-    counts = np.sum([_are_alike(middles, one, view) for one in middles], axis=0)
+    middles = np.array([middles_of(columns, one.rows) for one in candidates])
+    counts = np.sum([are_alike(middles, one, view) for one in middles], axis=0)
     return candidates[int(np.argmax(2 * counts >= counts.max()))]
-
-
-def _are_alike(middles: FloatArray, one: FloatArray, view: View) -> NDArray[np.bool_]:
-    """Which of some stretches show the same posture in the same place as one; by their middles.
-
-    What is not measured does not tell them apart.
-    """
-    return np.asarray(~(np.abs(middles - one) > _alike_limits(one, view)).any(axis=1))
-
-
-def _middles(columns: Mapping[str, FloatArray], stretch: slice) -> FloatArray:
-    """Of the watched features, in their order."""
-    return np.array([middle_of(columns[name][stretch]) for name in WATCHED])
-
-
-def _alike_limits(middles: FloatArray, view: View) -> FloatArray:
-    """How far middles may lie from these to be alike; infinite for what does not count in a view."""
-    of = dict(zip(WATCHED, middles.tolist(), strict=True))
-    is_front = view == View.FRONT
-    limits = {name: most for name, most in _ALIKE_DEG.items() if is_front == (name in _ALIKE_FRONT_DEG)}
-    scale = of["trunk_length_ratio" if view.is_side else "shoulder_width_ratio"]
-    limits |= dict.fromkeys(("shoulder_y_ratio", "ear_y_ratio"), _ALIKE_PLACE * scale)
-    if not view.is_side:
-        limits |= {name: most * abs(of[name]) for name, most in _ALIKE_SHARES.items()}
-    return np.array([limits.get(name, np.inf) for name in WATCHED])
-
-
-def _profile_costs(columns: Mapping[str, FloatArray]) -> FloatArray:
-    neck = _beyond(columns["neck_profile_deg"], _UPRIGHT_NECK_DEG, _RECLINED_NECK_COUNTS)
-    trunk = _beyond(columns["trunk_profile_deg"], _UPRIGHT_TRUNK_DEG, _RECLINED_TRUNK_COUNTS)
-    y = columns["shoulder_y_ratio"]
-    sunk = (y - quantile_of(y, 0.1)) / middle_of(columns["trunk_length_ratio"]) / _TRUNK_LENGTHS_PER_UNIT
-    sunk = np.clip(np.nan_to_num(sunk) - _SINKING_UNITS_THAT_MEAN_NOTHING, 0.0, _MOST_SINKING_UNITS)
-    return (neck + np.nan_to_num(trunk)) / _DEG_PER_UNIT + sunk
-
-
-def _beyond(angles_deg: FloatArray, upright_deg: float, reclined_counts: float) -> FloatArray:
-    excess = angles_deg - upright_deg
-    return np.where(excess > 0, excess, -reclined_counts * excess)
-
-
-def _front_costs(columns: Mapping[str, FloatArray], camera_low_below_deg: float) -> FloatArray:
-    ratio, width = columns["ear_shoulder_ratio"], columns["shoulder_width_ratio"]
-    tallest = quantile_of(ratio, 0.9)
-    drop = (tallest - ratio) / max(abs(tallest), 1e-6) / _DROP_PER_UNIT
-    near = np.fmax(_growth(width), _growth(columns["face_height_ratio"])) - _GROWTH_THAT_MEANS_NOTHING
-    if middle_of(columns["camera_elevation_deg"]) < camera_low_below_deg:
-        # Seen from below, a head that comes forward does not drop in the picture.
-        drop = np.zeros_like(drop)
-    shoulder_tilt = columns["shoulder_tilt_deg"] - middle_of(columns["shoulder_tilt_deg"])
-    head_tilt = columns["head_tilt_deg"] - middle_of(columns["head_tilt_deg"])
-    yaw = columns["head_yaw_deg"] - middle_of(columns["head_yaw_deg"])
-    tilt = np.abs(shoulder_tilt) / _SHOULDER_TILT_PER_UNIT_DEG + np.abs(head_tilt) / _HEAD_TILT_PER_UNIT_DEG
-    return (
-        np.maximum(np.maximum(drop, near / _GROWTH_PER_UNIT), 0.0)
-        + 0.25 * np.nan_to_num(tilt)
-        + np.nan_to_num(np.abs(yaw) / 90.0)
-    )
-
-
-def _growth(sizes: FloatArray) -> FloatArray:
-    """Against the smallest sizes of the recording."""
-    least = quantile_of(sizes, 0.1)
-    return np.zeros_like(sizes) if math.isnan(least) else sizes / least - 1.0
-
-
-def _is_plausible(columns: Mapping[str, FloatArray], stretch: slice) -> bool:
-    neck, trunk = (middle_of(columns[name][stretch]) for name in ("neck_profile_deg", "trunk_profile_deg"))
-    return not (neck > _IMPLAUSIBLE_NECK_DEG or trunk > _IMPLAUSIBLE_TRUNK_DEG)
 
 
 def _cut(columns: Mapping[str, FloatArray], stretch: slice) -> dict[str, FloatArray]:
