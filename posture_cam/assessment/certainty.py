@@ -14,8 +14,6 @@ from posture_cam.records import Measure, Measures, Reason, View
 from posture_cam.settings import MeasureInfo
 
 _NEEDED = {Measure.NECK_INCLINATION_CHANGE, Measure.TRUNK_INCLINATION_CHANGE}
-
-
 # What was said stands until an interval this much narrower would not say it either.
 _KEPT_BY = 0.2
 _Limits = Mapping[Measure, tuple[float, float]]
