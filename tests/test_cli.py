@@ -52,6 +52,21 @@ def test_help_is_quick_it_loads_no_camera_library() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="counts the threads that Linux tells of")
+def test_numpy_starts_no_threads_that_would_spin_beside_the_model() -> None:
+    code = (
+        "import os, sys\n"
+        "sys.argv = ['posture-cam', '--version']\n"
+        "from posture_cam.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "import numpy\n"
+        "print(len(os.listdir('/proc/self/task')))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "1"
+
+
 def test_the_summary_is_for_people_and_the_rest_is_talk(poses: Path, tmp_path: Path) -> None:
     done = run("analyze", poses, "--json", tmp_path / "a.json")
     assert done.returncode == 0

@@ -28,6 +28,9 @@ _OUTPUT_GONE = tuple(
 
 def main() -> None:
     """Run the command line; every failure that is expected becomes a sentence and an exit code."""
+    # The networks are small: on a busy machine a second thread of numpy's spins longer than it works.  Read
+    # when numpy is loaded, also by the processes of a batch.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal that lacks a character shows a question mark
