@@ -159,6 +159,7 @@ def test_the_command_prints_its_address_and_ends_with_ctrl_c() -> None:
     assert "Traceback" not in err
 
 
+@pytest.mark.slow
 @needs_browser
 def test_today_follows_a_running_monitor_while_others_read(sample_poses: object, tmp_path: Path) -> None:
     assert callable(sample_poses)

@@ -513,6 +513,7 @@ def test_a_stream_that_ends_keeps_what_was_counted_and_is_said() -> None:
     assert not done.is_whole
 
 
+@pytest.mark.slow
 def test_the_monitor_offers_an_exercise_in_a_break_and_keeps_that_it_was_done(tmp_path: Path) -> None:
     film = tmp_path / "film.mp4"
     capture = cv2.VideoCapture(str(CLIP))

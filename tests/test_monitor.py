@@ -142,7 +142,15 @@ def tilted(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.warpAffine(image, matrix, (640, 360), borderMode=cv2.BORDER_REFLECT), np.uint8)
 
 
-@pytest.mark.parametrize("clip", ["desk-monitor", "desk-laptop", "desk-oblique", "desk-side"])
+@pytest.mark.parametrize(
+    "clip",
+    [
+        pytest.param("desk-monitor", marks=pytest.mark.slow),
+        pytest.param("desk-laptop", marks=pytest.mark.slow),
+        "desk-oblique",
+        "desk-side",
+    ],
+)
 def test_a_clip_is_judged_live_as_by_an_analysis(clip: str, sample_poses: Callable[[str], Path]) -> None:
     calibrate(Calibration(recording=sample_poses(clip)))
     # Looked at as often; held just at a limit, seconds hang on the looks.
@@ -185,6 +193,7 @@ def test_alerts_come_with_a_question_first_and_are_taken_back(neutral: Neutral) 
     assert 63.0 < answered[-1].assessment.timestamp_s < 71.0
 
 
+@pytest.mark.slow
 def test_a_moved_camera_is_a_question_and_not_a_fault(neutral: Neutral) -> None:
     def moved_from_20(now_s: float) -> tuple[float, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]]:
         return now_s % 9.0, tilted if now_s >= 20.0 else same
@@ -221,6 +230,7 @@ def test_pause_snooze_and_quit(neutral: Neutral) -> None:
     assert any("No alerts for 15 min" in words for words in kept.words)
 
 
+@pytest.mark.slow
 def test_quiet_hours_are_quiet(neutral: Neutral) -> None:
     now = datetime.now().astimezone()
     hours = (f"{now.hour}:00-{(now.hour + 2) % 24}:00",)
@@ -344,6 +354,7 @@ def test_a_stream_end_to_end_cut_restored_and_ended(
     assert "secret" not in json.dumps(run.lines) + err
 
 
+@pytest.mark.slow
 def test_a_covered_camera_is_told_on_the_terminal_and_sigterm_ends_with_a_summary(
     served: Served, neutral: Neutral, started: Callable[..., Run], tmp_path: Path
 ) -> None:
