@@ -155,6 +155,17 @@ def options_of(command: str) -> set[str]:
     return set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", shown)) - {"--help"}
 
 
+def test_help_and_readme_list_the_same_commands_in_the_same_order() -> None:
+    shown = subprocess.run(
+        [sys.executable, "-m", "posture_cam", "--help"],
+        capture_output=True, text=True, encoding="utf-8", check=True,
+        env={"COLUMNS": "100", "PATH": "", "PYTHONIOENCODING": "utf-8"},
+    ).stdout  # fmt: skip
+    told = re.findall(r"^\| `posture-cam (\w+)[^`]*` \|", (ROOT / "README.md").read_text("utf-8"), re.M)
+    assert len(told) > 10
+    assert re.findall(r"^│ (\w+) ", shown, re.M) == told
+
+
 def test_the_quick_start_stands_as_promised() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     assert "pip install uv && uv run posture-cam analyze samples/desk-side.mp4" in readme

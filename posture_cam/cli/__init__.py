@@ -13,11 +13,33 @@ from typing import Annotated
 import typer
 
 from posture_cam import __version__
-from posture_cam.cli import about, calibrating, caring, exercising, live, past, recordings
+from posture_cam.cli import (
+    about,
+    calibrating,
+    checking_in,
+    desk,
+    exercising,
+    live,
+    past,
+    planning,
+    recordings,
+)
 from posture_cam.cli.common import INTERRUPTED, app, say, talk
 from posture_cam.errors import OutputError, PostureCamError
 
-__all__ = ["about", "app", "calibrating", "caring", "exercising", "live", "main", "past", "recordings"]
+__all__ = [
+    "about",
+    "app",
+    "calibrating",
+    "checking_in",
+    "desk",
+    "exercising",
+    "live",
+    "main",
+    "past",
+    "planning",
+    "recordings",
+]
 
 _OUTPUT_GONE = tuple(
     getattr(errno, name)

@@ -6,13 +6,29 @@ import sys
 
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
 
 from posture_cam.errors import PostureCamError
 from posture_cam.terminal import printable
 
 INTERRUPTED = 130
 
+# What people come for first; help and README list the commands like this.
+_ORDER = (
+    "monitor", "analyze", "history", "report", "dashboard", "calibrate", "exercise", "checkin", "programme",
+    "workspace", "profiles", "cameras", "config", "tips", "doctor",
+)  # fmt: skip
+
+
+class _Commands(TyperGroup):
+    """The commands in the order of use, not of import."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        return sorted(super().list_commands(ctx), key=_ORDER.index)
+
+
 app = typer.Typer(
+    cls=_Commands,
     name="posture-cam",
     help="Watches how you sit, and helps you sit better. Everything stays on this machine.",
     no_args_is_help=True,
