@@ -11,7 +11,8 @@ from posture_cam.history.care import (
 from posture_cam.history.database import erase
 from posture_cam.history.days import day_at, day_bounds_s, today, zone_name, zone_of
 from posture_cam.history.reading import Figures, History
-from posture_cam.history.writing import Batch, KeptRun, RunFacts, RunGone, Writer
+from posture_cam.history.runs import Batch, KeptRun, RunFacts
+from posture_cam.history.writing import RunGone, Writer
 
 __all__ = [
     "Batch",
