@@ -111,7 +111,6 @@ def finished_in(out: Path) -> list[str]:
         return []
 
 
-@pytest.mark.slow
 def test_what_has_changed_is_done_again(tmp_path: Path) -> None:
     source, out = tmp_path / "in", tmp_path / "out"
     some_recordings(source, 8)
@@ -133,7 +132,6 @@ def test_what_has_changed_is_done_again(tmp_path: Path) -> None:
     assert again("--no-estimator") == {"person02.poses.jsonl.json"}
 
 
-@pytest.mark.slow
 def test_videos_and_their_results_are_those_of_single_analyses(tmp_path: Path) -> None:
     source, out = tmp_path / "in", tmp_path / "out"
     source.mkdir()

@@ -193,7 +193,6 @@ def test_alerts_come_with_a_question_first_and_are_taken_back(neutral: Neutral) 
     assert 63.0 < answered[-1].assessment.timestamp_s < 71.0
 
 
-@pytest.mark.slow
 def test_a_moved_camera_is_a_question_and_not_a_fault(neutral: Neutral) -> None:
     def moved_from_20(now_s: float) -> tuple[float, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]]:
         return now_s % 9.0, tilted if now_s >= 20.0 else same
@@ -354,7 +353,6 @@ def test_a_stream_end_to_end_cut_restored_and_ended(
     assert "secret" not in json.dumps(run.lines) + err
 
 
-@pytest.mark.slow
 def test_a_covered_camera_is_told_on_the_terminal_and_sigterm_ends_with_a_summary(
     served: Served, neutral: Neutral, started: Callable[..., Run], tmp_path: Path
 ) -> None:
