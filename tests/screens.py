@@ -6,13 +6,17 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+# On a busy machine the Qt in OpenCV now and then misses that its window is shown, and never paints it
+# (docs/decisions.md). A window that stays black is therefore opened again, up to this often.
+WINDOWS_TRIED = 4
 
 needs_screen = pytest.mark.skipif(shutil.which("Xvfb") is None, reason="needs a screen: apt-get install xvfb")
 
@@ -32,6 +36,13 @@ class Screen:
         start = size + colours * 12
         rows = np.frombuffer(content[start : start + line * height], np.uint8)
         return rows.reshape(height, line)[:, : width * 4].reshape(height, width, 4)[..., :3]
+
+    def pixels_once(self, seen: Callable[[np.ndarray], bool], within_s: float = 15.0) -> np.ndarray:
+        """The first picture in which `seen` is so, or the last one: a busy machine draws when it can."""
+        end_s = time.monotonic() + within_s
+        while not seen(pixels := self.pixels()) and time.monotonic() < end_s:
+            time.sleep(0.1)
+        return pixels
 
 
 @contextmanager
