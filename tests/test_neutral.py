@@ -119,6 +119,19 @@ def test_a_person_who_never_sits_upright_has_no_plausible_neutral() -> None:
     assert not stretch.is_plausible
 
 
+def test_landmarks_that_tremble_do_not_pass_for_somebody_who_moves() -> None:
+    film = Film(rate_hz=30.0, noise_px=2.5).hold(6.0, side(neck_deg=40.0)).hold(6.0, UPRIGHT)
+    stretch = found(film.hold(6.0, side(neck_deg=40.0)))
+    assert stretch is not None
+    assert stretch.is_plausible
+    assert 5.5 <= stretch.start_s < stretch.end_s <= 12.5
+    calm = found(Film(rate_hz=30.0).hold(6.0, UPRIGHT))
+    assert calm is not None
+    trembling = found(Film(rate_hz=30.0, noise_px=2.5).hold(6.0, UPRIGHT))
+    assert trembling is not None
+    assert trembling.end_s - trembling.start_s > 0.8 * (calm.end_s - calm.start_s)
+
+
 def test_a_person_who_never_sits_still_has_none() -> None:
     film = Film()
     for number in range(100):

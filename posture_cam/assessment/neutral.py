@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posture_cam.assessment.likeness import are_alike, middles_of, share_of_time_kept
-from posture_cam.assessment.steadiness import WATCHED, is_steady, middle_of
+from posture_cam.assessment.steadiness import WATCHED, calmed, is_steady, middle_of
 from posture_cam.assessment.uprightness import costs_of, is_plausible
 from posture_cam.records import Features, FloatArray, Neutral, Pose, View
 from posture_cam.settings import Settings
@@ -31,6 +31,9 @@ _PER_DOUBLING_OF_TIME = 0.15
 _STRETCHES_COMPARED = 200
 # Where nothing is steady by the settings (a small face, a poor camera), these multiples of them are tried.
 _SLACKS = (1.0, 1.5, 2.5)
+# Landmarks tremble from look to look: steady is whose means stay within the ranges of the settings, and whose
+# single moments stay within this multiple of them.
+_TREMBLING = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +105,13 @@ class NeutralFinder:
             return None
         rows = np.array([seen == view for seen in self._views])
         times = np.array(self._times)[rows]
-        columns = {name: np.array(column)[rows] for name, column in self._columns.items()}
+        raw = {name: np.array(column)[rows] for name, column in self._columns.items()}
+        columns = {name: calmed(times, column) for name, column in raw.items()}
         is_front = view == View.FRONT
         costs = costs_of(columns, view, self._camera_low_below_deg)
         as_good = _AS_GOOD_FRONT if is_front else _AS_GOOD_SIDE
         for slack in _SLACKS:
-            candidates = self._candidates(times, columns, costs, view, slack)
+            candidates = self._candidates(times, columns, raw, costs, view, slack)
             if candidates:
                 break
         else:
@@ -117,7 +121,7 @@ class NeutralFinder:
             columns, _some([one for one in candidates if one.cost <= best + as_good]), view
         )
         near = np.abs(costs - np.median(costs[first : last + 1])) <= as_good
-        last = self._extended(times, columns, near, view, slack, first, last)
+        last = self._extended(times, columns, raw, near, view, slack, first, last)
         chosen = slice(first, last + 1)
         others = _some([one for one in candidates if abs(one.level - level) <= as_good])
         return Stretch(
@@ -161,6 +165,7 @@ class NeutralFinder:
         self,
         times: FloatArray,
         columns: Mapping[str, FloatArray],
+        raw: Mapping[str, FloatArray],
         costs: FloatArray,
         view: View,
         slack: float,
@@ -181,7 +186,7 @@ class NeutralFinder:
             if last >= len(times):
                 break
             stretch = slice(first, last + 1)
-            if not self._is_steady(times[stretch], _cut(columns, stretch), view, slack):
+            if not self._is_steady(times[stretch], _cut(columns, stretch), _cut(raw, stretch), view, slack):
                 continue
             is_turned = np.abs(columns["head_yaw_deg"][stretch] - middle_yaw_deg) > self._settings.max_yaw_deg
             if view == View.FRONT and is_turned.mean() > _TURNED_AT_MOST:
@@ -197,6 +202,7 @@ class NeutralFinder:
         self,
         times: FloatArray,
         columns: Mapping[str, FloatArray],
+        raw: Mapping[str, FloatArray],
         near: NDArray[np.bool_],
         view: View,
         slack: float,
@@ -210,16 +216,25 @@ class NeutralFinder:
             and near[last + 1]
         ):
             stretch = slice(first, last + 2)
-            if not self._is_steady(times[stretch], _cut(columns, stretch), view, slack):
+            if not self._is_steady(times[stretch], _cut(columns, stretch), _cut(raw, stretch), view, slack):
                 break
             last += 1
         return last
 
     def _is_steady(
-        self, times: FloatArray, columns: Mapping[str, FloatArray], view: View, slack: float
+        self,
+        times: FloatArray,
+        columns: Mapping[str, FloatArray],
+        raw: Mapping[str, FloatArray],
+        view: View,
+        slack: float,
     ) -> bool:
         has_gap = np.diff(times).max() > self._max_gap_s
-        return not has_gap and is_steady(columns, view, self._settings, slack)
+        return (
+            not has_gap
+            and is_steady(columns, view, self._settings, slack)
+            and is_steady(raw, view, self._settings, slack * _TREMBLING)
+        )
 
 
 def take_stretch(features: Sequence[Features], view: View | None = None) -> list[Features]:
@@ -316,13 +331,15 @@ def _apart(stretches: Sequence[slice]) -> list[slice]:
 def _spans(
     times: FloatArray, stretches: Sequence[slice], without: slice = slice(0)
 ) -> list[tuple[float, float]]:
-    """Start and end of all that some stretches cover, but for one of them."""
+    """Start and end of all that some stretches cover, but for one of them and for single moments."""
     covered = np.zeros(times.size + 1, dtype=bool)
     for one in stretches:
         covered[one] = True
     covered[without] = False
     borders = np.flatnonzero(np.diff(covered, prepend=False)).reshape(-1, 2)
-    return [(float(times[start]), float(times[stop - 1])) for start, stop in borders.tolist()]
+    return [
+        (float(times[start]), float(times[stop - 1])) for start, stop in borders.tolist() if stop - start > 1
+    ]
 
 
 def _some(candidates: Sequence[_Candidate]) -> Sequence[_Candidate]:

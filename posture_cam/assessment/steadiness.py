@@ -25,6 +25,9 @@ WATCHED = (
     "camera_elevation_deg",
 )
 
+_CALMED_OVER_S = 1.0
+# Times are sums of steps that no binary number holds.
+_SAME_TIME_S = 1e-6
 
 # What tells that from each view, what is needed first: a feature, and the one whose middle its range is a
 # share of, or None where that is in degrees.
@@ -50,6 +53,22 @@ def columns_of(features: Sequence[Features]) -> dict[str, FloatArray]:
         name: np.array([moment.values.get(name, np.nan) for moment in features], dtype=np.float64)
         for name in WATCHED
     }
+
+
+def calmed(times: FloatArray, values: FloatArray) -> FloatArray:
+    """The mean of what was measured within half a second before and after each moment.
+
+    Args:
+        times: Of the moments in seconds, rising.
+        values: Of a feature, NaN where it was not measured; it stays so.
+    """
+    is_known = ~np.isnan(values)
+    sums = np.concatenate(([0.0], np.cumsum(np.where(is_known, values, 0.0))))
+    counts = np.concatenate(([0], np.cumsum(is_known)))
+    first = np.searchsorted(times, times - _CALMED_OVER_S / 2 - _SAME_TIME_S)
+    end = np.searchsorted(times, times + _CALMED_OVER_S / 2 + _SAME_TIME_S, side="right")
+    means = (sums[end] - sums[first]) / np.maximum(counts[end] - counts[first], 1)
+    return np.where(is_known, means, np.nan)
 
 
 def is_steady(
