@@ -21,8 +21,8 @@ MILD = side(neck_deg=33.5, trunk_deg=-5.5)
 POOR = side(neck_deg=55.0, trunk_deg=25.0)
 
 
-def observations(film: Film) -> Iterable[Observation]:
-    extractor, judge = FeatureExtractor(SETTINGS), Judge(NEUTRAL, SETTINGS)
+def observations(film: Film, judge: Judge | None = None) -> Iterable[Observation]:
+    extractor, judge = FeatureExtractor(SETTINGS), judge or Judge(NEUTRAL, SETTINGS)
     for sample in film.samples:
         features = extractor.extract(sample.timestamp_s, sample.pose)
         measures, assessment = judge.update(compare(features, NEUTRAL, SETTINGS))
@@ -30,12 +30,12 @@ def observations(film: Film) -> Iterable[Observation]:
 
 
 def recorded(film: Film, end_s: float | None = None) -> Record:
-    settler, record = Settler(SETTINGS), Record()
-    for observation in observations(film):
+    settler, record, judge = Settler(SETTINGS), Record(), Judge(NEUTRAL, SETTINGS)
+    for observation in observations(film, judge):
         for settled in settler.push(observation):
             record.add(settled)
     end_s = film.now_s if end_s is None else end_s
-    for settled in settler.finish(end_s):
+    for settled in settler.finish(end_s, judge.conclude()):
         record.add(settled)
     record.finish(end_s)
     return record
@@ -56,6 +56,13 @@ def test_states_are_recorded_from_when_they_began(rate_hz: float) -> None:
     edges = [e.start_s for e in episodes]
     assert edges == pytest.approx([0.0, 20.0, 35.0, 55.0, 67.0], abs=1.5)
     assert episodes[1].worst in (Measure.NECK_INCLINATION_CHANGE, Measure.TRUNK_INCLINATION_CHANGE)
+
+
+@pytest.mark.parametrize("rate_hz", [5.0, 25.0])
+def test_a_slouch_that_the_end_cuts_off_is_recorded(rate_hz: float) -> None:
+    last = recorded(Film(rate_hz).hold(20.0, UPRIGHT).hold(1.4, POOR)).episodes[-1]
+    assert last.state == State.POOR
+    assert (last.start_s, last.end_s) == pytest.approx((20.0, 21.4), abs=0.5)
 
 
 def test_time_in_each_state_hardly_depends_on_the_rate() -> None:

@@ -45,6 +45,46 @@ def test_a_short_dip_changes_nothing() -> None:
     assert {state for _, state, _ in run(states, 11.2, 10.0, GOOD)} == {GOOD}
 
 
+@pytest.mark.parametrize("rate_hz", [5.0, 30.0])
+@pytest.mark.parametrize(("before", "seen"), [(GOOD, FAIR), (GOOD, POOR), (POOR, GOOD)])
+def test_at_the_end_a_short_change_stands_as_nothing_can_object(
+    before: State, seen: State, rate_hz: float
+) -> None:
+    states = machine()
+    run(states, 0.0, 10.0, before, rate_hz)
+    assert run(states, 10.0, 1.0, seen, rate_hz)[-1][1] == before
+    assert states.conclude() == (seen, pytest.approx(10.0))
+
+
+def test_at_the_end_a_moment_or_a_doubt_changes_nothing() -> None:
+    states = machine()
+    run(states, 0.0, 10.0, GOOD)
+    run(states, 10.0, 0.4, POOR)  # two moments
+    assert states.conclude() is None
+    states = machine()
+    run(states, 0.0, 10.0, GOOD)
+    for start_s in (10.0, 10.4, 10.8):
+        run(states, start_s, 0.2, GOOD)
+        run(states, start_s + 0.2, 0.2, POOR)
+    assert states.conclude() is None
+
+
+@pytest.mark.parametrize("last", [Reason.NOBODY, Reason.LOOKING_AWAY, Reason.UNSURE])
+def test_at_the_end_what_cannot_be_judged_keeps_the_state(last: Reason) -> None:
+    states = machine()
+    run(states, 0.0, 10.0, GOOD)
+    run(states, 10.0, 0.8, POOR)
+    run(states, 10.8, 0.4, last)
+    assert states.conclude() is None
+
+
+def test_who_has_just_come_has_no_state_at_the_end() -> None:
+    states = machine()
+    assert states.conclude() is None
+    run(states, 0.0, 0.2, GOOD)
+    assert states.conclude() is None
+
+
 def test_a_state_is_left_only_within_the_release_limits() -> None:
     states = machine()
     run(states, 0.0, 10.0, POOR)

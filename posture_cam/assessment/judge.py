@@ -74,6 +74,10 @@ class Judge:
             reason=reason,
         )
 
+    def conclude(self) -> tuple[State, float] | None:
+        """The state at the end, as nothing comes after it, and since when; None where it is as told."""
+        return self._states.conclude()
+
     def _table(self, measures: Measures) -> Mapping[Measure, MeasureInfo]:
         """The limits that these measures are judged by."""
         if not measures.errors:

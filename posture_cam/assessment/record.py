@@ -80,10 +80,19 @@ class Settler:
     def _standing_s(self, last: Observation, until_s: float) -> float:
         return min(max(until_s - last.assessment.timestamp_s, 0.0), self._max_gap_s)
 
-    def finish(self, end_s: float) -> Iterator[Observation]:
-        """The rest; the last observation stands until the end of the recording."""
+    def finish(self, end_s: float, end: tuple[State, float] | None = None) -> Iterator[Observation]:
+        """The rest; the last observation stands until the end of the recording.
+
+        Args:
+            end_s: When that is.
+            end: The state at the end, and since when; None where it is as told.
+        """
         if self._pending:
             last = self._pending[-1]
+            if end is not None:
+                state, since_s = end
+                last = replace(last, assessment=replace(last.assessment, state=state, since_s=since_s))
+                self._rewrite(last)
             self._pending[-1] = replace(last, held_s=self._held_s(last, end_s), frame=None)
         while self._pending:
             yield self._pending.popleft()

@@ -11,6 +11,8 @@ from posture_cam.records import Reason, State
 from posture_cam.settings import StateSettings
 
 _LEVELS = (State.GOOD, State.FAIR, State.POOR)
+# Times are sums of steps that no binary number holds.
+_SAME_TIME_S = 1e-6
 _GLANCES = (Reason.LOOKING_AWAY, Reason.LOOKING_DOWN)
 
 
@@ -95,6 +97,27 @@ class StateMachine:
             keep_s = self._settings.hold_s if reason in _GLANCES else self._settings.dropout_s
             if self._level is None or lasted_s > keep_s:
                 self._lose(State.UNJUDGED, timestamp_s)
+        return self._state, self._since_s
+
+    def conclude(self) -> tuple[State, float] | None:
+        """What the state at the end is, and since when, where it is not the one in force.
+
+        Nothing that comes later can object any more, so the last moments count as the first ones do: a
+        change that they all agree on stands, though it is shorter than a window's majority.
+        """
+        if self._level is None or not self._votes or self._votes[-1].timestamp_s != self._last_s:
+            return None
+        start_s = self._last_s - self._settings.first_s - _SAME_TIME_S
+        if self._votes[0].timestamp_s > start_s + 2 * _SAME_TIME_S:
+            return None
+        last = [vote for vote in self._votes if vote.timestamp_s >= start_s]
+        worse, better = min(vote.enter for vote in last), max(vote.leave for vote in last)
+        if worse > self._level:
+            self._enter(worse, self._start_of(partial(_is_at_least, worse)))
+        elif better < self._level:
+            self._enter(better, self._start_of(partial(_is_at_most, better)))
+        else:
+            return None
         return self._state, self._since_s
 
     def _is_away(self, timestamp_s: float, lasted_s: float) -> bool:

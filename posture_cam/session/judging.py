@@ -222,7 +222,10 @@ class Judging:
 
     def finish(self, end_s: float) -> Iterator[Observation]:
         """The rest, and the end of the record."""
-        for observation in self._settler.finish(end_s):
+        end = self._judge.conclude() if self._unjudged_since_s is None else None
+        if end is not None:
+            end = end[0], max(end[1], self._judged_from_s)
+        for observation in self._settler.finish(end_s, end):
             self._keep(self._record.add(observation))
             yield observation
         self._keep(self._record.finish(end_s))
