@@ -159,10 +159,10 @@ class MotionSettings(_Frozen):
 class SparingSettings(_Frozen):
     """When the pose of the last look still stands in a recording; what counts as movement is `motion`'s."""
 
-    many_cells: int
     moving_s: float
     still_s: float
-    settled_below_hz: float
+    clock_factor: float
+    jump_scales: float
 
 
 class BackgroundSettings(_Frozen):

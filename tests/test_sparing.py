@@ -41,12 +41,9 @@ def test_where_nothing_moves_a_look_every_two_seconds() -> None:
     assert looks([picture()] * 31) == [0, 10, 20, 30]
 
 
-def test_where_little_moves_a_look_every_third_picture() -> None:
-    assert looks([picture(4 * number) for number in range(13)]) == [0, 3, 6, 9, 12]
-
-
-def test_where_much_moves_every_picture_is_looked_at() -> None:
-    assert looks([picture(40 * number, size_px=200) for number in range(5)]) == [0, 1, 2, 3, 4]
+def test_where_something_moves_a_look_every_second_picture() -> None:
+    assert looks([picture(4 * number) for number in range(9)]) == [0, 2, 4, 6, 8]
+    assert looks([picture(40 * number, size_px=200) for number in range(5)]) == [0, 2, 4]
 
 
 def test_what_has_moved_once_is_looked_at_soon_and_then_stands() -> None:
@@ -83,7 +80,7 @@ def test_pictures_given_twice_do_not_pass_for_a_camera_without_noise(twice_in: i
 
 def test_movement_is_seen_straight_after_all_of_the_picture_has_changed() -> None:
     static = NOISE.integers(0, 255, (360, 640, 1)).repeat(3, axis=2).astype(np.uint8)
-    assert looks([static, picture(), picture(), picture(60, size_px=200)]) == [0, 1, 3]
+    assert looks([static, *[picture()] * 3, picture(60, size_px=200)]) == [0, 2, 4]
 
 
 def test_a_look_that_is_wanted_counts_as_one() -> None:
@@ -102,7 +99,7 @@ def at(pose: Pose, timestamp_s: float, *, moved_px: float = 0.0) -> Pose:
 
 def is_unsettled(*seen: Pose | None) -> bool:
     """After the last of these looks."""
-    settling = Settling(SETTINGS.gates.min_seen, SETTINGS.sparing.settled_below_hz)
+    settling = Settling(SETTINGS.gates.min_seen, SETTINGS.motion.settled_below_hz)
     return [settling.is_unsettled(pose) for pose in seen][-1]
 
 

@@ -14,12 +14,15 @@ from numpy.typing import NDArray
 from posture_cam.errors import ModelError
 from posture_cam.pose.model_store import ModelFile
 from posture_cam.pose.person import Figure, PersonFollower, index_of_tracked
+from posture_cam.pose.settling import shift_of
 from posture_cam.records import LANDMARK_COUNT, Frame, Landmark, Pose
-from posture_cam.settings import PoseSettings
+from posture_cam.settings import PoseSettings, SparingSettings
 
 RUNNING_MODE = "VIDEO"
 _CENSUS_WHEN_UNSURE_S, _CENSUS_AFTER_JUMP_S = 1.0, 0.3
 _GREY = 127
+# As MediaPipe is told, so that it does not smooth; less than from one look to the next.
+_SECOND_LOOK_AFTER_S = 0.1
 _SHOULDERS = np.array([Landmark.LEFT_SHOULDER, Landmark.RIGHT_SHOULDER])
 # An empty chair that is tracked has shoulders of 0.01; a person whose head is hidden shows shoulders.
 _NO_SHOULDERS_BELOW = 0.1
@@ -39,13 +42,25 @@ class PoseLandmarker:
     the tracker holds the wrong one, it is started again on a picture in which only the right one is to be
     seen, and if it holds nobody at all, on none.
 
+    Args:
+        model: The pose model.
+        settings: How to find a person.
+        sparing: Given where looks are few and far between.  MediaPipe smooths landmarks, and the place where
+            it looks for the person, over several looks.  That suits a stream; of few looks it makes a pose
+            that is only half there.  So its smoothing is put out of effect, and where the person has jumped,
+            the picture is looked at twice: the second time in the right place.
+
     Raises:
         ModelError: MediaPipe refuses the model.
     """
 
-    def __init__(self, model: ModelFile, settings: PoseSettings) -> None:
+    def __init__(
+        self, model: ModelFile, settings: PoseSettings, sparing: SparingSettings | None = None
+    ) -> None:
         self._model = model
         self._settings = settings
+        self._sparing = sparing
+        self._tracked: Pose | None = None  # at the last look
         self._tracker = self._create(vision.RunningMode.VIDEO, 1)
         self._counter: vision.PoseLandmarker | None = None  # made when first needed: a one-off of 0.1 s
         self._follower = PersonFollower()
@@ -145,8 +160,18 @@ class PoseLandmarker:
         return cv2.cvtColor(image_bgr, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
 
     def _track(self, image: NDArray[np.uint8], frame: Frame) -> Pose | None:
+        if self._sparing is None:
+            return self._look(image, frame, frame.timestamp_s)
+        factor = self._sparing.clock_factor
+        pose, before = self._look(image, frame, factor * frame.timestamp_s), self._tracked
+        if pose is not None and (before is None or shift_of(before, pose) > self._sparing.jump_scales):
+            pose = self._look(image, frame, factor * (frame.timestamp_s + _SECOND_LOOK_AFTER_S)) or pose
+        self._tracked = pose
+        return pose
+
+    def _look(self, image: NDArray[np.uint8], frame: Frame, told_s: float) -> Pose | None:
         # MediaPipe counts in whole milliseconds and refuses a time that does not advance.
-        self._last_ms = max(round(frame.timestamp_s * 1000), self._last_ms + 1)
+        self._last_ms = max(round(told_s * 1000), self._last_ms + 1)
         try:
             result = self._tracker.detect_for_video(_as_mp(image), self._last_ms)
         except (RuntimeError, ValueError) as error:

@@ -18,12 +18,13 @@ _LOST_FOR_S = 3.0
 class Settling:
     """Tells after each look of the model whether its pose should not stand for long."""
 
-    def __init__(self, min_seen: float, settled_below_hz: float) -> None:
+    def __init__(self, min_seen: float, settled_below_hz: float = math.inf) -> None:
         """Begin with nobody seen yet.
 
         Args:
             min_seen: Least presence and visibility of head and shoulders for a pose to be of use.
-            settled_below_hz: Speed of a landmark, in body scales a second, below which a pose is settled.
+            settled_below_hz: Speed of a landmark, in body scales a second, below which a pose is settled;
+                left out where MediaPipe does not smooth.
         """
         self._min_seen, self._settled_below_hz = min_seen, settled_below_hz
         self._before: Pose | None = None
@@ -43,10 +44,16 @@ class Settling:
             self._well_seen_s = now.timestamp_s
         elif now.timestamp_s - self._well_seen_s < _LOST_FOR_S:
             return True
-        return _has_moved(before, now, self._settled_below_hz)
+        passed_s = min(now.timestamp_s - before.timestamp_s, _LONGEST_S)
+        return shift_of(before, now) > self._settled_below_hz * passed_s
 
 
-def _has_moved(before: Pose, now: Pose, above_hz: float) -> bool:
+def shift_of(before: Pose, now: Pose) -> float:
+    """How far head and shoulders have moved in the picture, at most, in body scales.
+
+    A body scale is the width of the shoulders joined with the height of the neck, so that it is much the same
+    from each side.
+    """
     # Plain numbers: numpy would take four times as long for so few.
     (width, height), marks = now.image_size_wh, now.landmarks[_WATCHED, :2].tolist()
     earlier = before.landmarks[_WATCHED, :2].tolist()
@@ -58,4 +65,4 @@ def _has_moved(before: Pose, now: Pose, above_hz: float) -> bool:
     shoulders = max(abs(left[0] - right[0]) * width, abs(left[1] - right[1]) * height)
     neck_x, neck_y = (left_ear[axis] + right_ear[axis] - left[axis] - right[axis] for axis in (0, 1))
     scale_px = math.hypot(shoulders, neck_x / 2 * width, neck_y / 2 * height)
-    return most > above_hz * min(now.timestamp_s - before.timestamp_s, _LONGEST_S) * scale_px
+    return most / scale_px if scale_px > 0 else math.inf

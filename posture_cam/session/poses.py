@@ -118,7 +118,8 @@ def estimated_poses(
     from posture_cam.pose.landmarker import RUNNING_MODE, PoseLandmarker
     from posture_cam.pose.settling import Settling
 
-    estimator = stack.enter_context(PoseLandmarker(model_file, settings.pose))
+    sparing = settings.sparing if is_sparing else None
+    estimator = stack.enter_context(PoseLandmarker(model_file, settings.pose, sparing))
     if target is None:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="posture_cam-"))
         target = Path(folder) / "poses.jsonl"
@@ -127,7 +128,7 @@ def estimated_poses(
     header = PoseLogHeader(source.info, estimator.model, RUNNING_MODE, rate_hz, content, written_at)
     partial = False
     watch = SparingWatch(settings.sparing, settings.motion) if is_sparing else None
-    settling = Settling(settings.gates.min_seen, settings.sparing.settled_below_hz)
+    settling = Settling(settings.gates.min_seen)
     with (
         written_whole(target) as temporary,
         naming(target),

@@ -87,7 +87,7 @@ def _median(values: NDArray[np.float32]) -> float:
 
 
 class SparingWatch:
-    """Tells which pictures of a recording the model should look at: the more moves, the more of them.
+    """Tells which pictures of a recording the model should look at: more of them where something moves.
 
     Attributes:
         has_moved: Whether the last picture, where it was compared, showed a change since the look before it.
@@ -115,10 +115,8 @@ class SparingWatch:
             # Times of frames lie a little beside the grid that they are taken by.
             since_s = timestamp_s - self._watch.looked_s + 1e-3
             self.has_moved = changed is not None and changed >= self._least_cells
-            if changed is None or changed >= self._settings.many_cells:
-                is_due = True
-            else:
-                is_due = since_s >= (self._settings.moving_s if self.has_moved else self._settings.still_s)
+            wait_s = self._settings.moving_s if self.has_moved else self._settings.still_s
+            is_due = changed is None or since_s >= wait_s
         if is_due:
             self._watch.looked(timestamp_s)
         return is_due
