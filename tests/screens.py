@@ -16,7 +16,7 @@ import pytest
 
 # On a busy machine the Qt in OpenCV now and then misses that its window is shown, and never paints it
 # (docs/decisions.md). A window that stays black is therefore opened again, up to this often.
-WINDOWS_TRIED = 4
+WINDOWS_TRIED = 8
 
 needs_screen = pytest.mark.skipif(shutil.which("Xvfb") is None, reason="needs a screen: apt-get install xvfb")
 
