@@ -263,15 +263,33 @@ def start_up() -> tuple[float, float]:
     return help_s, first_s
 
 
+def machine() -> str:
+    """What the figures were measured on, in words."""
+    import psutil
+
+    kind, cpu_info = platform.machine(), Path("/proc/cpuinfo")
+    if cpu_info.exists():
+        names = [
+            line.partition(":")[2].strip()
+            for line in cpu_info.read_text().splitlines()
+            if line.startswith("model name")
+        ]
+        kind += f", {names[0]}" if names else ""
+    memory_gb = psutil.virtual_memory().total / 1e9
+    return (
+        f"{platform.system()}, {kind}, {os.cpu_count()} processors, {memory_gb:.0f} GB, "
+        f"Python {platform.python_version()}"
+    )
+
+
 def table(sample: str, minutes: float, rounds: int) -> str:
     """All contenders in turns, as a table."""
     with tempfile.TemporaryDirectory(prefix="posture_cam-") as folder:
         path = Path(folder) / "recording.mp4"
         make_recording(sample, path, minutes)
-        machine = f"{platform.system()}, {platform.machine()}, {os.cpu_count()} processors"
         lines = [
             f"`uv run python benchmarks/speed.py --minutes {minutes:g} --rounds {rounds}`: {sample}; on "
-            f"{machine}, Python {platform.python_version()}.",
+            f"{machine()}.",
             "",
             "| processors | contender | time | ratio | processor time | ratio | peak memory |",
             "|---|---|---|---|---|---|---|",
