@@ -49,7 +49,7 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-_MISSING = "pip install 'posture-cam[dashboard]'"
+_MISSING = "pip install starlette uvicorn"
 
 
 class Pages:

@@ -80,12 +80,14 @@ def _cv2() -> Finding:
         return Finding(
             "OpenCV", str(error), is_fine=False, hint=f"On Debian: apt-get install {DEBIAN_PACKAGES}"
         )
+    wanted = " ".join(f"{name}=={owners.get('opencv-python', cv2.__version__)}" for name in owners)
     found = f"cv2 {cv2.__version__} from {', '.join(f'{name} {version}' for name, version in owners.items())}"
     return Finding(
         "OpenCV",
         found,
         is_fine=len(set(owners.values())) == 1,
-        hint="These share one folder and should be of one version: install them again together.",
+        hint="These share one folder and should be of one version: "
+        f"pip install --force-reinstall --no-deps {wanted}",
     )
 
 
@@ -124,7 +126,7 @@ def _h264() -> Finding:
             "MPEG-4 by OpenCV, which browsers do not play",
             is_fine=False,
             is_needed=False,
-            hint="For H.264 install the extra: pip install 'posture-cam[video]', or pip install av",
+            hint="For H.264 install PyAV: pip install av",
         )
     return Finding("Annotated video", f"H.264 by PyAV {version}")
 
@@ -191,7 +193,7 @@ def _sound() -> Finding:
             f"the terminal's bell ({str(error).splitlines()[0] if str(error) else type(error).__name__})",
             is_fine=False,
             is_needed=False,
-            hint="For a soft tone install the extra: pip install 'posture-cam[sound]' (and PortAudio).",
+            hint="For a soft tone install sounddevice (pip install sounddevice) and PortAudio.",
         )
     return Finding("Sound", f"{device}, if --sound asks for it")
 

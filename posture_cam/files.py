@@ -5,14 +5,39 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import Enum
 from pathlib import Path
 
 from posture_cam.errors import OutputError, SourceError
 
 _HASHED_BYTES = 1 << 20
+
+
+class Kind(Enum):
+    """What a path leads to."""
+
+    NOTHING = "nothing"
+    HIDDEN = "hidden"  # a folder on the way is kept from us, or the name cannot be one
+    FOLDER = "folder"
+    FILE = "file"
+    OTHER = "other"
+
+
+def kind_of(path: Path) -> Kind:
+    """What a path leads to, links followed; unlike `Path.is_file` never an error."""
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return Kind.NOTHING
+    except OSError:
+        return Kind.HIDDEN
+    if stat.S_ISDIR(mode):
+        return Kind.FOLDER
+    return Kind.FILE if stat.S_ISREG(mode) else Kind.OTHER
 
 
 def check_writable(target: Path, *, never: tuple[Path, ...] = ()) -> None:
@@ -25,6 +50,14 @@ def check_writable(target: Path, *, never: tuple[Path, ...] = ()) -> None:
     Raises:
         OutputError: The path is a folder, is one of `never`, or its folder is missing or read-only.
     """
+    try:
+        target.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass  # still to be made, or told below
+    except OSError as error:  # a folder on the way that is kept from us, or a name that is too long
+        raise OutputError(
+            f"{target} cannot be written ({error.strerror or error}).", "Choose a place where you may write."
+        ) from error
     if target.is_dir():
         raise OutputError(f"{target} is a folder.", "Name a file inside it.")
     if target.exists() and not target.is_file():
@@ -32,8 +65,8 @@ def check_writable(target: Path, *, never: tuple[Path, ...] = ()) -> None:
             f"{target} is not an ordinary file.", "Name a file; for JSON, - means the terminal."
         )
     for path in never:
-        if target.resolve() == path.resolve() or (
-            target.exists() and path.exists() and target.samefile(path)
+        if os.path.realpath(target) == os.path.realpath(path) or (
+            kind_of(target) == kind_of(path) == Kind.FILE and target.samefile(path)
         ):
             raise OutputError(f"{target} is the input itself.", "Choose another name for the output.")
     folder = target.absolute().parent

@@ -115,7 +115,7 @@ class Result:
         return self.summary.episodes
 
     def to_dict(self) -> dict[str, Any]:
-        """The result as `posture-cam analyze --json` writes it, without `holds` and `course`."""
+        """The result as `posture-cam analyze --json` writes it, without `holds`, `course` and `content`."""
         return as_json(self.summary)
 
     def to_frame(self) -> pd.DataFrame:

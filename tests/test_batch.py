@@ -24,7 +24,7 @@ from posture_cam.session.jobs import Batch, Outcome, find_jobs, result_path
 from posture_cam.session.workers import Workers
 from tests.builders import Film, side
 from tests.conftest import SAMPLES
-from tests.test_cli import run
+from tests.test_cli import run, run_unprivileged
 from tests.test_session import recorded
 
 UPRIGHT = side(neck_deg=18.0, trunk_deg=-5.0)
@@ -188,6 +188,63 @@ def test_linked_folders_are_searched_and_a_recording_named_twice_is_done_once(tm
     assert [job.name for job in jobs] == ["link/desk.mp4"]
     again = find_jobs([tmp_path / "real", tmp_path / "in" / ".." / "real" / "desk.mp4"], tmp_path / "out")
     assert [job.name for job in again] == ["desk.mp4"]
+
+
+def test_what_a_folder_keeps_from_us_is_told_and_costs_only_itself(tmp_path: Path) -> None:
+    source, shut = tmp_path / "in", tmp_path / "in" / "shut"
+    shut.mkdir(parents=True)
+    recorded(source / "a.poses.jsonl", Film(noise_px=0.4).hold(8.0, UPRIGHT))
+    recorded(shut / "b.poses.jsonl", Film(noise_px=0.4).hold(8.0, UPRIGHT))
+    (source / "gone.mp4").symlink_to(tmp_path / "nowhere.mp4")
+    (source / "round.mp4").symlink_to(source / "round.mp4")
+    shut.chmod(0)
+    try:
+        done = run_unprivileged("analyze", source, "--out", tmp_path / "out", "--jobs", "1")
+        named = run_unprivileged("analyze", shut / "b.poses.jsonl", "--out", tmp_path / "named")
+        inside = run_unprivileged("analyze", shut, "--out", tmp_path / "inside")
+        alone = run_unprivileged("analyze", shut / "b.mp4")
+        into = run_unprivileged("analyze", source / "a.poses.jsonl", "--json", shut / "b.json")
+    finally:
+        shut.chmod(0o755)
+    reasons = {row["file"]: row["reason"] for row in table_of(tmp_path / "out")}
+    assert reasons["a.poses.jsonl"] == ""
+    assert reasons["shut"] == f"The folder {shut} cannot be read (Permission denied)."
+    assert "does not exist" in reasons["gone.mp4"]
+    assert "cannot be read" in reasons["round.mp4"]
+    assert len(reasons) == 4
+    assert "cannot be read" in table_of(tmp_path / "named")[0]["reason"]
+    assert f"The folder {shut} cannot be read" in inside.stderr
+    assert "cannot be read (Permission denied)" in alone.stderr
+    assert "cannot be written (Permission denied)" in into.stderr
+    for each in (done, named, inside, alone, into):
+        assert each.returncode == 1, each.stderr
+        assert "Traceback" not in each.stderr
+
+
+def test_samples_that_were_taken_away_are_written_again_and_what_was_done_is_told(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    recorded(tmp_path / "in" / "a.poses.jsonl", Film(noise_px=0.4).hold(8.0, UPRIGHT))
+    command = ("analyze", tmp_path / "in", "--out", tmp_path / "out", "--samples", "--jobs", "1")
+    assert "not done again" not in run(*command).stderr
+    assert "Finished before, and not done again: 1." in run(*command).stderr
+    samples = tmp_path / "out" / "a.poses.jsonl.csv"
+    content = samples.read_bytes()
+    samples.unlink()
+    assert "not done again" not in run(*command).stderr
+    assert samples.read_bytes() == content
+
+
+def test_a_model_that_is_none_leaves_an_earlier_table_alone(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    recorded(tmp_path / "in" / "a.poses.jsonl", Film(noise_px=0.4).hold(8.0, UPRIGHT))
+    out = tmp_path / "out"
+    assert run("analyze", tmp_path / "in", "--out", out, "--jobs", "1").returncode == 0
+    before = results_of(out)
+    done = run("analyze", tmp_path / "in", "--out", out, "--jobs", "1", "--model", "hevy")
+    assert done.returncode == 1
+    assert "There is no model 'hevy'." in done.stderr
+    assert "Choose full, lite, heavy" in done.stderr.replace("\n", " ")
+    assert results_of(out) == before
 
 
 def done_here(batch: Batch) -> list[Outcome]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -30,6 +31,19 @@ def run(*arguments: str | Path, cwd: Path | None = None) -> subprocess.Completed
         check=False,
         timeout=120,
     )
+
+
+def run_unprivileged(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """As somebody whom permissions bind; they do not bind root."""
+    if not hasattr(os, "geteuid"):
+        pytest.skip("permissions work otherwise here")
+    command = [sys.executable, "-m", "posture_cam", *map(str, arguments)]
+    if os.geteuid() == 0:
+        if shutil.which("setpriv") is None:
+            pytest.skip("root reads everything: run as a user, or apt-get install util-linux")
+        kept_back = "-dac_override,-dac_read_search"
+        command = ["setpriv", "--bounding-set", kept_back, "--inh-caps", kept_back, *command]
+    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False, timeout=120)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import typer
 
 from posture_cam.cli.common import INTERRUPTED, app, data, plain, talk
 from posture_cam.errors import SourceError, UsageError
+from posture_cam.files import Kind, kind_of
 from posture_cam.terminal import Bars, quiet_native, stoppable
 
 _STOPPING = "Ending; what is finished is kept."
@@ -125,7 +126,7 @@ def analyze(
         )
         _run_batch(batch, jobs, scheduler, verbose=verbose)
         return
-    if len(paths) == 1 and paths[0].is_dir():
+    if len(paths) == 1 and kind_of(paths[0]) == Kind.FOLDER:
         raise SourceError(
             f"{paths[0]} is a folder.", "Name one video inside it, or add --out DIR for all of them."
         )
@@ -220,7 +221,11 @@ def _run_batch(batch: Batch, count: int | None, scheduler: str | None, *, verbos
             )
             outcomes = run_batch(batch, found, executor, done=note, should_stop=stop.is_set)
         written = write_tables(batch, outcomes)
-    print_batch(written[0], data())
+    if outcomes:
+        print_batch(written[0], data())
+    before = sum(outcome.was_there for outcome in outcomes)
+    if before:
+        talk().print(f"Finished before, and not done again: {before}.", highlight=False)
     for target in written:
         talk().print(f"Wrote {plain(str(target))}", highlight=False, soft_wrap=True)
     if len(outcomes) < len(found):

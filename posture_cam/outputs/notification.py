@@ -60,7 +60,7 @@ class DesktopBackend:
             from desktop_notifier import DesktopNotifier
             from desktop_notifier.main import get_backend_class
         except ImportError:
-            raise CannotNotify("install the extra: pip install 'posture-cam[notify]'") from None
+            raise CannotNotify("pip install desktop-notifier") from None
         kind = get_backend_class().__name__
         if kind.startswith("Dummy"):
             raise CannotNotify("this Python may not show notifications here")

@@ -38,7 +38,7 @@ class Sound(LiveOutput):
         except Exception as error:  # no extra, no PortAudio, no device: each fails in its own way
             if not self._has_failed:
                 self._has_failed = True
-                reason = "install the extra: pip install 'posture-cam[sound]'"
+                reason = "pip install sounddevice"
                 if not isinstance(error, ImportError):
                     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
                 self._say(f"No sound ({reason}); the terminal's bell instead.")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from posture_cam.errors import ModelError
-from posture_cam.files import naming, written_whole
+from posture_cam.files import Kind, kind_of, naming, written_whole
 from posture_cam.settings import bundled_model, models_cache_dir
 
 OFFICIAL_URL = "https://storage.googleapis.com/mediapipe-models/pose_landmarker"
@@ -87,6 +87,16 @@ def find_model(choice: str = "full", progress: DownloadProgress | None = None) -
     return _own(Path(choice))
 
 
+def check_model(choice: str) -> None:
+    """Refuse what is no model, before any work; nothing is fetched.
+
+    Raises:
+        ModelError: It is none of the known names, and no file of a pose model.
+    """
+    if choice != SHIPPED.name and choice not in FETCHED:
+        _own(Path(choice))
+
+
 def shipped_path() -> Path:
     """Where the shipped model lies."""
     return bundled_model(SHIPPED.file_name)
@@ -113,7 +123,7 @@ def _fetched(model: KnownModel, progress: DownloadProgress | None) -> ModelFile:
 
 
 def _own(path: Path) -> ModelFile:
-    if not path.is_file():
+    if kind_of(path) != Kind.FILE:
         raise ModelError(
             f"There is no model {str(path)!r}.", "Choose full, lite, heavy, or the path of a .task file."
         )

@@ -16,6 +16,7 @@ import orjson
 
 from posture_cam import __version__
 from posture_cam.errors import SourceError
+from posture_cam.files import Kind, kind_of
 from posture_cam.records import LANDMARK_COUNT, FloatArray, Pose, Sample, SourceInfo
 
 KIND = "posture_cam poses"
@@ -114,7 +115,7 @@ class PoseLog:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        if path.exists() and not path.is_file():
+        if kind_of(path) in (Kind.FOLDER, Kind.OTHER):
             raise SourceError(f"{path} is not an ordinary file.", _HINT)
         try:
             with path.open(encoding="utf-8") as file:

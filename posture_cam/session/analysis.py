@@ -7,6 +7,7 @@ therefore the very same way, without the first pass.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -194,12 +195,13 @@ def _check_request(request: Analysis) -> None:
     if request.save:
         with Writer(is_exclusive=False):
             pass  # what is in the way is said before the work, not after it
-    taken: list[Path] = []
+    taken: list[str] = []
     for target in (request.json, request.csv, request.video, request.poses):
         if isinstance(target, Path):
-            if target.resolve() in taken:
+            place = os.path.realpath(target)
+            if place in taken:
                 raise UsageError(f"{target} is named for two results.", "Give each its own file.")
-            taken.append(target.resolve())
+            taken.append(place)
             check_writable(target, never=(request.path, Path(request.model)))
     if request.video is not None and request.video.suffix.lower() != ".mp4":
         raise UsageError(

@@ -21,7 +21,8 @@ from filelock import FileLock, Timeout
 
 from posture_cam import __version__
 from posture_cam.errors import NothingJudged, OutputError, PostureCamError, SourceError, UsageError
-from posture_cam.files import content_of, naming
+from posture_cam.files import Kind, content_of, kind_of, naming
+from posture_cam.pose.model_store import check_model
 from posture_cam.profiles import load_profile, profile_path
 from posture_cam.session.analysis import Analysis, analyze
 from posture_cam.session.jobs import POSES_ENDING, Batch, Job, Outcome, result_of, result_path
@@ -87,16 +88,20 @@ def run_batch(
     # Absolute, so that they mean the same to a worker elsewhere.
     batch = replace(batch, out=batch.out.absolute())
     jobs = [replace(job, path=job.path.absolute()) for job in jobs]
-    if Path(batch.model).is_file():
+    if kind_of(Path(batch.model)) == Kind.FILE:
         batch = replace(batch, model=str(Path(batch.model).absolute()))
     settings = _fingerprint_of(batch)
     finished = _finished(batch.out)
     outcomes: dict[str, Outcome] = {}
     running: dict[Future[tuple[str, str]], tuple[Job, str]] = {}
     for job in jobs:
+        if job.trouble:
+            outcomes[job.name] = Outcome(job, "failed", job.trouble)
+            done(outcomes[job.name])
+            continue
         key = _key(job, settings)
         before = finished.get(job.name)
-        if before is not None and before[0] == key and result_of(batch.out, job) is not None:
+        if before is not None and before[0] == key and _is_whole(batch, job):
             outcomes[job.name] = Outcome(job, before[1], before[2], was_there=True)
             done(outcomes[job.name])
             continue
@@ -129,6 +134,12 @@ def run_batch(
     return [outcomes[job.name] for job in jobs if job.name in outcomes]
 
 
+def _is_whole(batch: Batch, job: Job) -> bool:
+    """Whether all that was asked for of a recording is still there."""
+    has_samples = not batch.samples or result_path(batch.out, job).with_suffix(".csv").is_file()
+    return has_samples and result_of(batch.out, job) is not None
+
+
 def _sentence_of(error: Exception) -> str:
     if type(error).__name__ == "KilledWorker":
         return "Each worker that tried it was lost; the file is probably damaged, or too large for them."
@@ -156,7 +167,7 @@ def analyse_one(batch: Batch, job: Job) -> tuple[str, str]:
     except NothingJudged as error:
         return "nothing judged", error.message
     except PostureCamError as error:
-        return "failed", error.message
+        return "failed", f"{error.message} {error.hint}".rstrip()
     except Exception as error:  # a bug that one file shows must not cost the others
         return "failed", f"{type(error).__name__}: {error}"
     return "done", ""
@@ -167,8 +178,10 @@ def check_batch(batch: Batch) -> None:
 
     Raises:
         UsageError: Options that do not go together.
+        ModelError: There is no such model.
         OutputError: pyarrow is needed and not installed.
     """
+    check_model(batch.model)
     if batch.rate_hz is not None and not 0 < batch.rate_hz <= 240:
         raise UsageError("--rate must be above 0 and at most 240 samples a second.", "The usual rate is 5.")
     if batch.rate_hz is not None and batch.every_frame:
@@ -178,7 +191,7 @@ def check_batch(batch: Batch) -> None:
     try:
         import pyarrow.parquet  # noqa: F401 - whether it is there
     except ImportError as error:
-        raise OutputError("pyarrow is not installed.", "pip install 'posture-cam[parquet]'") from error
+        raise OutputError("pyarrow is not installed.", "pip install pyarrow") from error
 
 
 def _as_they_end(
@@ -206,7 +219,7 @@ def _fingerprint_of(batch: Batch) -> str:
         parts.append(content_of(bundled_model(ESTIMATOR_FILE)))
     if batch.profile is not None:
         parts.append(content_of(profile_path(batch.profile)))
-    if Path(batch.model).is_file():
+    if kind_of(Path(batch.model)) == Kind.FILE:
         parts.append(content_of(Path(batch.model)))
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
 

@@ -49,7 +49,7 @@ def cluster(
     try:
         from distributed import Client
     except ImportError as error:
-        raise OutputError("dask is not installed.", "pip install 'posture-cam[cluster]'") from error
+        raise OutputError("dask is not installed.", "pip install 'dask[distributed]'") from error
     _silence_dask()
     try:
         client: Any = _connected(Client, address)

@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from posture_cam.errors import SourceError
+from posture_cam.files import Kind, kind_of
 
 VIDEO_SUFFIXES = (
     ".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".3gp", ".flv", ".m2ts",
     ".mjpeg", ".mts", ".ogv", ".ts",
 )  # fmt: skip
 POSES_ENDING = ".poses.jsonl"
+# What is not there, or is kept from us, stays in the batch: its analysis says so.
+_TAKEN = (Kind.FILE, Kind.NOTHING, Kind.HIDDEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +47,17 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One recording: `name` is what its results are called, below the folder for results."""
+    """One recording.
+
+    Attributes:
+        name: What its results are called, below the folder for results.
+        trouble: Why it cannot even be tried, in a sentence; else empty.
+    """
 
     path: Path
     name: str
     size_bytes: int
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,28 +79,34 @@ class Outcome:
 def find_jobs(sources: Sequence[Path], out: Path) -> list[Job]:
     """The recordings in files and folders, in order of their names.
 
+    A folder below that cannot be read, and a link that leads nowhere, stand among them with their trouble.
+
     Raises:
         SourceError: A source does not exist, or nothing is found.
     """
-    found: dict[Path, str] = {}
-    known: set[Path] = set()
+    found: dict[Path, tuple[str, str]] = {}
+    known: set[str] = set()
     is_inside = False
 
-    def take(path: Path, name: str) -> None:
-        if path.resolve() not in known:  # one recording by two ways
-            known.add(path.resolve())
-            found[path] = name
+    def take(path: Path, name: str, trouble: str = "") -> None:
+        place = os.path.realpath(path)  # unlike `Path.resolve` no error where links lead round
+        if place not in known:  # one recording by two ways
+            known.add(place)
+            found[path] = name, trouble
 
     for source in sources:
-        if source.is_dir():
-            for path in _files_below(source):
-                if not path.name.lower().endswith((*VIDEO_SUFFIXES, POSES_ENDING)) or not path.is_file():
+        if kind_of(source) == Kind.FOLDER:
+            for path, trouble in _files_below(source):
+                is_named_so = path.name.lower().endswith((*VIDEO_SUFFIXES, POSES_ENDING))
+                if not trouble and not (is_named_so and kind_of(path) in _TAKEN):
                     continue
-                if out.resolve() in path.resolve().parents:
+                if Path(os.path.realpath(out)) in Path(os.path.realpath(path)).parents:
                     is_inside = True
+                elif path == source:
+                    raise SourceError(trouble, "Check the folder's permissions.")
                 else:
-                    take(path, str(path.relative_to(source)))
-        elif source.exists():
+                    take(path, str(path.relative_to(source)), trouble)
+        elif kind_of(source) != Kind.NOTHING:
             take(source, source.name)
         else:
             raise SourceError(f"{source} does not exist.", "Check the name and the folder you are in.")
@@ -106,7 +121,7 @@ def find_jobs(sources: Sequence[Path], out: Path) -> list[Job]:
         )
     jobs: list[Job] = []
     taken: set[str] = set()
-    for path, name in sorted(found.items(), key=lambda item: item[1]):
+    for path, (name, trouble) in sorted(found.items(), key=lambda item: item[1]):
         unique, number = name, 2
         while unique in taken:  # files of one name from several folders
             unique, number = f"{name}-{number}", number + 1
@@ -114,17 +129,25 @@ def find_jobs(sources: Sequence[Path], out: Path) -> list[Job]:
         size_bytes = 0
         with suppress(OSError):
             size_bytes = path.stat().st_size
-        jobs.append(Job(path, unique, size_bytes))
+        jobs.append(Job(path, unique, size_bytes, trouble))
     return jobs
 
 
-def _files_below(folder: Path) -> Iterator[Path]:
-    """Files in a folder and those within it, linked ones too, each folder once."""
+def _files_below(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Files in a folder and those within it, linked ones too, each folder once.
+
+    Yields:
+        Each file without a trouble, and each folder that cannot be read with it, in a sentence.
+    """
     seen: set[str] = set()
-    for place, folders, files in os.walk(folder, followlinks=True):
+    failures: list[OSError] = []
+    for place, folders, files in os.walk(folder, followlinks=True, onerror=failures.append):
         seen.add(os.path.realpath(place))
         folders[:] = sorted(name for name in folders if os.path.realpath(Path(place, name)) not in seen)
-        yield from (Path(place, name) for name in sorted(files))
+        yield from ((Path(place, name), "") for name in sorted(files))
+    for failure in failures:
+        path = Path(os.fsdecode(failure.filename))
+        yield path, f"The folder {path} cannot be read ({failure.strerror})."
 
 
 def result_path(out: Path, job: Job) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -247,11 +248,17 @@ def _check_file(path: Path) -> None:
         str(path).encode("utf-8")
     except UnicodeEncodeError:  # OpenCV ends the whole program on these
         raise SourceError(f"The name of {path} is not valid text.", "Give the file another name.") from None
-    if not path.exists():
-        raise SourceError(f"{path} does not exist.", "Check the name and the folder you are in.")
-    if path.is_dir():
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        raise SourceError(f"{path} does not exist.", "Check the name and the folder you are in.") from None
+    except OSError as error:  # a folder on the way that is kept from us
+        raise SourceError(
+            f"{path} cannot be read ({error.strerror or error}).", "Check the permissions of its folder."
+        ) from error
+    if stat.S_ISDIR(mode):
         raise SourceError(f"{path} is a folder.", "Name one video inside it.")
-    if not path.is_file():
+    if not stat.S_ISREG(mode):
         raise SourceError(f"{path} is not an ordinary file.", "Name a video file.")
     if path.suffix.lower() in PICTURE_SUFFIXES:
         raise SourceError(
