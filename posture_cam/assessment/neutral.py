@@ -229,12 +229,19 @@ class NeutralFinder:
         view: View,
         slack: float,
     ) -> bool:
-        has_gap = np.diff(times).max() > self._max_gap_s
-        return (
-            not has_gap
-            and is_steady(columns, view, self._settings, slack)
-            and is_steady(raw, view, self._settings, slack * _TREMBLING)
-        )
+        """Whether its means hold still.
+
+        Those over the recording are at hand, but at the ends of a stretch they take in what lies beside it;
+        where they move, means over the stretch alone decide.
+        """
+        if np.diff(times).max() > self._max_gap_s:
+            return False
+        if not is_steady(raw, view, self._settings, slack * _TREMBLING):
+            return False
+        if is_steady(columns, view, self._settings, slack):
+            return True
+        alone = {name: calmed(times, column) for name, column in raw.items()}
+        return is_steady(alone, view, self._settings, slack)
 
 
 def take_stretch(features: Sequence[Features], view: View | None = None) -> list[Features]:

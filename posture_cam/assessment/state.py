@@ -107,10 +107,13 @@ class StateMachine:
         """
         if self._level is None or not self._votes or self._votes[-1].timestamp_s != self._last_s:
             return None
-        start_s = self._last_s - self._settings.first_s - _SAME_TIME_S
-        if self._votes[0].timestamp_s > start_s + 2 * _SAME_TIME_S:
+        last: list[_Vote] = []
+        for vote in reversed(self._votes):
+            last.append(vote)
+            if self._last_s - vote.timestamp_s >= self._settings.first_s - _SAME_TIME_S:
+                break
+        else:
             return None
-        last = [vote for vote in self._votes if vote.timestamp_s >= start_s]
         worse, better = min(vote.enter for vote in last), max(vote.leave for vote in last)
         if worse > self._level:
             self._enter(worse, self._start_of(partial(_is_at_least, worse)))

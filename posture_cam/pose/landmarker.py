@@ -60,6 +60,9 @@ class PoseLandmarker:
         self._model = model
         self._settings = settings
         self._sparing = sparing
+        # Where MediaPipe shall not smooth, its time has to advance by more, also within a picture.
+        step_s = 0.001 if sparing is None else sparing.clock_factor * _SECOND_LOOK_AFTER_S
+        self._least_ms = round(1000 * step_s)
         self._tracked: Pose | None = None  # at the last look
         self._tracker = self._create(vision.RunningMode.VIDEO, 1)
         self._counter: vision.PoseLandmarker | None = None  # made when first needed: a one-off of 0.1 s
@@ -165,13 +168,14 @@ class PoseLandmarker:
         factor = self._sparing.clock_factor
         pose, before = self._look(image, frame, factor * frame.timestamp_s), self._tracked
         if pose is not None and (before is None or shift_of(before, pose) > self._sparing.jump_scales):
+            # One who moves fast may not be found the second time; then what was seen stands.
             pose = self._look(image, frame, factor * (frame.timestamp_s + _SECOND_LOOK_AFTER_S)) or pose
         self._tracked = pose
         return pose
 
     def _look(self, image: NDArray[np.uint8], frame: Frame, told_s: float) -> Pose | None:
         # MediaPipe counts in whole milliseconds and refuses a time that does not advance.
-        self._last_ms = max(round(told_s * 1000), self._last_ms + 1)
+        self._last_ms = max(round(told_s * 1000), self._last_ms + self._least_ms)
         try:
             result = self._tracker.detect_for_video(_as_mp(image), self._last_ms)
         except (RuntimeError, ValueError) as error:
