@@ -144,6 +144,18 @@ def test_a_stretch_shorter_than_three_seconds_will_not_do() -> None:
     assert found(Film().hold(3.0, UPRIGHT)) is not None
 
 
+@pytest.mark.parametrize("rate_hz", [2.0, 5.0, 30.0])
+@pytest.mark.parametrize("before_s", [0.0, 10.0])
+def test_three_seconds_between_others_will_do(before_s: float, rate_hz: float) -> None:
+    film = Film(rate_hz=rate_hz, noise_px=0.4)
+    if before_s:
+        film.hold(before_s, SLOUCH)
+    stretch = found(film.hold(3.2, UPRIGHT).hold(20.0, SLOUCH))
+    assert stretch is not None
+    assert stretch.is_plausible
+    assert stretch.start_s == pytest.approx(before_s, abs=0.2)
+
+
 def test_a_stretch_never_spans_a_gap() -> None:
     film = Film().hold(2.0, UPRIGHT).gap(10.0).hold(2.0, UPRIGHT)
     assert found(film) is None

@@ -69,6 +69,31 @@ def test_at_the_end_a_moment_or_a_doubt_changes_nothing() -> None:
     assert states.conclude() is None
 
 
+@pytest.mark.parametrize("rate_hz", [1.0, 2.0])
+def test_at_the_end_one_moment_alone_changes_nothing_however_few_there_are(rate_hz: float) -> None:
+    states = machine()
+    run(states, 0.0, 10.0, GOOD, rate_hz)
+    run(states, 10.0, 1.0 / rate_hz, POOR, rate_hz)
+    assert states.conclude() is None
+
+
+@pytest.mark.parametrize("gone", [Reason.NOBODY, Reason.UNSURE])
+def test_at_the_end_one_moment_after_none_that_could_be_judged_changes_nothing(gone: Reason) -> None:
+    states = machine()
+    run(states, 0.0, 10.0, GOOD)
+    run(states, 10.0, 0.8, gone)
+    run(states, 10.8, 0.2, POOR)
+    assert states.conclude() is None
+
+
+def test_at_the_end_two_moments_that_lie_beside_the_grid_change_nothing() -> None:
+    states = machine()
+    run(states, 0.0, 10.0, GOOD)
+    for timestamp_s in (10.0, 10.24):  # a picture late, of 24 a second
+        states.judge(timestamp_s, POOR, POOR)
+    assert states.conclude() is None
+
+
 @pytest.mark.parametrize("last", [Reason.NOBODY, Reason.LOOKING_AWAY, Reason.UNSURE])
 def test_at_the_end_what_cannot_be_judged_keeps_the_state(last: Reason) -> None:
     states = machine()
