@@ -229,19 +229,17 @@ class NeutralFinder:
         view: View,
         slack: float,
     ) -> bool:
-        """Whether its means hold still.
+        """Whether each moment lies within the ranges; or their means do, and each moment not far beside.
 
-        Those over the recording are at hand, but at the ends of a stretch they take in what lies beside it;
-        where they move, means over the stretch alone decide.
+        Means take in half a second of what lies beside a stretch, so of a short one moments tell more.
         """
         if np.diff(times).max() > self._max_gap_s:
             return False
-        if not is_steady(raw, view, self._settings, slack * _TREMBLING):
-            return False
-        if is_steady(columns, view, self._settings, slack):
+        if is_steady(raw, view, self._settings, slack):
             return True
-        alone = {name: calmed(times, column) for name, column in raw.items()}
-        return is_steady(alone, view, self._settings, slack)
+        return is_steady(columns, view, self._settings, slack) and is_steady(
+            raw, view, self._settings, slack * _TREMBLING
+        )
 
 
 def take_stretch(features: Sequence[Features], view: View | None = None) -> list[Features]:
