@@ -100,7 +100,7 @@ def test_the_tables_in_the_docs_are_current() -> None:
         assert match is not None
         written, now = figures(match[1]), figures(table)
         assert len(written) == len(now)
-        coarse = 0.21 if name == "clips" else 0.011  # a sample more or less, where decoders differ
+        coarse = 0.45 if name == "clips" else 0.011  # two samples, where decoders and processors differ
         assert written == pytest.approx(now, rel=0.02, abs=coarse), (
             "renew: benchmarks/accuracy.py --write-docs"
         )
