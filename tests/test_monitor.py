@@ -161,7 +161,7 @@ def test_a_clip_is_judged_live_as_by_an_analysis(clip: str, sample_poses: Callab
         [one for one in run.episodes if one.state != State.UNJUDGED or one.end_s - one.start_s > 0.5]
         for run in (live, analysed)
     )
-    if clip != "desk-oblique":  # held just at a limit: which states follow hangs on the processor's rounding
+    if clip != "desk-oblique":  # held just at a limit: which states follow hangs on little
         assert [one.state for one in episodes] == [one.state for one in expected]
         for one, other in zip(episodes, expected, strict=True):
             assert (one.start_s, one.end_s) == pytest.approx((other.start_s, other.end_s), abs=1.0)
