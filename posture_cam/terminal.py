@@ -11,9 +11,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
+if TYPE_CHECKING:
+    from rich.console import Console
 
 # Launchers such as uv pass Ctrl-C on to a program that the terminal has told already.
 ONE_KEY_PRESS_S = 1.0

@@ -53,17 +53,25 @@ def poses(tmp_path: Path) -> Path:
     return recorded(tmp_path / "built.poses.jsonl", film)
 
 
-def test_help_is_quick_it_loads_no_camera_library() -> None:
+def test_help_is_quick_it_loads_no_camera_library_and_not_rich() -> None:
     code = (
         "import sys\n"
         "from posture_cam.cli import app\n"
         "try: app(['--help'])\n"
         "except SystemExit: pass\n"
-        "print(sorted({'mediapipe', 'cv2', 'matplotlib', 'numpy'} & set(sys.modules)))\n"
+        "print(sorted({'mediapipe', 'cv2', 'matplotlib', 'numpy', 'rich'} & set(sys.modules)))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "analyze" in done.stdout
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("group", [[], ["history"], ["profiles"]])
+def test_help_tells_of_each_command_in_whole_sentences(group: list[str]) -> None:
+    shown = run(*group, "--help").stdout
+    listed = shown.partition("Commands:")[2]
+    assert len(listed.splitlines()) > 2
+    assert "..." not in listed
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="counts the threads that Linux tells of")

@@ -10,7 +10,17 @@ from typing import Annotated
 
 import typer
 
-from posture_cam.cli.common import INTERRUPTED, app, configured_camera, data, is_stream, plain, say, talk
+from posture_cam.cli.common import (
+    INTERRUPTED,
+    Commands,
+    app,
+    configured_camera,
+    data,
+    is_stream,
+    plain,
+    say,
+    talk,
+)
 from posture_cam.errors import NeutralError, UsageError
 from posture_cam.terminal import Bars, quiet_native
 
@@ -96,7 +106,9 @@ def _nothing_stored() -> Iterator[None]:
         raise typer.Exit(INTERRUPTED) from None
 
 
-profiles_app = typer.Typer(help="Show, rename and delete stored neutral postures.", no_args_is_help=True)
+profiles_app = typer.Typer(
+    cls=Commands, help="Show, rename and delete stored neutral postures.", no_args_is_help=True
+)
 app.add_typer(profiles_app, name="profiles")
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.console import Console
 from typer.core import TyperGroup
 
 from posture_cam.errors import PostureCamError
 from posture_cam.terminal import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 INTERRUPTED = 130
 
@@ -20,19 +23,32 @@ _ORDER = (
 )  # fmt: skip
 
 
-class _Commands(TyperGroup):
+class Commands(TyperGroup):
+    """Commands that the help tells of in whole sentences, where typer would end them in three dots."""
+
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]
+        """One command by its name."""
+        command = super().get_command(ctx, cmd_name)
+        if command and command.help and not command.short_help:
+            command.short_help = command.help.partition("\n\n")[0]
+        return command
+
+
+class _Ordered(Commands):
     """The commands in the order of use, not of import."""
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        """Their names."""
         return sorted(super().list_commands(ctx), key=_ORDER.index)
 
 
 app = typer.Typer(
-    cls=_Commands,
+    cls=_Ordered,
     name="posture-cam",
     help="Watches how you sit, and helps you sit better. Everything stays on this machine.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,  # typer's panels load all of rich, and the help would take twice the time
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -54,11 +70,15 @@ def plain(text: str) -> str:
 
 def talk() -> Console:
     """What is said to people."""
+    from rich.console import Console
+
     return Console(file=sys.stderr)
 
 
 def data() -> Console:
     """What was asked for."""
+    from rich.console import Console
+
     console = Console(file=sys.stdout)
     if not console.is_terminal:
         console = Console(file=sys.stdout, width=120)

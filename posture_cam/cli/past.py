@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from posture_cam.cli.common import app, data, plain, talk
+from posture_cam.cli.common import Commands, app, data, plain, talk
 from posture_cam.errors import HistoryError, UsageError
 from posture_cam.terminal import Bars, quiet_native, stoppable
 
@@ -97,7 +97,9 @@ def dashboard(
             pass
 
 
-history_app = typer.Typer(help="Your kept days: show, export, delete.", invoke_without_command=True)
+history_app = typer.Typer(
+    cls=Commands, help="Your kept days: show, export, delete.", invoke_without_command=True
+)
 app.add_typer(history_app, name="history")
 
 
