@@ -6,17 +6,22 @@ from types import TracebackType
 from typing import Self
 
 import cv2
-import mediapipe as mp
 import numpy as np
-from mediapipe.tasks.python import BaseOptions, vision
 from numpy.typing import NDArray
 
 from posture_cam.errors import ModelError
 from posture_cam.pose.model_store import ModelFile
 from posture_cam.pose.person import Figure, PersonFollower, index_of_tracked
 from posture_cam.pose.settling import shift_of
+from posture_cam.pose.unhurried import loaded_later
 from posture_cam.records import LANDMARK_COUNT, Frame, Landmark, Pose
 from posture_cam.settings import PoseSettings, SparingSettings
+
+with loaded_later(
+    "matplotlib", "pyplot"
+):  # for charts of landmarks that nobody here draws; most of MediaPipe's start
+    import mediapipe as mp
+    from mediapipe.tasks.python import BaseOptions, vision
 
 RUNNING_MODE = "VIDEO"
 _CENSUS_WHEN_UNSURE_S, _CENSUS_AFTER_JUMP_S = 1.0, 0.3
