@@ -24,6 +24,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from fractions import Fraction
@@ -143,10 +144,11 @@ def ours(path: Path, *, every_frame: bool = False, sample: str | None = None) ->
 
     With the sample that was rendered, also how far neck inclination is from it (root mean square).
 
-    Decoding has a thread of its own, and MediaPipe has too; what the main thread does while it neither calls
-    MediaPipe or the networks of the angle estimator nor opens the recording or has a picture's colours made
-    is ours, and so are the small pictures of the reading thread.
+    Decoding has threads of its own, and MediaPipe has too; ours is what the main thread and those of the
+    recording's parts do while they neither call MediaPipe or the networks of the angle estimator nor open the
+    recording nor have a picture's colours made, and so are the small pictures of the reading threads.
     """
+    import posture_cam.session.parts
     import posture_cam.source.video
     from posture_cam.geometry.estimator import Network
     from posture_cam.pose.landmarker import PoseLandmarker
@@ -154,31 +156,25 @@ def ours(path: Path, *, every_frame: bool = False, sample: str | None = None) ->
     from posture_cam.session import Analysis, analyze
     from posture_cam.source import Glimpse, VideoFile
 
-    not_ours_s = making_small_s = 0.0
-    video: Any = posture_cam.source.video
-    small_grey = video.small_grey
+    lock = threading.Lock()
+    spent_s = {"not ours": 0.0, "small pictures": 0.0, "parts": 0.0}
 
-    def timed_small(image: Any) -> Any:
-        nonlocal making_small_s
-        before_s = time.thread_time()
-        try:
-            return small_grey(image)
-        finally:
-            making_small_s += time.thread_time() - before_s
-
-    video.small_grey = timed_small
-
-    def timed(function: Callable[..., Any]) -> Callable[..., Any]:
+    def timed(function: Callable[..., Any], kind: str = "not ours") -> Callable[..., Any]:
         def call(*arguments: Any, **options: Any) -> Any:
-            nonlocal not_ours_s
             before_s = time.thread_time()
             try:
                 return function(*arguments, **options)
             finally:
-                not_ours_s += time.thread_time() - before_s
+                passed_s = time.thread_time() - before_s
+                with lock:
+                    spent_s[kind] += passed_s
 
         return call
 
+    video: Any = posture_cam.source.video
+    video.small_grey = timed(video.small_grey, "small pictures")
+    part: Any = posture_cam.session.parts._Part
+    part._look_on = timed(part._look_on, "parts")
     for name in ("__init__", "estimate", "__exit__"):
         setattr(PoseLandmarker, name, timed(getattr(PoseLandmarker, name)))
     for owner, name in ((Glimpse, "frame"), (VideoFile, "__init__"), (Network, "run")):
@@ -194,7 +190,7 @@ def ours(path: Path, *, every_frame: bool = False, sample: str | None = None) ->
 
     before_s = time.thread_time()
     summary = analyze(Analysis(path, every_frame=every_frame), seen=compare if truth else None)
-    own_s = time.thread_time() - before_s - not_ours_s + making_small_s
+    own_s = time.thread_time() - before_s + spent_s["parts"] + spent_s["small pictures"] - spent_s["not ours"]
     seconds = {f"{state.value}_s": seconds for state, seconds in summary.seconds_by_state.items()}
     found = {"looks": summary.look_count, "duration_s": summary.duration_s, "own_s": own_s, **seconds}
     return {**found, "neck_deg": math.sqrt(statistics.fmean(squares))} if squares else found

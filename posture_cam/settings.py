@@ -165,6 +165,14 @@ class SparingSettings(_Frozen):
     jump_scales: float
 
 
+class PartsSettings(_Frozen):
+    """Parts of a recording that are looked at by themselves."""
+
+    least_s: float
+    most_s: float
+    settle_s: float
+
+
 class BackgroundSettings(_Frozen):
     """When the camera has moved."""
 
@@ -251,6 +259,7 @@ class Settings(_Frozen):
     live: LiveSettings
     motion: MotionSettings
     sparing: SparingSettings
+    parts: PartsSettings
     background: BackgroundSettings
     pace: PaceSettings
     alerts: AlertSettings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from types import TracebackType
 from typing import Self
 
@@ -38,6 +39,63 @@ _COUNTS_OF_NOBODY = 2
 _WINDOW_ABOVE, _WINDOW_BELOW, _WINDOW_ASIDE = 0.6, 3.0, 0.75
 
 
+class PeopleCounter:
+    """Finds all people in single pictures; serves several landmarkers, on whatever threads.
+
+    Args:
+        model: The pose model.
+        settings: How to find a person.
+    """
+
+    def __init__(self, model: ModelFile, settings: PoseSettings) -> None:
+        self._model, self._settings = model, settings
+        self._all: vision.PoseLandmarker | None = None  # made when first needed: a one-off of 0.1 s
+        self._in_use = Lock()
+
+    def count(self, image_rgb: NDArray[np.uint8], size_wh: tuple[int, int]) -> list[Figure]:
+        """Where the people in a picture are.
+
+        Args:
+            image_rgb: H x W x 3.
+            size_wh: Of the picture before it was made smaller.
+
+        Raises:
+            ModelError: MediaPipe refuses the model, or failed on the picture.
+        """
+        with self._in_use:
+            if self._all is None:
+                people = self._settings.max_people
+                self._all = _create(self._model, self._settings, vision.RunningMode.IMAGE, people)
+            try:
+                result = self._all.detect(_as_mp(image_rgb))
+            except (RuntimeError, ValueError) as error:
+                raise ModelError(f"MediaPipe failed on a picture: {_first_line(error)}") from error
+        return [
+            Figure.of(
+                np.array([(point.x, point.y) for point in landmarks]),
+                size_wh,
+                has_shoulders=max(landmarks[one].presence or 0.0 for one in _SHOULDERS) >= _SHOULDERS_FROM,
+            )
+            for landmarks in result.pose_landmarks
+        ]
+
+    def close(self) -> None:
+        """Release it."""
+        if self._all is not None:
+            self._all.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
 class PoseLandmarker:
     """Finds the landmarks of one person: the largest, followed steadily when others pass.
 
@@ -54,13 +112,18 @@ class PoseLandmarker:
             it looks for the person, over several looks.  That suits a stream; of few looks it makes a pose
             that is only half there.  So its smoothing is put out of effect, and where the person has jumped,
             the picture is looked at twice: the second time in the right place.
+        counter: Shared with others; left out, it has one of its own.
 
     Raises:
         ModelError: MediaPipe refuses the model.
     """
 
     def __init__(
-        self, model: ModelFile, settings: PoseSettings, sparing: SparingSettings | None = None
+        self,
+        model: ModelFile,
+        settings: PoseSettings,
+        sparing: SparingSettings | None = None,
+        counter: PeopleCounter | None = None,
     ) -> None:
         self._model = model
         self._settings = settings
@@ -69,8 +132,8 @@ class PoseLandmarker:
         step_s = 0.001 if sparing is None else sparing.clock_factor * _SECOND_LOOK_AFTER_S
         self._least_ms = round(1000 * step_s)
         self._tracked: Pose | None = None  # at the last look
-        self._tracker = self._create(vision.RunningMode.VIDEO, 1)
-        self._counter: vision.PoseLandmarker | None = None  # made when first needed: a one-off of 0.1 s
+        self._tracker = _create(model, settings, vision.RunningMode.VIDEO, 1)
+        self._counter, self._is_own_counter = counter or PeopleCounter(model, settings), counter is None
         self._follower = PersonFollower()
         self._last_ms = -1
         self._counted_s = -np.inf
@@ -102,7 +165,7 @@ class PoseLandmarker:
         figure = Figure.of(pose.landmarks, pose.image_size_wh, has_shoulders=has_shoulders)
         is_expected = self._follower.is_expected(figure, time_s)
         if self._is_count_due(time_s, is_sure=is_expected and has_shoulders, is_expected=is_expected):
-            people = self._count(image, frame)
+            people = self._counter.count(image, pose.image_size_wh)
             tracked = index_of_tracked(figure, people)
             if tracked is not None:
                 people[tracked] = figure  # the tracker knows better
@@ -138,25 +201,6 @@ class PoseLandmarker:
             return since_s >= _CENSUS_WHEN_UNSURE_S
         return since_s >= self._settings.census_every_s
 
-    def _create(self, mode: vision.RunningMode, people: int) -> vision.PoseLandmarker:
-        confidence = self._settings.min_confidence
-        try:
-            return vision.PoseLandmarker.create_from_options(
-                vision.PoseLandmarkerOptions(
-                    base_options=BaseOptions(model_asset_path=str(self._model.path)),
-                    running_mode=mode,
-                    num_poses=people,
-                    min_pose_detection_confidence=confidence,
-                    min_pose_presence_confidence=confidence,
-                    min_tracking_confidence=confidence,
-                )
-            )
-        except (RuntimeError, ValueError, OSError) as error:
-            raise ModelError(
-                f"MediaPipe cannot use the model {self._model.path}: {_first_line(error)}",
-                "posture-cam doctor shows what is installed.",
-            ) from error
-
     def _prepare(self, image_bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
         height, width = image_bgr.shape[:2]
         scale = self._settings.max_side_px / max(width, height)
@@ -189,23 +233,6 @@ class PoseLandmarker:
             return None
         return _as_pose(result, frame)
 
-    def _count(self, image: NDArray[np.uint8], frame: Frame) -> list[Figure]:
-        if self._counter is None:
-            self._counter = self._create(vision.RunningMode.IMAGE, self._settings.max_people)
-        try:
-            result = self._counter.detect(_as_mp(image))
-        except (RuntimeError, ValueError) as error:
-            raise ModelError(f"MediaPipe failed on a picture: {_first_line(error)}") from error
-        size_wh = (frame.image_bgr.shape[1], frame.image_bgr.shape[0])
-        return [
-            Figure.of(
-                np.array([(point.x, point.y) for point in landmarks]),
-                size_wh,
-                has_shoulders=max(landmarks[one].presence or 0.0 for one in _SHOULDERS) >= _SHOULDERS_FROM,
-            )
-            for landmarks in result.pose_landmarks
-        ]
-
     def _let_go(self, image: NDArray[np.uint8], frame: Frame) -> None:
         """Show the tracker nothing, so that it looks for somebody next time."""
         self._track(np.full_like(image, _GREY), frame)
@@ -235,8 +262,30 @@ class PoseLandmarker:
         traceback: TracebackType | None,
     ) -> None:
         self._tracker.close()
-        if self._counter is not None:
+        if self._is_own_counter:
             self._counter.close()
+
+
+def _create(
+    model: ModelFile, settings: PoseSettings, mode: vision.RunningMode, people: int
+) -> vision.PoseLandmarker:
+    confidence = settings.min_confidence
+    try:
+        return vision.PoseLandmarker.create_from_options(
+            vision.PoseLandmarkerOptions(
+                base_options=BaseOptions(model_asset_path=str(model.path)),
+                running_mode=mode,
+                num_poses=people,
+                min_pose_detection_confidence=confidence,
+                min_pose_presence_confidence=confidence,
+                min_tracking_confidence=confidence,
+            )
+        )
+    except (RuntimeError, ValueError, OSError) as error:
+        raise ModelError(
+            f"MediaPipe cannot use the model {model.path}: {_first_line(error)}",
+            "posture-cam doctor shows what is installed.",
+        ) from error
 
 
 def _as_mp(image_rgb: NDArray[np.uint8]) -> mp.Image:

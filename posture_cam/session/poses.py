@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from posture_cam.errors import NeutralError, SourceError
 from posture_cam.files import content_of, naming, written_whole
 from posture_cam.pose.recorded import PoseLog, PoseLogEnd, PoseLogHeader, PoseLogWriter
-from posture_cam.records import Pose, Sample, SourceInfo
+from posture_cam.records import Frame, Pose, Sample, SourceInfo
+from posture_cam.session.parts import Look, Parts, goals_s, starts_s
 from posture_cam.settings import Settings
+
+if TYPE_CHECKING:
+    from posture_cam.source import VideoFile
 
 See = Callable[[Sample], None]
 
@@ -83,6 +89,7 @@ def estimated_poses(
     target: Path | None = None,
     stretch_s: tuple[float, float] | None = None,
     until_s: float | None = None,
+    processors: int | None = None,
     see: See | None = None,
 ) -> Poses:
     """Find the poses of a video and keep them.
@@ -98,6 +105,8 @@ def estimated_poses(
         target: Where to keep the poses; None for a temporary file.
         stretch_s: A stretch that is asked for and must not lie beyond the end.
         until_s: Nothing after this is looked at.
+        processors: How many parts of a long recording to look at at once, which changes nothing about what is
+            found; None takes all there are.
         see: Takes each sample as it will be read again, while the next picture is on its way.
 
     Raises:
@@ -108,64 +117,106 @@ def estimated_poses(
     """
     # Slow to import, and not needed for recorded poses.
     from posture_cam.pose.model_store import find_model
-    from posture_cam.source import SparingWatch, VideoFile, read_ahead
+    from posture_cam.source import VideoFile
 
-    # One thread decodes, so that the other processors are the model's.
-    source = stack.enter_context(VideoFile(path, rate_hz, threads=1, is_sparse=is_sparing))
+    def opened(start_s: float, stack: ExitStack) -> VideoFile:
+        # One thread decodes, so that the other processors are the model's.
+        return stack.enter_context(VideoFile(path, rate_hz, threads=1, is_sparse=is_sparing, start_s=start_s))
+
+    source = opened(0.0, stack)
     check_stretch(stretch_s, source.info.duration_s)
     model_file = find_model(model, listener.download)
 
-    from posture_cam.pose.landmarker import RUNNING_MODE, PoseLandmarker
-    from posture_cam.pose.settling import Settling
+    from posture_cam.pose.landmarker import RUNNING_MODE, PeopleCounter, PoseLandmarker
 
-    sparing = settings.sparing if is_sparing else None
-    estimator = stack.enter_context(PoseLandmarker(model_file, settings.pose, sparing))
+    counter = stack.enter_context(PeopleCounter(model_file, settings.pose))
+
+    def landmarker(stack: ExitStack) -> PoseLandmarker:
+        sparing = settings.sparing if is_sparing else None
+        return stack.enter_context(PoseLandmarker(model_file, settings.pose, sparing, counter))
+
+    estimator = landmarker(stack)
+
+    def begin(start_s: float, stack: ExitStack) -> tuple[VideoFile, Iterator[Look]]:
+        own = opened(start_s, stack) if start_s else source
+        estimate = (landmarker(stack) if start_s else estimator).estimate
+        return own, stack.enter_context(closing(_looks(own, estimate, settings, is_sparing=is_sparing)))
+
+    starts = [0.0]
+    if is_sparing and until_s is None:
+        duration_s = source.info.duration_s
+        found = source.starts(goals_s(duration_s, settings.parts))
+        starts = starts_s(found, duration_s, settings.parts)
+    parts = Parts(starts, begin, settings.parts, processors or processor_count())
     if target is None:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="posture_cam-"))
         target = Path(folder) / "poses.jsonl"
     written_at = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat()
     content = content_of(path)
     header = PoseLogHeader(source.info, estimator.model, RUNNING_MODE, rate_hz, content, written_at)
-    partial = False
-    watch = SparingWatch(settings.sparing, settings.motion) if is_sparing else None
-    settling = Settling(settings.gates.min_seen)
+    partial = has_samples = False
+    last_s = 0.0
     with (
         written_whole(target) as temporary,
         naming(target),
         temporary.open("w", encoding="utf-8") as file,
-        read_ahead(source.glimpses()) as glimpses,
+        closing(parts.looks()) as looks,
     ):
         writer = PoseLogWriter(file, header)
-        last_s = 0.0
-        pose: Pose | None = None
-        is_wanted = has_samples = False
-        for glimpse in glimpses:
-            last_s = glimpse.timestamp_s
-            is_due = watch is None or watch.is_due(glimpse.small, last_s, is_wanted=is_wanted)
-            frame = glimpse.frame() if is_due else None
-            if frame is not None:
-                pose = estimator.estimate(frame)
-                is_wanted = settling.is_unsettled(pose)
-            if is_due and frame is None:
-                is_wanted = True  # damaged: the next one is looked at in its place
-            else:
-                has_moved = watch is not None and not is_due and watch.has_moved
-                sample = writer.write(
-                    Sample(glimpse.index, last_s, pose, is_reused=not is_due, has_moved=has_moved)
-                )
-                has_samples = True
-                if see is not None:
-                    see(sample)
-            listener.progress("Looking", last_s, until_s or source.info.duration_s)
+        for look in looks:
+            if look is not None:
+                last_s = look.time_s
+                if look.sample is not None:
+                    sample = writer.write(look.sample)
+                    has_samples = True
+                    if see is not None:
+                        see(sample)
+            listener.progress("Looking", parts.done_s, until_s or source.info.duration_s)
             if listener.should_stop() or (until_s is not None and last_s > until_s):
                 partial = True
                 break
         if not has_samples and not partial:
             raise source.undecodable()
-        end_s = _end_s(source.position_s if not partial else last_s, source.info, rate_hz)
-        notes = _source_notes(source.info, end_s, source.clock_repairs, partial=partial)
+        end_s = _end_s(parts.position_s if not partial else last_s, source.info, rate_hz)
+        notes = _source_notes(source.info, end_s, parts.clock_repairs, partial=partial)
         writer.finish(PoseLogEnd(end_s, partial, tuple(notes)))
     return Poses(PoseLog(target), end_s, partial, notes)
+
+
+def _looks(
+    source: VideoFile, estimate: Callable[[Frame], Pose | None], settings: Settings, *, is_sparing: bool
+) -> Generator[Look]:
+    """Look at a recording from where it is open on."""
+    from posture_cam.pose.settling import Settling
+    from posture_cam.source import SparingWatch, read_ahead
+
+    watch = SparingWatch(settings.sparing, settings.motion) if is_sparing else None
+    settling = Settling(settings.gates.min_seen)
+    pose: Pose | None = None
+    is_wanted = False
+    # How often the clock was repaired is told of each picture, not of how far is read.
+    with read_ahead((glimpse, source.clock_repairs) for glimpse in source.glimpses()) as glimpses:
+        for glimpse, repairs in glimpses:
+            time_s = glimpse.timestamp_s
+            is_due = watch is None or watch.is_due(glimpse.small, time_s, is_wanted=is_wanted)
+            frame = glimpse.frame() if is_due else None
+            if frame is not None:
+                pose = estimate(frame)
+                is_wanted = settling.is_unsettled(pose)
+            if is_due and frame is None:
+                is_wanted = True  # damaged: the next one is looked at in its place
+                yield Look(time_s, None, repairs)
+            else:
+                has_moved = watch is not None and not is_due and watch.has_moved
+                sample = Sample(glimpse.index, time_s, pose, is_reused=not is_due, has_moved=has_moved)
+                yield Look(time_s, sample, repairs)
+
+
+def processor_count() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def check_stretch(stretch_s: tuple[float, float] | None, duration_s: float | None) -> None:

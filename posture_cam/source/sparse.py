@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 # Of PyAV; earlier ones cannot be told to convert on one thread.
 _SINCE_VERSION = 17
 _CODECS = ("h264", "hevc")
+# Containers in which time only advances, and that know where their key pictures are.
+_WITH_INDEX = ("mp4", "matroska")
 # Formats whose first plane is the luma, a byte for each pixel.
 _WITH_LUMA = ("yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12", "gray")
 
@@ -39,6 +41,7 @@ class SparseCapture:
         index: Of the picture grabbed last, counted among all of the recording.
         time_s: Its time by the container's clock.
         end_s: The time of the last picture known of, decoded or not.
+        first_s: The time of the first picture of all.
     """
 
     def __init__(
@@ -60,7 +63,7 @@ class SparseCapture:
         self._frames: Iterator[Any] = self._decoded()
         self._failures: tuple[type[Exception], ...] = (OSError, ValueError, *failures)
         self.index = -1
-        self.time_s = self.end_s = 0.0
+        self.time_s = self.end_s = self.first_s = 0.0
 
     @classmethod
     def open(cls, path: Path, most_s: float) -> Self | None:
@@ -84,7 +87,40 @@ class SparseCapture:
             container.close()
             return None
         capture._frames = itertools.chain([first], capture._frames)
+        capture.first_s = capture._seconds(first.pts)
         return capture
+
+    def key_time_s(self, before_s: float) -> float | None:
+        """The time of the last picture up to a time that needs no earlier one; None where that is not known.
+
+        Leaves the reading there.
+        """
+        if not any(name in self._container.format.name for name in _WITH_INDEX):
+            return None
+        with suppress(*self._failures):
+            self._seek(before_s)
+            for packet in self._container.demux(self._stream):
+                if packet.is_keyframe and packet.pts is not None:
+                    return self._seconds(packet.pts)
+                break
+        return None
+
+    def go_to(self, key_time_s: float) -> None:
+        """Read on from the picture there, one that needs no earlier one; `index` counts from there.
+
+        Raises:
+            OSError: There is no going there.
+        """
+        try:
+            self._seek(key_time_s)
+        except self._failures as error:
+            raise OSError(str(error)) from error
+        self._waiting, self.index = [], -1
+        self._frames = self._decoded()
+
+    def _seek(self, time_s: float) -> None:
+        assert self._stream.time_base is not None
+        self._container.seek(round(time_s / self._stream.time_base), stream=self._stream)
 
     def grab(self) -> bool:
         """Go to the next picture; False at the end."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -64,6 +64,7 @@ class VideoFile:
         threads: That decode; None leaves it to FFmpeg.  One takes the least work in all.
         is_sparse: Pictures that none other is made from may be left out where there are enough of the rest;
             frames then lie up to 0.7 of an interval from the times they are due at.
+        start_s: Begin there, at one of the `starts`; frames are then counted from it.
 
     Raises:
         SourceError: The file is missing, not readable, or holds no video that OpenCV can decode.
@@ -76,6 +77,7 @@ class VideoFile:
         threads: int | None = None,
         *,
         is_sparse: bool = False,
+        start_s: float = 0.0,
     ) -> None:
         _check_file(path)
         self._path = path
@@ -108,6 +110,8 @@ class VideoFile:
         self._sparse: SparseCapture | None = None
         if is_sparse and rate_hz is not None and not self._capture.get(cv2.CAP_PROP_ORIENTATION_META):
             self._sparse = SparseCapture.open(path, _MOST_OF_INTERVAL / rate_hz)
+        if start_s:
+            self._go_to(start_s)
 
     @property
     def info(self) -> SourceInfo:
@@ -126,6 +130,32 @@ class VideoFile:
         if self._sparse is not None and not self._timeline.repaired:
             return last_s + self._sparse.end_s - self._sparse.time_s
         return last_s
+
+    def starts(self, goals_s: Sequence[float]) -> list[float]:
+        """Times at or before those asked for that reading can begin at; none where it can begin nowhere else.
+
+        Args:
+            goals_s: In order.
+        """
+        if self._sparse is None or self._rate_hz is None or not goals_s:
+            return []
+        capture = SparseCapture.open(self._path, _MOST_OF_INTERVAL / self._rate_hz)
+        if capture is None:
+            return []
+        first_s = capture.first_s
+        found = [capture.key_time_s(goal_s + first_s) for goal_s in goals_s]
+        capture.close()
+        return sorted({time_s - first_s for time_s in found if time_s is not None and time_s > first_s})
+
+    def _go_to(self, start_s: float) -> None:
+        assert self._sparse is not None, "only where there are starts"
+        first_s = self._sparse.first_s
+        self._timeline.place(first_s)  # times count from the first picture of all
+        try:
+            self._sparse.go_to(start_s + first_s)
+        except OSError as error:
+            self.close()
+            raise SourceError(f"{self._path} cannot be read from {start_s:g} s on.") from error
 
     def _grab(self) -> bool:
         if self._has_first:

@@ -1,0 +1,285 @@
+"""A long recording, looked at in several parts at once and put together as if it had been one.
+
+Each part but the first begins anew at a key picture of the recording, knowing nothing of what was before.
+The part before it goes on until both see the same person in the same picture; from there on the later one
+is taken.  Where they do not agree, the earlier one goes on for as long as it takes, if need be to the end.
+Parts, and where they are joined, depend on the recording alone: one processor finds the same as many.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
+from dataclasses import replace
+from threading import Event
+from typing import NamedTuple, Protocol
+
+from posture_cam.pose.person import Figure
+from posture_cam.records import Pose, Sample
+from posture_cam.settings import PartsSettings
+
+# Beyond where it should have been joined, a part goes on by so much at a time.
+_STEP_S = 1.0
+_LOOK_ROUND_S = 0.05
+
+
+class Look(NamedTuple):
+    """What a picture gave.
+
+    Attributes:
+        sample: None where the picture is damaged.
+        clock_repairs: How often the recording's clock had been bridged by then.
+    """
+
+    time_s: float
+    sample: Sample | None
+    clock_repairs: int = 0
+
+
+class Positioned(Protocol):
+    """What tells how far a recording was read."""
+
+    @property
+    def position_s(self) -> float:
+        """The time of the last picture."""
+
+    @property
+    def clock_repairs(self) -> int:
+        """How often the recording's clock was bridged."""
+
+
+Begin = Callable[[float, ExitStack], tuple[Positioned, Iterator[Look]]]
+
+
+def goals_s(duration_s: float | None, settings: PartsSettings) -> list[float]:
+    """Where the second and all further parts of a recording would best begin; none where it is short.
+
+    An even number of parts, so that two processors are done at one time.
+    """
+    if duration_s is None or duration_s < 2 * settings.least_s:
+        return []
+    count = 2 * math.ceil(duration_s / (2 * settings.most_s))
+    return [duration_s * number / count for number in range(1, count)]
+
+
+def starts_s(found_s: Sequence[float], duration_s: float | None, settings: PartsSettings) -> list[float]:
+    """Where parts begin: at 0, and of the key pictures found at those that are far enough from each other."""
+    starts = [0.0]
+    least_s = settings.least_s / 2
+    for time_s in found_s:
+        if time_s - starts[-1] >= least_s and time_s <= (duration_s or math.inf) - least_s:
+            starts.append(time_s)
+    return starts
+
+
+class _Part:
+    """A part, looked at as far as is asked for.
+
+    Attributes:
+        start_s: Where it begins.
+        looks: What it saw.
+        position_s: How far it has come.
+        is_over: It has come to the end of the recording.
+    """
+
+    def __init__(self, start_s: float, begin: Begin) -> None:
+        self.start_s = self.position_s = start_s
+        self.looks: list[Look] = []
+        self.is_over = False
+        self.source: Positioned | None = None
+        self._begin, self._stack = begin, ExitStack()
+        self._all_looks: Iterator[Look] | None = None
+        self._work: Future[None] | None = None
+
+    @property
+    def has_begun(self) -> bool:
+        return self._work is not None
+
+    @property
+    def is_busy(self) -> bool:
+        return self._work is not None and not self._work.done()
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What ended it early; not to be asked while it is busy."""
+        return self._work.exception() if self._work is not None else None
+
+    def go_on(self, pool: ThreadPoolExecutor, until_s: float, is_left: Event) -> None:
+        """Look on, up to a time or the end of the recording."""
+        self._work = pool.submit(self._look_on, until_s, is_left)
+
+    def _look_on(self, until_s: float, is_left: Event) -> None:
+        if self._all_looks is None:
+            self.source, self._all_looks = self._begin(self.start_s, self._stack)
+        while self.position_s < until_s and not is_left.is_set():
+            look = next(self._all_looks, None)
+            if look is None:
+                self.is_over = True
+                return
+            self.looks.append(look)
+            self.position_s = look.time_s
+
+    def wait(self) -> None:
+        """For a moment, or until it is no longer busy."""
+        if self._work is not None:
+            wait([self._work], timeout=_LOOK_ROUND_S)
+
+    def close(self) -> None:
+        """Release the recording and the model; not while it is busy."""
+        self._stack.close()
+        self.looks = []
+
+
+class Parts:
+    """All parts of a recording.
+
+    Args:
+        starts_s: Where they begin; the first at 0.
+        begin: Opens the recording for one of them, on whatever thread, and looks at it picture by picture.
+            What is to be closed after it goes on the stack.
+        settings: How they are joined.
+        processors: So many parts are looked at at once.
+    """
+
+    def __init__(
+        self, starts_s: Sequence[float], begin: Begin, settings: PartsSettings, processors: int
+    ) -> None:
+        self._parts = [_Part(start_s, begin) for start_s in starts_s]
+        self._current, self._later = self._parts[0], deque(self._parts[1:])
+        self._settings, self._processors = settings, processors
+        self._is_left = Event()
+
+    @property
+    def done_s(self) -> float:
+        """How many seconds of the recording were looked at, in all parts together."""
+        ends_s = [*(part.start_s for part in self._parts[1:]), math.inf]
+        return sum(
+            min(part.position_s, end_s) - part.start_s
+            for part, end_s in zip(self._parts, ends_s, strict=True)
+        )
+
+    @property
+    def position_s(self) -> float:
+        """The time of the last picture of all, once there is nothing left."""
+        source = self._current.source
+        return source.position_s if source is not None else 0.0
+
+    @property
+    def clock_repairs(self) -> int:
+        """How often the recording's clock was bridged, once there is nothing left."""
+        source = self._current.source
+        return source.clock_repairs if source is not None else 0
+
+    def looks(self) -> Generator[Look | None]:
+        """What the pictures gave, in their order; None where there is nothing new for a moment.
+
+        Leaving early ends the work.
+
+        Raises:
+            PostureCamError: What the part that is needed failed with.
+        """
+        try:
+            with ThreadPoolExecutor(self._processors, thread_name_prefix="part") as pool:
+                try:
+                    yield from self._joined(pool)
+                finally:
+                    self._is_left.set()
+        finally:
+            for part in self._parts:
+                part.close()
+
+    def _joined(self, pool: ThreadPoolExecutor) -> Iterator[Look | None]:
+        taken = shift = 0  # of the current part's looks, and of its count of pictures
+        while True:
+            self._keep_going(pool)
+            current, following = self._current, self._later[0] if self._later else None
+            is_busy = current.is_busy  # before what it has seen is taken
+            sure_s = self._settled_s(following)
+            while taken < len(current.looks) and current.looks[taken].time_s < sure_s:
+                yield _counted(current.looks[taken], shift)
+                taken += 1
+            del current.looks[:taken]  # a part may be long
+            taken = 0
+            if is_busy:
+                yield None
+                current.wait()
+                continue
+            if current.failure is not None:
+                raise current.failure
+            if following is None or current.is_over:
+                yield from (_counted(look, shift) for look in current.looks)
+                return
+            if following.is_busy and following.position_s <= current.position_s:
+                yield None
+                following.wait()
+                continue
+            if not following.is_busy and (
+                following.failure is not None or following.position_s < current.position_s
+            ):
+                self._later.popleft()  # of no use, or never agreed with
+                following.close()
+                current.go_on(pool, self._settled_s(self._later[0] if self._later else None), self._is_left)
+                continue
+            joint = _joint(current.looks, following.looks)
+            if joint is None:
+                current.go_on(pool, current.position_s + _STEP_S, self._is_left)
+                continue
+            mine, theirs = joint
+            yield from (_counted(look, shift) for look in current.looks[:mine])
+            shift += _index(current.looks[mine]) - _index(following.looks[theirs])
+            current.close()
+            self._current, taken = self._later.popleft(), theirs
+
+    def _keep_going(self, pool: ThreadPoolExecutor) -> None:
+        """Have the parts that are next looked at; no more of them, as each holds a model and its looks."""
+        chain = [self._current, *self._later]
+        for number, part in enumerate(chain[: self._processors + 1]):
+            if not part.has_begun:
+                following = chain[number + 1] if number + 1 < len(chain) else None
+                part.go_on(pool, self._settled_s(following), self._is_left)
+
+    def _settled_s(self, part: _Part | None) -> float:
+        return math.inf if part is None else part.start_s + self._settings.settle_s
+
+
+def _joint(looks: Sequence[Look], later: Sequence[Look]) -> tuple[int, int] | None:
+    """Where the later part may be taken: the first new look of it, at a picture in which both see one person.
+
+    Args:
+        looks: Of the part so far, where the later one may have settled.
+        later: Of the part that follows.
+
+    Returns:
+        Positions in both of them.
+    """
+    places = {look.time_s: place for place, look in enumerate(looks)}
+    for theirs in range(len(later)):
+        look = later[theirs]
+        mine = places.get(look.time_s)
+        if mine is None or look.clock_repairs or looks[mine].clock_repairs:
+            continue
+        one, other = looks[mine].sample, look.sample
+        if one is None or other is None or other.is_reused:
+            continue
+        if one.pose is not None and other.pose is not None and _is_same(one.pose, other.pose):
+            return mine, theirs
+    return None
+
+
+def _is_same(one: Pose, other: Pose) -> bool:
+    figures = (Figure.of(pose.landmarks, pose.image_size_wh) for pose in (one, other))
+    return next(figures).is_same(next(figures))
+
+
+def _index(look: Look) -> int:
+    assert look.sample is not None
+    return look.sample.index
+
+
+def _counted(look: Look, shift: int) -> Look:
+    if not shift or look.sample is None:
+        return look
+    return look._replace(sample=replace(look.sample, index=look.sample.index + shift))
