@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -180,6 +179,7 @@ def _run_batch(batch: Batch, count: int | None, scheduler: str | None, *, verbos
     from posture_cam.session.batch_table import write_tables
     from posture_cam.session.cluster import cluster
     from posture_cam.session.jobs import find_jobs
+    from posture_cam.session.poses import processor_count
     from posture_cam.session.workers import here
 
     if count is not None and scheduler is not None:
@@ -204,7 +204,8 @@ def _run_batch(batch: Batch, count: int | None, scheduler: str | None, *, verbos
                 talk().print(plain(words), style="yellow", highlight=False, soft_wrap=True)
 
         bars.show_seconds("Recordings", 0, total)
-        processes = min(count or os.cpu_count() or 1, len(found))
+        processors = processor_count()
+        processes = min(count or processors, len(found))
         said: set[str] = set()
 
         def say(words: str) -> None:
@@ -219,7 +220,14 @@ def _run_batch(batch: Batch, count: int | None, scheduler: str | None, *, verbos
                 if scheduler is not None
                 else here(processes, stop.is_set)
             )
-            outcomes = run_batch(batch, found, executor, done=note, should_stop=stop.is_set)
+            outcomes = run_batch(
+                batch,
+                found,
+                executor,
+                processors_each=max(processors // processes, 1) if scheduler is None else 1,
+                done=note,
+                should_stop=stop.is_set,
+            )
         written = write_tables(batch, outcomes)
     if outcomes:
         print_batch(written[0], data())

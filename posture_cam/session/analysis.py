@@ -79,6 +79,8 @@ class Analysis:
         csv, video, poses: Files, or None.
         save: Keep the result in the history.
         recorded_at: The moment the recording began, with its zone; None takes it from the file's date.
+        processors: How many parts of a long recording to look at at once, which changes no result; None takes
+            all there are.
     """
 
     path: Path
@@ -94,6 +96,7 @@ class Analysis:
     poses: Path | None = None
     save: bool = False
     recorded_at: datetime | None = None
+    processors: int | None = None
 
     @property
     def is_recorded(self) -> bool:
@@ -148,6 +151,7 @@ def analyze(
                 model=request.model,
                 target=request.poses,
                 stretch_s=request.neutral_s,
+                processors=request.processors,
                 see=see,
             )
         neutral = _neutral(request, profile, search, poses, settings)

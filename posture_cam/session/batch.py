@@ -62,6 +62,7 @@ def run_batch(
     jobs: Sequence[Job],
     executor: Executor,
     *,
+    processors_each: int = 1,
     done: Callable[[Outcome], None] = lambda _outcome: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> list[Outcome]:
@@ -71,6 +72,7 @@ def run_batch(
         batch: What is wanted.
         jobs: The recordings.
         executor: Where each is analysed: processes here, or a cluster.
+        processors_each: How many processors each recording may take, where there are more than recordings.
         done: Called with each outcome, as it comes.
         should_stop: Asked while waiting; True leaves what has not begun.
 
@@ -105,7 +107,7 @@ def run_batch(
             outcomes[job.name] = Outcome(job, before[1], before[2], was_there=True)
             done(outcomes[job.name])
             continue
-        running[executor.submit(analyse_one, batch, job)] = (job, key)
+        running[executor.submit(analyse_one, batch, job, processors_each)] = (job, key)
     with naming(batch.out), (batch.out / JOURNAL).open("a", encoding="utf-8") as journal:
         for future in _as_they_end(running, should_stop):
             job, key = running[future]
@@ -146,7 +148,7 @@ def _sentence_of(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def analyse_one(batch: Batch, job: Job) -> tuple[str, str]:
+def analyse_one(batch: Batch, job: Job, processors: int = 1) -> tuple[str, str]:
     """Analyse one recording, in whatever process; its status, and why it failed."""
     target = result_path(batch.out, job)
     is_recorded_already = job.path.name.lower().endswith(POSES_ENDING)
@@ -159,6 +161,7 @@ def analyse_one(batch: Batch, job: Job) -> tuple[str, str]:
         estimator=batch.estimator,
         json=target,
         csv=target.with_suffix(".csv") if batch.samples else None,
+        processors=processors,
     )
     try:
         with naming(target):

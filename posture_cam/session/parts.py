@@ -173,10 +173,14 @@ class Parts:
         source = self._current.source
         return source.clock_repairs if source is not None else 0
 
+    def leave(self) -> None:
+        """Look at no more pictures; what was looked at from the beginning on is still given out."""
+        self._is_left.set()
+
     def looks(self) -> Generator[Look | None]:
         """What the pictures gave, in their order; None where there is nothing new for a moment.
 
-        Leaving early ends the work.
+        Closing it ends the work.
 
         Raises:
             PostureCamError: What the part that is needed failed with.
@@ -212,10 +216,16 @@ class Parts:
             if following is None or current.is_over:
                 yield from (_counted(look, shift) for look in current.looks)
                 return
+            if current.position_s < sure_s:
+                return  # left
             if following.is_busy and following.position_s <= current.position_s:
                 yield None
                 following.wait()
                 continue
+            joint = _joint(current.looks, following.looks)
+            if joint is None and self._is_left.is_set():
+                yield from (_counted(look, shift) for look in current.looks)
+                return
             if not following.is_busy and (
                 following.failure is not None or following.position_s < current.position_s
             ):
@@ -223,7 +233,6 @@ class Parts:
                 following.close()
                 current.go_on(pool, self._settled_s(self._later[0] if self._later else None), self._is_left)
                 continue
-            joint = _joint(current.looks, following.looks)
             if joint is None:
                 current.go_on(pool, current.position_s + _STEP_S, self._is_left)
                 continue

@@ -171,10 +171,14 @@ def estimated_poses(
                     has_samples = True
                     if see is not None:
                         see(sample)
-            listener.progress("Looking", parts.done_s, until_s or source.info.duration_s)
-            if listener.should_stop() or (until_s is not None and last_s > until_s):
+            if until_s is not None and last_s > until_s:
                 partial = True
                 break
+            if not partial:
+                listener.progress("Looking", parts.done_s, until_s or source.info.duration_s)
+                if listener.should_stop():
+                    partial = True
+                    parts.leave()
         if not has_samples and not partial:
             raise source.undecodable()
         end_s = _end_s(parts.position_s if not partial else last_s, source.info, rate_hz)

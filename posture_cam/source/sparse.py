@@ -25,6 +25,8 @@ _SINCE_VERSION = 17
 _CODECS = ("h264", "hevc")
 # Containers in which time only advances, and that know where their key pictures are.
 _WITH_INDEX = ("mp4", "matroska")
+# They look for it by the time at which it is decoded, which is earlier.
+_BEYOND_S = (0.0, 0.05, 0.1, 0.2, 0.5, 1.0)
 # Formats whose first plane is the luma, a byte for each pixel.
 _WITH_LUMA = ("yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12", "gray")
 
@@ -99,10 +101,9 @@ class SparseCapture:
             return None
         with suppress(*self._failures):
             self._seek(before_s)
-            for packet in self._container.demux(self._stream):
-                if packet.is_keyframe and packet.pts is not None:
-                    return self._seconds(packet.pts)
-                break
+            first = next(self._container.demux(self._stream), None)
+            if first is not None and first.is_keyframe and first.pts is not None:
+                return self._seconds(first.pts)
         return None
 
     def go_to(self, key_time_s: float) -> None:
@@ -111,12 +112,14 @@ class SparseCapture:
         Raises:
             OSError: There is no going there.
         """
-        try:
-            self._seek(key_time_s)
-        except self._failures as error:
-            raise OSError(str(error)) from error
-        self._waiting, self.index = [], -1
-        self._frames = self._decoded()
+        for beyond_s in _BEYOND_S:
+            found_s = self.key_time_s(key_time_s + beyond_s)
+            if found_s is not None and abs(found_s - key_time_s) < 1e-6:
+                self._seek(key_time_s + beyond_s)
+                self._waiting, self.index = [], -1
+                self._frames = self._decoded()
+                return
+        raise OSError("no picture to begin with is found there again")
 
     def _seek(self, time_s: float) -> None:
         assert self._stream.time_base is not None

@@ -110,7 +110,7 @@ class VideoFile:
         self._sparse: SparseCapture | None = None
         if is_sparse and rate_hz is not None and not self._capture.get(cv2.CAP_PROP_ORIENTATION_META):
             self._sparse = SparseCapture.open(path, _MOST_OF_INTERVAL / rate_hz)
-        if start_s:
+        if start_s > 0.0:
             self._go_to(start_s)
 
     @property
@@ -132,27 +132,22 @@ class VideoFile:
         return last_s
 
     def starts(self, goals_s: Sequence[float]) -> list[float]:
-        """Times at or before those asked for that reading can begin at; none where it can begin nowhere else.
-
-        Args:
-            goals_s: In order.
-        """
+        """Times that reading can begin at, at those asked for or before; none where only at its beginning."""
         if self._sparse is None or self._rate_hz is None or not goals_s:
             return []
         capture = SparseCapture.open(self._path, _MOST_OF_INTERVAL / self._rate_hz)
         if capture is None:
             return []
         first_s = capture.first_s
-        found = [capture.key_time_s(goal_s + first_s) for goal_s in goals_s]
+        found = {capture.key_time_s(goal_s + first_s) for goal_s in goals_s}
         capture.close()
-        return sorted({time_s - first_s for time_s in found if time_s is not None and time_s > first_s})
+        return sorted(time_s - first_s for time_s in found if time_s is not None and time_s > first_s)
 
     def _go_to(self, start_s: float) -> None:
         assert self._sparse is not None, "only where there are starts"
-        first_s = self._sparse.first_s
-        self._timeline.place(first_s)  # times count from the first picture of all
+        self._timeline.place(self._sparse.first_s)  # times count from the first picture of all
         try:
-            self._sparse.go_to(start_s + first_s)
+            self._sparse.go_to(start_s + self._sparse.first_s)
         except OSError as error:
             self.close()
             raise SourceError(f"{self._path} cannot be read from {start_s:g} s on.") from error
