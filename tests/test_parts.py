@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
@@ -101,6 +102,10 @@ def told(looks: Sequence[Look]) -> list[Told]:
     ]
 
 
+def noses(looks: Sequence[Look]) -> list[float]:
+    return [nose for _, _, _, nose, _ in told(looks) if nose is not None]
+
+
 @pytest.mark.parametrize("processors", [1, 2, 3, 8])
 @pytest.mark.parametrize("starts", [[0.0], [0.0, 30.0], [0.0, 21.2, 39.0, 61.4, 90.6]])
 def test_what_all_see_alike_comes_out_as_it_was(starts: list[float], processors: int) -> None:
@@ -176,6 +181,33 @@ def test_a_part_that_fails_costs_only_time_and_the_first_one_everything() -> Non
     assert told(joined(whole, [0.0, 30.0, 60.0, 90.0], opened=failing_at([30.0, 90.0]))) == told(whole.looks)
     with pytest.raises(SourceError):
         joined(whole, [0.0, 30.0, 60.0], opened=failing_at([0.0]))
+
+
+def test_a_part_that_fails_further_on_is_not_taken_either() -> None:
+    whole = sitting(120.0)
+
+    def seen(start_s: float, look: Look) -> Look:
+        if start_s == 30.0 and look.time_s > 50.0:
+            raise SourceError("for the test")
+        return look
+
+    assert told(joined(whole, [0.0, 30.0, 60.0], seen, processors=1)) == told(whole.looks)
+
+
+@pytest.mark.parametrize("slow_s", [0.0, 30.0, 60.0])
+def test_where_parts_are_joined_does_not_depend_on_which_is_done_first(slow_s: float) -> None:
+    whole = sitting(90.0)
+
+    def seen(start_s: float, look: Look) -> Look:
+        assert look.sample is not None
+        assert look.sample.pose is not None
+        if start_s == slow_s:
+            time.sleep(0.002)
+        return posed(look, moved(look.sample.pose, start_s / 100))
+
+    found = joined(whole, [0.0, 30.0, 60.0], seen)
+    shifts = [round(there - here, 5) for there, here in zip(noses(found), noses(whole.looks), strict=True)]
+    assert [round(shifts.index(shift) / RATE_HZ, 1) for shift in sorted(set(shifts))] == [0.0, 31.2, 61.2]
 
 
 def test_what_fails_on_the_way_is_met_on_the_way() -> None:
