@@ -177,7 +177,7 @@ def ours(path: Path, *, every_frame: bool = False, sample: str | None = None) ->
     part._look_on = timed(part._look_on, "parts")
     for name in ("__init__", "estimate", "__exit__"):
         setattr(PoseLandmarker, name, timed(getattr(PoseLandmarker, name)))
-    for owner, name in ((Glimpse, "frame"), (VideoFile, "__init__"), (Network, "run")):
+    for owner, name in ((Glimpse, "frame"), (VideoFile, "__init__"), (VideoFile, "starts"), (Network, "run")):
         setattr(owner, name, timed(getattr(owner, name)))
     truth, own_rate_hz = neck_truth(sample) if sample is not None else ([], 0.0)
     squares: list[float] = []

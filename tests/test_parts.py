@@ -183,15 +183,62 @@ def test_a_part_that_fails_costs_only_time_and_the_first_one_everything() -> Non
         joined(whole, [0.0, 30.0, 60.0], opened=failing_at([0.0]))
 
 
-def test_a_part_that_fails_further_on_is_not_taken_either() -> None:
-    whole = sitting(120.0)
-
+@pytest.mark.parametrize("slow_s", [0.0, 30.0])
+def test_what_fails_beyond_a_joint_fails_whichever_part_is_done_first(slow_s: float) -> None:
     def seen(start_s: float, look: Look) -> Look:
+        if start_s == slow_s:
+            time.sleep(0.002)
         if start_s == 30.0 and look.time_s > 50.0:
-            raise SourceError("for the test")
+            raise ModelError("for the test")
         return look
 
-    assert told(joined(whole, [0.0, 30.0, 60.0], seen, processors=1)) == told(whole.looks)
+    with pytest.raises(ModelError):
+        joined(sitting(120.0), [0.0, 30.0, 60.0], seen)
+
+
+def test_a_bug_in_a_later_part_does_not_pass_for_a_slow_run() -> None:
+    def opened(start_s: float, _stack: ExitStack) -> None:
+        assert start_s < 60.0, "for the test"
+
+    with pytest.raises(AssertionError):
+        joined(sitting(120.0), [0.0, 30.0, 60.0], opened=opened)
+
+
+def test_progress_never_goes_back_and_comes_to_the_end_whatever_becomes_of_parts() -> None:
+    whole = sitting(120.0)
+
+    def begin(start_s: float, _stack: ExitStack) -> tuple[Whole, Iterator[Look]]:
+        if start_s == 30.0:
+            raise SourceError("for the test")
+
+        def seen(look: Look) -> Look:
+            if start_s == 60.0 and look.time_s > 70.0:
+                assert look.sample is not None
+                return posed(look, None)
+            return look if start_s != 90.0 else posed(look, None)
+
+        return whole, whole.from_(start_s, seen)
+
+    parts = Parts([0.0, 30.0, 60.0, 90.0], begin, SETTINGS, 2)
+    with closing(parts.looks()) as looks:
+        done_s = [parts.done_s for _ in looks]
+    assert done_s == sorted(done_s)
+    assert parts.done_s == pytest.approx(120.0, abs=1.0)
+
+
+def test_nothing_much_is_looked_at_after_the_time_that_is_asked_for() -> None:
+    whole, times_s = sitting(120.0), []
+
+    def begin(_start_s: float, _stack: ExitStack) -> tuple[Whole, Iterator[Look]]:
+        def seen(look: Look) -> Look:
+            times_s.append(look.time_s)
+            return look
+
+        return whole, whole.from_(0.0, seen)
+
+    with closing(Parts([0.0], begin, SETTINGS, 2, until_s=20.0).looks()) as looks:
+        found = [look for look in looks if look is not None]
+    assert found[-1].time_s == times_s[-1] == 20.2  # the first one after it tells that there is more
 
 
 @pytest.mark.parametrize("slow_s", [0.0, 30.0, 60.0])
@@ -212,10 +259,8 @@ def test_where_parts_are_joined_does_not_depend_on_which_is_done_first(slow_s: f
 
 def test_what_fails_on_the_way_is_met_on_the_way() -> None:
     whole = sitting(120.0)
-    begun: list[float] = []
 
-    def seen(start_s: float, look: Look) -> Look:
-        begun.append(look.time_s)
+    def seen(_start_s: float, look: Look) -> Look:
         if look.time_s > 70.0:
             raise ModelError("for the test")
         return look
@@ -289,11 +334,14 @@ def test_key_pictures_that_are_too_close_begin_no_part() -> None:
     assert starts_s([4.0, 30.0, 31.0, 60.0, 95.0], 100.0, SETTINGS) == [0.0, 30.0, 60.0]
 
 
-@pytest.mark.parametrize("ending", ["mp4", "mkv"])
+@pytest.mark.parametrize(
+    ("ending", "codec"), [("mp4", "libx264"), ("mkv", "libx264"), ("mov", "libx264"), ("mp4", "libx265")]
+)
 def test_reading_from_a_key_picture_gives_what_reading_from_the_beginning_does(
-    tmp_path: Path, ending: str
+    tmp_path: Path, ending: str, codec: str
 ) -> None:
-    path = write_video(tmp_path / f"a.{ending}", (stripes(number % 256) for number in range(1000)), rate=30)
+    pictures = (stripes(number % 256) for number in range(1000))
+    path = write_video(tmp_path / f"a.{ending}", pictures, rate=30, codec=codec)
     with VideoFile(path, 5.0, is_sparse=True) as source:
         whole = [(one.index, one.timestamp_s, read_stripes(one.image_bgr)) for one in source.frames()]
         end_s = source.position_s

@@ -224,7 +224,7 @@ def _run_batch(batch: Batch, count: int | None, scheduler: str | None, *, verbos
                 batch,
                 found,
                 executor,
-                processors_each=max(processors // processes, 1) if scheduler is None else 1,
+                processors_each=processors // processes if scheduler is None and count is None else 1,
                 done=note,
                 should_stop=stop.is_set,
             )

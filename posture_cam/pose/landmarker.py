@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from threading import Lock
 from types import TracebackType
 from typing import Self
@@ -82,7 +83,8 @@ class PeopleCounter:
     def close(self) -> None:
         """Release it."""
         if self._all is not None:
-            self._all.close()
+            with suppress(RuntimeError):  # after a failure, which was told, it fails again
+                self._all.close()
 
     def __enter__(self) -> Self:
         return self
@@ -261,7 +263,8 @@ class PoseLandmarker:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._tracker.close()
+        with suppress(RuntimeError):  # as that of the counter
+            self._tracker.close()
         if self._is_own_counter:
             self._counter.close()
 

@@ -17,10 +17,13 @@ from dataclasses import replace
 from threading import Event
 from typing import NamedTuple, Protocol
 
+from posture_cam.errors import PostureCamError
 from posture_cam.pose.person import Figure
 from posture_cam.records import Pose, Sample
 from posture_cam.settings import PartsSettings
 
+# Each holds a model and a decoder open, beyond what they are of use.
+_MOST_AT_ONCE = 8
 # Beyond where it should have been joined, a part goes on by so much at a time.
 _STEP_S = 1.0
 _LOOK_ROUND_S = 0.05
@@ -78,6 +81,10 @@ def starts_s(found_s: Sequence[float], duration_s: float | None, settings: Parts
 class _Part:
     """A part, looked at as far as is asked for.
 
+    Args:
+        start_s: Where it begins.
+        begin: See `Parts`.
+
     Attributes:
         start_s: Where it begins.
         looks: What it saw.
@@ -108,13 +115,15 @@ class _Part:
         return self._work.exception() if self._work is not None else None
 
     def go_on(self, pool: ThreadPoolExecutor, until_s: float, is_left: Event) -> None:
-        """Look on, up to a time or the end of the recording."""
+        """Look on, up to a time or the end of the recording; what goes wrong is kept as its failure."""
         self._work = pool.submit(self._look_on, until_s, is_left)
 
     def _look_on(self, until_s: float, is_left: Event) -> None:
+        if is_left.is_set():
+            return
         if self._all_looks is None:
             self.source, self._all_looks = self._begin(self.start_s, self._stack)
-        while self.position_s < until_s and not is_left.is_set():
+        while self.position_s <= until_s and not is_left.is_set():
             look = next(self._all_looks, None)
             if look is None:
                 self.is_over = True
@@ -141,25 +150,35 @@ class Parts:
         begin: Opens the recording for one of them, on whatever thread, and looks at it picture by picture.
             What is to be closed after it goes on the stack.
         settings: How they are joined.
-        processors: So many parts are looked at at once.
+        processors: So many parts are looked at at once, within reason.
+        until_s: Nothing much after this is needed; None goes to the end.
     """
 
     def __init__(
-        self, starts_s: Sequence[float], begin: Begin, settings: PartsSettings, processors: int
+        self,
+        starts_s: Sequence[float],
+        begin: Begin,
+        settings: PartsSettings,
+        processors: int,
+        until_s: float | None = None,
     ) -> None:
-        self._parts = [_Part(start_s, begin) for start_s in starts_s]
-        self._current, self._later = self._parts[0], deque(self._parts[1:])
-        self._settings, self._processors = settings, processors
+        self._current, *later = self._parts = [_Part(start_s, begin) for start_s in starts_s]
+        self._later = deque(later)
+        self._settings, self._processors = settings, min(processors, _MOST_AT_ONCE)
+        self._until_s = math.inf if until_s is None else until_s
         self._is_left = Event()
+        self._done_s = 0.0
 
     @property
     def done_s(self) -> float:
-        """How many seconds of the recording were looked at, in all parts together."""
-        ends_s = [*(part.start_s for part in self._parts[1:]), math.inf]
-        return sum(
-            min(part.position_s, end_s) - part.start_s
-            for part, end_s in zip(self._parts, ends_s, strict=True)
+        """How many seconds of the recording were looked at, in all parts together; never less than before."""
+        parts = [self._current, *self._later]
+        ends_s = [*(part.start_s for part in self._later), math.inf]
+        ahead_s = (
+            min(part.position_s, end_s) - part.start_s for part, end_s in zip(parts, ends_s, strict=True)
         )
+        self._done_s = max(self._done_s, self._current.start_s + sum(ahead_s))
+        return self._done_s
 
     @property
     def position_s(self) -> float:
@@ -185,15 +204,12 @@ class Parts:
         Raises:
             PostureCamError: What the part that is needed failed with.
         """
-        try:
-            with ThreadPoolExecutor(self._processors, thread_name_prefix="part") as pool:
-                try:
-                    yield from self._joined(pool)
-                finally:
-                    self._is_left.set()
-        finally:
+        with ExitStack() as stack:
             for part in self._parts:
-                part.close()
+                stack.callback(part.close)
+            pool = stack.enter_context(ThreadPoolExecutor(self._processors, thread_name_prefix="part"))
+            stack.callback(self._is_left.set)
+            yield from self._joined(pool)
 
     def _joined(self, pool: ThreadPoolExecutor) -> Iterator[Look | None]:
         taken = shift = 0  # of the current part's looks, and of its count of pictures
@@ -217,7 +233,8 @@ class Parts:
                 yield from (_counted(look, shift) for look in current.looks)
                 return
             if current.position_s < sure_s:
-                return  # left
+                assert self._is_left.is_set()
+                return
             if following.is_busy and following.position_s <= current.position_s:
                 yield None
                 following.wait()
@@ -226,10 +243,11 @@ class Parts:
             if joint is None and self._is_left.is_set():
                 yield from (_counted(look, shift) for look in current.looks)
                 return
-            if not following.is_busy and (
-                following.failure is not None or following.position_s < current.position_s
-            ):
-                self._later.popleft()  # of no use, or never agreed with
+            if joint is None and not following.is_busy and following.position_s < current.position_s:
+                # It failed or ended, and both never agreed.
+                if not isinstance(following.failure, PostureCamError | None):
+                    raise following.failure
+                self._later.popleft()
                 following.close()
                 current.go_on(pool, self._settled_s(self._later[0] if self._later else None), self._is_left)
                 continue
@@ -251,7 +269,7 @@ class Parts:
                 part.go_on(pool, self._settled_s(following), self._is_left)
 
     def _settled_s(self, part: _Part | None) -> float:
-        return math.inf if part is None else part.start_s + self._settings.settle_s
+        return self._until_s if part is None else part.start_s + self._settings.settle_s
 
 
 def _joint(looks: Sequence[Look], later: Sequence[Look]) -> tuple[int, int] | None:

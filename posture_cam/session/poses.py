@@ -104,7 +104,7 @@ def estimated_poses(
         model: full, lite, heavy, or a path.
         target: Where to keep the poses; None for a temporary file.
         stretch_s: A stretch that is asked for and must not lie beyond the end.
-        until_s: Nothing after this is looked at.
+        until_s: What comes after this is left out.
         processors: How many parts of a long recording to look at at once, which changes nothing about what is
             found; None takes all there are.
         see: Takes each sample as it will be read again, while the next picture is on its way.
@@ -147,7 +147,7 @@ def estimated_poses(
         duration_s = source.info.duration_s
         found = source.starts(goals_s(duration_s, settings.parts))
         starts = starts_s(found, duration_s, settings.parts)
-    parts = Parts(starts, begin, settings.parts, processors or processor_count())
+    parts = Parts(starts, begin, settings.parts, processors or processor_count(), until_s)
     if target is None:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="posture_cam-"))
         target = Path(folder) / "poses.jsonl"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # Of PyAV; earlier ones cannot be told to convert on one thread.
 _SINCE_VERSION = 17
 _CODECS = ("h264", "hevc")
-# Containers in which time only advances, and that know where their key pictures are.
+# Containers in which time only advances, and that can be searched for it.
 _WITH_INDEX = ("mp4", "matroska")
 # They look for it by the time at which it is decoded, which is earlier.
 _BEYOND_S = (0.0, 0.05, 0.1, 0.2, 0.5, 1.0)
@@ -93,7 +93,7 @@ class SparseCapture:
         return capture
 
     def key_time_s(self, before_s: float) -> float | None:
-        """The time of the last picture up to a time that needs no earlier one; None where that is not known.
+        """The time of a picture that needs no earlier one, about the last one up to a time; None if unknown.
 
         Leaves the reading there.
         """
@@ -114,11 +114,15 @@ class SparseCapture:
         """
         for beyond_s in _BEYOND_S:
             found_s = self.key_time_s(key_time_s + beyond_s)
-            if found_s is not None and abs(found_s - key_time_s) < 1e-6:
+            if found_s is None or abs(found_s - key_time_s) > 1e-6:
+                continue
+            try:
                 self._seek(key_time_s + beyond_s)
-                self._waiting, self.index = [], -1
-                self._frames = self._decoded()
-                return
+            except self._failures as error:
+                raise OSError(str(error)) from error
+            self._waiting, self.index, self.time_s = [], -1, key_time_s
+            self._frames = self._decoded()
+            return
         raise OSError("no picture to begin with is found there again")
 
     def _seek(self, time_s: float) -> None:

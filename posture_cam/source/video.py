@@ -139,18 +139,22 @@ class VideoFile:
         if capture is None:
             return []
         first_s = capture.first_s
-        found = {capture.key_time_s(goal_s + first_s) for goal_s in goals_s}
-        capture.close()
+        try:
+            found = {capture.key_time_s(goal_s + first_s) for goal_s in goals_s}
+        finally:
+            capture.close()
         return sorted(time_s - first_s for time_s in found if time_s is not None and time_s > first_s)
 
     def _go_to(self, start_s: float) -> None:
-        assert self._sparse is not None, "only where there are starts"
-        self._timeline.place(self._sparse.first_s)  # times count from the first picture of all
+        if self._sparse is None:
+            self.close()
+            raise SourceError(f"{self._path} can be read from its beginning only.")
         try:
+            self._timeline.place(self._sparse.first_s)  # times count from the first picture of all
             self._sparse.go_to(start_s + self._sparse.first_s)
         except OSError as error:
             self.close()
-            raise SourceError(f"{self._path} cannot be read from {start_s:g} s on.") from error
+            raise SourceError(f"{self._path} cannot be read from {start_s:g} s on: {error}.") from error
 
     def _grab(self) -> bool:
         if self._has_first:
