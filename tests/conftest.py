@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from posture_cam.records import SessionSummary
 from posture_cam.session import Analysis, analyze
@@ -30,29 +32,47 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "home"
 
 
-@pytest.fixture(scope="session")
-def sample_poses(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """The poses of a sample clip; the model runs once for each clip that is asked for."""
-    folder = tmp_path_factory.mktemp("poses")
+Made = Callable[[str, Callable[[Path], object]], Path]
 
-    @cache
-    def poses(name: str) -> Path:
-        target = folder / f"{name}.poses.jsonl"
-        analyze(Analysis(SAMPLES / f"{name}.mp4", poses=target))
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """A file that takes long to make, by its name; made by the first test that asks, for all processes."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+
+    def made(name: str, make: Callable[[Path], object]) -> Path:
+        target = folder / name
+        with FileLock(folder / f"{name}.lock"):
+            if not target.exists():
+                make(target)
         return target
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def sample_poses(made_once: Made) -> Callable[[str], Path]:
+    """The poses of a sample clip; the model runs once for each clip that is asked for."""
+
+    def poses(name: str) -> Path:
+        clip = SAMPLES / f"{name}.mp4"
+        return made_once(f"{name}.poses.jsonl", lambda target: analyze(Analysis(clip, poses=target)))
 
     return poses
 
 
 @pytest.fixture(scope="session")
 def sample_result(
-    sample_poses: Callable[[str], Path],
+    sample_poses: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], tuple[SessionSummary, list[dict[str, str]]]]:
     """Summary and CSV rows of a sample clip."""
+    folder = tmp_path_factory.mktemp("results")
 
     @cache
     def result(name: str) -> tuple[SessionSummary, list[dict[str, str]]]:
-        table = sample_poses(name).with_suffix(".csv")
+        table = folder / f"{name}.csv"
         summary = analyze(Analysis(sample_poses(name), csv=table))
         with table.open(encoding="utf-8", newline="") as file:
             return summary, list(csv.DictReader(file))

@@ -28,7 +28,7 @@ from posture_cam.session.offers import OfferWatch
 from posture_cam.settings import load_settings
 from posture_cam.tips import tips_for
 from tests.builders import Film, front_pose, write_video
-from tests.conftest import ROOT, SAMPLES
+from tests.conftest import ROOT, SAMPLES, Made
 from tests.streams import jpegs_of, serving
 from tests.test_cli import run
 from tests.test_session import recorded
@@ -53,18 +53,18 @@ def truth() -> dict[str, tuple[float, float, int, int]]:
 
 
 @pytest.fixture(scope="session")
-def clip_poses(tmp_path_factory: pytest.TempPathFactory) -> list[Sample]:
+def clip_poses(made_once: Made) -> list[Sample]:
     """Every pose of the clip, at the rate of an exercise; the model runs once."""
     from contextlib import ExitStack
 
     from posture_cam.session.poses import Listener, estimated_poses
 
-    target = tmp_path_factory.mktemp("exercises") / "clip.poses.jsonl"
-    with ExitStack() as stack:
-        estimated_poses(
-            CLIP, SETTINGS, Listener(), stack, rate_hz=SETTINGS.exercise.rate_hz, model="full", target=target
-        )
-    return list(PoseLog(target).samples())
+    def make(target: Path) -> None:
+        rate_hz = SETTINGS.exercise.rate_hz
+        with ExitStack() as stack:
+            estimated_poses(CLIP, SETTINGS, Listener(), stack, rate_hz=rate_hz, model="full", target=target)
+
+    return list(PoseLog(made_once("exercises.poses.jsonl", make)).samples())
 
 
 def count(name: str, samples: list[Sample], start_s: float, end_s: float) -> ExerciseDone:
