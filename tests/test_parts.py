@@ -81,7 +81,7 @@ def joined(
     parts = Parts(starts, begin, SETTINGS, processors)
     with closing(parts.looks()) as looks:
         found = [look for look in looks if look is not None]
-    assert parts.position_s == whole.position_s
+    assert parts.end_s == whole.position_s
     return found
 
 

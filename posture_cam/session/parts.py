@@ -8,11 +8,12 @@ Parts, and where they are joined, depend on the recording alone: one processor f
 
 from __future__ import annotations
 
+import ctypes
 import math
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from threading import Event
 from typing import NamedTuple, Protocol
@@ -90,15 +91,18 @@ class _Part:
         looks: What it saw.
         position_s: How far it has come.
         is_over: It has come to the end of the recording.
+        end_s: The time of the last picture of all, once it is over.
+        clock_repairs: How often the recording's clock was bridged so far.
     """
 
     def __init__(self, start_s: float, begin: Begin) -> None:
         self.start_s = self.position_s = start_s
         self.looks: list[Look] = []
         self.is_over = False
-        self.source: Positioned | None = None
+        self.end_s, self.clock_repairs = 0.0, 0
         self._begin, self._stack = begin, ExitStack()
-        self._all_looks: Iterator[Look] | None = None
+        self._source: Positioned | None = None
+        self._all_looks: Iterator[Look] = iter(())
         self._work: Future[None] | None = None
 
     @property
@@ -121,15 +125,16 @@ class _Part:
     def _look_on(self, until_s: float, is_left: Event) -> None:
         if is_left.is_set():
             return
-        if self._all_looks is None:
-            self.source, self._all_looks = self._begin(self.start_s, self._stack)
+        if self._source is None:
+            self._source, self._all_looks = self._begin(self.start_s, self._stack)
         while self.position_s <= until_s and not is_left.is_set():
             look = next(self._all_looks, None)
             if look is None:
                 self.is_over = True
+                self.end_s, self.clock_repairs = self._source.position_s, self._source.clock_repairs
                 return
             self.looks.append(look)
-            self.position_s = look.time_s
+            self.position_s, self.clock_repairs = look.time_s, look.clock_repairs
 
     def wait(self) -> None:
         """For a moment, or until it is no longer busy."""
@@ -139,7 +144,11 @@ class _Part:
     def close(self) -> None:
         """Release the recording and the model; not while it is busy."""
         self._stack.close()
-        self.looks = []
+        # Nothing of it may stay: a decoder holds many pictures.
+        self.looks, self._source, self._all_looks = [], None, iter(())
+        # The C library of Linux keeps what was freed, in pieces that no later part fits into: 20 MB a part.
+        with suppress(OSError, TypeError, AttributeError):  # elsewhere there is none, or none of that name
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 class Parts:
@@ -181,16 +190,14 @@ class Parts:
         return self._done_s
 
     @property
-    def position_s(self) -> float:
+    def end_s(self) -> float:
         """The time of the last picture of all, once there is nothing left."""
-        source = self._current.source
-        return source.position_s if source is not None else 0.0
+        return self._current.end_s
 
     @property
     def clock_repairs(self) -> int:
-        """How often the recording's clock was bridged, once there is nothing left."""
-        source = self._current.source
-        return source.clock_repairs if source is not None else 0
+        """How often the recording's clock was bridged so far."""
+        return self._current.clock_repairs
 
     def leave(self) -> None:
         """Look at no more pictures; what was looked at from the beginning on is still given out."""

@@ -181,7 +181,7 @@ def estimated_poses(
                     parts.leave()
         if not has_samples and not partial:
             raise source.undecodable()
-        end_s = _end_s(parts.position_s if not partial else last_s, source.info, rate_hz)
+        end_s = _end_s(parts.end_s if not partial else last_s, source.info, rate_hz)
         notes = _source_notes(source.info, end_s, parts.clock_repairs, partial=partial)
         writer.finish(PoseLogEnd(end_s, partial, tuple(notes)))
     return Poses(PoseLog(target), end_s, partial, notes)

@@ -172,7 +172,8 @@ class SparseCapture:
         return np.asarray(rows[: frame.height, : frame.width], np.uint8)
 
     def close(self) -> None:
-        """Release the file."""
+        """Release the file, and at once what the decoder holds: it and this hold each other."""
+        self._frames, self._frame = iter(()), None
         self._container.close()
 
     def _decoded(self) -> Iterator[Any]:
