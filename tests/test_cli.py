@@ -74,6 +74,25 @@ def test_help_tells_of_each_command_in_whole_sentences(group: list[str]) -> None
     assert "..." not in listed
 
 
+def test_an_interruption_before_there_is_anything_to_keep_is_said() -> None:
+    code = (
+        "from posture_cam.cli import app, main\n"
+        "@app.command()\n"
+        "def waits(): raise KeyboardInterrupt\n"
+        "import sys; sys.argv = ['posture-cam', 'waits']\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "Interrupted.\n")
+
+
+def test_only_json_goes_to_the_terminal(poses: Path, tmp_path: Path) -> None:
+    done = run("analyze", poses, "--csv", "-", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--csv needs the name of a file" in done.stderr
+    assert not (tmp_path / "-").exists()
+
+
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="counts the threads that Linux tells of")
 def test_numpy_starts_no_threads_that_would_spin_beside_the_model() -> None:
     code = (

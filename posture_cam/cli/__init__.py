@@ -63,6 +63,12 @@ def main() -> None:
             sys.stdout.flush()
     except PostureCamError as error:
         sys.exit(say(error))
+    except SystemExit as ended:
+        if isinstance(
+            ended.__context__ and ended.__context__.__cause__, KeyboardInterrupt
+        ):  # typer is silent
+            talk().print("Interrupted.", style="yellow")
+        raise
     except KeyboardInterrupt:
         talk().print("Interrupted.", style="yellow")
         sys.exit(INTERRUPTED)

@@ -135,6 +135,8 @@ def analyze(
         raise UsageError(
             "--jobs, --samples, --parquet and --scheduler go with --out.", "Add --out DIR, or leave them out."
         )
+    if csv == Path("-"):
+        raise UsageError("--csv needs the name of a file.", "Only --json - prints to the terminal.")
     to_stdout = json_file == "-"
     request = Analysis(
         path=paths[0],
