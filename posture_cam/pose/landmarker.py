@@ -86,17 +86,6 @@ class PeopleCounter:
             with suppress(RuntimeError):  # after a failure, which was told, it fails again
                 self._all.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
 
 class PoseLandmarker:
     """Finds the landmarks of one person: the largest, followed steadily when others pass.

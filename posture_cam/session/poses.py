@@ -129,7 +129,7 @@ def estimated_poses(
 
     from posture_cam.pose.landmarker import RUNNING_MODE, PeopleCounter, PoseLandmarker
 
-    counter = stack.enter_context(PeopleCounter(model_file, settings.pose))
+    counter = stack.enter_context(closing(PeopleCounter(model_file, settings.pose)))
 
     def landmarker(stack: ExitStack) -> PoseLandmarker:
         sparing = settings.sparing if is_sparing else None
