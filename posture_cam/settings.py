@@ -169,7 +169,8 @@ class PartsSettings(_Frozen):
     """Parts of a recording that are looked at by themselves."""
 
     least_s: float
-    most_s: float
+    usual_s: float
+    most: int
     settle_s: float
 
 

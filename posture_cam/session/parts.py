@@ -23,8 +23,6 @@ from posture_cam.pose.person import Figure
 from posture_cam.records import Pose, Sample
 from posture_cam.settings import PartsSettings
 
-# Each holds a model and a decoder open, beyond what they are of use.
-_MOST_AT_ONCE = 8
 # Beyond where it should have been joined, a part goes on by so much at a time.
 _STEP_S = 1.0
 _LOOK_ROUND_S = 0.05
@@ -61,11 +59,12 @@ Begin = Callable[[float, ExitStack], tuple[Positioned, Iterator[Look]]]
 def goals_s(duration_s: float | None, settings: PartsSettings) -> list[float]:
     """Where the second and all further parts of a recording would best begin; none where it is short.
 
-    An even number of parts, so that two processors are done at one time.
+    An even number of parts, so that two processors are done at one time; not more than keep many of them
+    busy, as each leaves a little behind in memory.
     """
     if duration_s is None or duration_s < 2 * settings.least_s:
         return []
-    count = 2 * math.ceil(duration_s / (2 * settings.most_s))
+    count = min(2 * math.ceil(duration_s / (2 * settings.usual_s)), settings.most)
     return [duration_s * number / count for number in range(1, count)]
 
 
@@ -159,7 +158,7 @@ class Parts:
         begin: Opens the recording for one of them, on whatever thread, and looks at it picture by picture.
             What is to be closed after it goes on the stack.
         settings: How they are joined.
-        processors: So many parts are looked at at once, within reason.
+        processors: So many parts are looked at at once.
         until_s: Nothing much after this is needed; None goes to the end.
     """
 
@@ -173,7 +172,7 @@ class Parts:
     ) -> None:
         self._current, *later = self._parts = [_Part(start_s, begin) for start_s in starts_s]
         self._later = deque(later)
-        self._settings, self._processors = settings, min(processors, _MOST_AT_ONCE)
+        self._settings, self._processors = settings, min(processors, len(self._parts))
         self._until_s = math.inf if until_s is None else until_s
         self._is_left = Event()
         self._done_s = 0.0
