@@ -64,9 +64,8 @@ def main() -> None:
     except PostureCamError as error:
         sys.exit(say(error))
     except SystemExit as ended:
-        if isinstance(
-            ended.__context__ and ended.__context__.__cause__, KeyboardInterrupt
-        ):  # typer is silent
+        cause = ended.__context__ and ended.__context__.__cause__
+        if isinstance(cause, KeyboardInterrupt):  # typer ends on it without a word
             talk().print("Interrupted.", style="yellow")
         raise
     except KeyboardInterrupt:

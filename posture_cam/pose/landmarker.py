@@ -19,9 +19,8 @@ from posture_cam.pose.unhurried import loaded_later
 from posture_cam.records import LANDMARK_COUNT, Frame, Landmark, Pose
 from posture_cam.settings import PoseSettings, SparingSettings
 
-with loaded_later(
-    "matplotlib", "pyplot"
-):  # for charts of landmarks that nobody here draws; most of MediaPipe's start
+# MediaPipe loads it for charts of landmarks, which nobody here draws; it takes most of the time of this import.
+with loaded_later("matplotlib", "pyplot"):
     import mediapipe as mp
     from mediapipe.tasks.python import BaseOptions, vision
 
