@@ -19,7 +19,7 @@ from posture_cam.pose.unhurried import loaded_later
 from posture_cam.records import LANDMARK_COUNT, Frame, Landmark, Pose
 from posture_cam.settings import PoseSettings, SparingSettings
 
-# MediaPipe loads it for charts of landmarks, which nobody here draws; it takes most of the time of this import.
+# MediaPipe loads it for charts of landmarks, which nobody here draws; it takes most of this import's time.
 with loaded_later("matplotlib", "pyplot"):
     import mediapipe as mp
     from mediapipe.tasks.python import BaseOptions, vision
