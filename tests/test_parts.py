@@ -9,6 +9,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import psutil
 import pytest
 import speed
 
@@ -16,7 +17,7 @@ from posture_cam.errors import ModelError, SourceError
 from posture_cam.pose.recorded import PoseLog
 from posture_cam.pose.settling import shift_of
 from posture_cam.records import Pose, Sample
-from posture_cam.session import Analysis, analyze
+from posture_cam.session import Analysis, Listener, analyze
 from posture_cam.session.parts import Look, Parts, goals_s, starts_s
 from posture_cam.settings import PartsSettings, load_settings
 from posture_cam.source import VideoFile
@@ -319,6 +320,27 @@ def test_who_leaves_keeps_all_from_the_beginning_on_and_closes_everything() -> N
     assert threading.active_count() == before
 
 
+@pytest.mark.parametrize("processors", [1, 2, 3])
+@pytest.mark.parametrize("slow_s", [0.0, 30.0, 90.0])
+def test_no_more_parts_are_open_than_there_are_processors(slow_s: float, processors: int) -> None:
+    whole, is_open, counts = sitting(150.0), set[float](), []
+
+    def opened(start_s: float, stack: ExitStack) -> None:
+        is_open.add(start_s)
+        counts.append(len(is_open))
+        stack.callback(is_open.remove, start_s)
+
+    def seen(start_s: float, look: Look) -> Look:
+        if start_s == slow_s:
+            time.sleep(0.001)
+        return look
+
+    joined(whole, [0.0, 30.0, 60.0, 90.0, 120.0], seen, processors=processors, opened=opened)
+    assert len(counts) == 5
+    assert max(counts) == max(processors, 2)  # one that ends and one that follows it
+    assert not is_open
+
+
 @pytest.mark.parametrize(
     ("duration_s", "parts"), [(None, 1), (39.0, 1), (40.0, 2), (80.0, 2), (81.0, 4), (7200, 8)]
 )
@@ -380,7 +402,14 @@ def test_parts_find_the_same_on_one_processor_and_on_two_and_what_one_pass_finds
     speed.repeat(SAMPLES / "desk-side.mp4", path, 2)
     poses = {name: tmp_path / f"{name}.poses.jsonl" for name in ("one", "two", "whole")}
     one = analyze(Analysis(path, poses=poses["one"], processors=1))
-    analyze(Analysis(path, poses=poses["two"], processors=2))
+    handles: dict[str, list[int]] = {"Looking": [], "Writing": []}
+
+    def count_handles(work: str, _done_s: float, _end_s: float | None) -> None:
+        handles[work].append(sum(Path(one.path) == path for one in psutil.Process().open_files()))
+
+    analyze(Analysis(path, poses=poses["two"], processors=2), Listener(progress=count_handles))
+    assert max(handles["Looking"]) <= 3  # a part while it is opened has two
+    assert max(handles["Writing"]) == 0
     assert poses["one"].read_bytes() == poses["two"].read_bytes()
 
     settings = load_settings()

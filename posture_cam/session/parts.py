@@ -279,12 +279,21 @@ class Parts:
             self._current, taken = self._later.popleft(), theirs
 
     def _keep_going(self, pool: ThreadPoolExecutor) -> None:
-        """Have the parts that are next looked at; no more of them, as each holds a model and its looks."""
+        """Begin as many parts as there are processors, and one more only where the current one waits for it.
+
+        Each holds a model until it is closed, also while it waits for the next one.
+        """
         chain = [self._current, *self._later]
-        for number, part in enumerate(chain[: self._processors + 1]):
-            if not part.has_begun:
-                following = chain[number + 1] if number + 1 < len(chain) else None
-                part.go_on(pool, self._settled_s(following), self._is_left)
+        begun = sum(part.has_begun for part in chain)
+        for number, part in enumerate(chain):
+            if part.has_begun:
+                continue
+            is_awaited = number == 1 and not self._current.is_busy
+            if begun >= self._processors and not is_awaited:
+                return
+            following = chain[number + 1] if number + 1 < len(chain) else None
+            part.go_on(pool, self._settled_s(following), self._is_left)
+            begun += 1
 
     def _settled_s(self, part: _Part | None) -> float:
         return self._until_s if part is None else part.start_s + self._settings.settle_s

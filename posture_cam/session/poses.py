@@ -123,7 +123,8 @@ def estimated_poses(
         # One thread decodes, so that the other processors are the model's.
         return stack.enter_context(VideoFile(path, rate_hz, threads=1, is_sparse=is_sparing, start_s=start_s))
 
-    source = opened(0.0, stack)
+    first = stack.enter_context(ExitStack())  # what the beginning is looked at with
+    source = opened(0.0, first)
     check_stretch(stretch_s, source.info.duration_s)
     model_file = find_model(model, listener.download)
 
@@ -135,11 +136,14 @@ def estimated_poses(
         sparing = settings.sparing if is_sparing else None
         return stack.enter_context(PoseLandmarker(model_file, settings.pose, sparing, counter))
 
-    estimator = landmarker(stack)
+    estimator = landmarker(first)
 
     def begin(start_s: float, stack: ExitStack) -> tuple[VideoFile, Iterator[Look]]:
-        own = opened(start_s, stack) if start_s else source
-        estimate = (landmarker(stack) if start_s else estimator).estimate
+        if start_s:
+            own, estimate = opened(start_s, stack), landmarker(stack).estimate
+        else:
+            stack.enter_context(first.pop_all())
+            own, estimate = source, estimator.estimate
         return own, stack.enter_context(closing(_looks(own, estimate, settings, is_sparing=is_sparing)))
 
     starts = [0.0]

@@ -110,6 +110,8 @@ class VideoFile:
         self._sparse: SparseCapture | None = None
         if is_sparse and rate_hz is not None and not self._capture.get(cv2.CAP_PROP_ORIENTATION_META):
             self._sparse = SparseCapture.open(path, _MOST_OF_INTERVAL / rate_hz)
+        if self._sparse is not None:
+            self._capture.release()  # it holds an index of the whole file, and pictures
         if start_s > 0.0:
             self._go_to(start_s)
 
@@ -185,7 +187,10 @@ class VideoFile:
         return _as_bgr(image)
 
     def picture_at(self, time_s: float) -> Frame | None:
-        """The picture at a time, wherever the last one was; None where it cannot be decoded."""
+        """The picture at a time, wherever the last one was; None where it cannot be decoded.
+
+        Not where pictures may be left out.
+        """
         self._has_first = False
         self._capture.set(cv2.CAP_PROP_POS_MSEC, 1000.0 * time_s)
         if not self._capture.grab():
