@@ -170,7 +170,6 @@ class PartsSettings(_Frozen):
 
     least_s: float
     usual_s: float
-    most: int
     settle_s: float
 
 

@@ -23,10 +23,11 @@ from posture_cam.pose.person import Figure
 from posture_cam.records import Pose, Sample
 from posture_cam.settings import PartsSettings
 
-_ARENA_MAX = -8  # as <malloc.h> of glibc calls it
 # Beyond where it should have been joined, a part goes on by so much at a time.
 _STEP_S = 1.0
 _LOOK_ROUND_S = 0.05
+# Of the recording.  A model leaves much behind while it is loaded and used first.  Each takes 5 ms.
+_GIVE_BACK_FIRST_S, _GIVE_BACK_EVERY_S = 1.0, 30.0
 
 
 class Look(NamedTuple):
@@ -60,12 +61,11 @@ Begin = Callable[[float, ExitStack], tuple[Positioned, Iterator[Look]]]
 def goals_s(duration_s: float | None, settings: PartsSettings) -> list[float]:
     """Where the second and all further parts of a recording would best begin; none where it is short.
 
-    An even number of parts, so that two processors are done at one time; not more than keep many of them
-    busy, as each leaves a little behind in memory.
+    An even number of parts, so that two processors are done at one time.
     """
     if duration_s is None or duration_s < 2 * settings.least_s:
         return []
-    count = min(2 * math.ceil(duration_s / (2 * settings.usual_s)), settings.most)
+    count = 2 * math.ceil(duration_s / (2 * settings.usual_s))
     return [duration_s * number / count for number in range(1, count)]
 
 
@@ -104,6 +104,7 @@ class _Part:
         self._source: Positioned | None = None
         self._all_looks: Iterator[Look] = iter(())
         self._work: Future[None] | None = None
+        self._gives_back_s = start_s + _GIVE_BACK_FIRST_S
 
     @property
     def has_begun(self) -> bool:
@@ -127,6 +128,7 @@ class _Part:
             return
         if self._source is None:
             self._source, self._all_looks = self._begin(self.start_s, self._stack)
+            _give_back_memory()
         while self.position_s <= until_s and not is_left.is_set():
             look = next(self._all_looks, None)
             if look is None:
@@ -135,6 +137,9 @@ class _Part:
                 return
             self.looks.append(look)
             self.position_s, self.clock_repairs = look.time_s, look.clock_repairs
+            if self.position_s >= self._gives_back_s:
+                self._gives_back_s = self.position_s + _GIVE_BACK_EVERY_S
+                _give_back_memory()
 
     def wait(self) -> None:
         """For a moment, or until it is no longer busy."""
@@ -144,20 +149,17 @@ class _Part:
     def close(self) -> None:
         """Release the recording and the model; not while it is busy."""
         self._stack.close()
+        if self._source is None:
+            return
         # Nothing of it may stay: a decoder holds many pictures.
         self.looks, self._source, self._all_looks = [], None, iter(())
-        # The C library of Linux keeps what was freed, in pieces that no later part fits into: 20 MB a part.
-        with suppress(OSError, TypeError, AttributeError):  # elsewhere there is none, or none of that name
-            ctypes.CDLL(None).malloc_trim(0)
+        _give_back_memory()
 
 
-def _share_memory() -> None:
-    """Have all threads take memory from one place, where Linux's C library would give each its own.
-
-    What one thread freed serves the others then, at no cost in time.
-    """
+def _give_back_memory() -> None:
+    """Have the C library of Linux give back what was freed, which it keeps in pieces too small for a part."""
     with suppress(OSError, TypeError, AttributeError):  # elsewhere there is none, or none of that name
-        ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 class Parts:
@@ -220,8 +222,6 @@ class Parts:
         Raises:
             PostureCamError: What the part that is needed failed with.
         """
-        if len(self._parts) > 1:
-            _share_memory()
         with ExitStack() as stack:
             for part in self._parts:
                 stack.callback(part.close)
