@@ -25,6 +25,7 @@ from posture_cam.settings import PartsSettings
 
 # Beyond where it should have been joined, a part goes on by so much at a time.
 _STEP_S = 1.0
+_ARENA_MAX = -8  # as <malloc.h> of glibc calls it
 _LOOK_ROUND_S = 0.05
 # Of the recording.  A model leaves much behind while it is loaded and used first.  Each takes 5 ms.
 _GIVE_BACK_FIRST_S, _GIVE_BACK_EVERY_S = 1.0, 30.0
@@ -77,6 +78,16 @@ def starts_s(found_s: Sequence[float], duration_s: float | None, settings: Parts
         if time_s - starts[-1] >= least_s and time_s <= (duration_s or math.inf) - least_s:
             starts.append(time_s)
     return starts
+
+
+def share_memory() -> None:
+    """Have all threads take memory from one place, where Linux's C library would give each its own.
+
+    What one part has freed serves the next one then, in pieces of the very size.  To be called before models
+    are loaded; it takes no time.
+    """
+    with suppress(OSError, TypeError, AttributeError):  # elsewhere there is none, or none of that name
+        ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)
 
 
 class _Part:

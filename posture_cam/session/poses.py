@@ -15,7 +15,7 @@ from posture_cam.errors import NeutralError, SourceError
 from posture_cam.files import content_of, naming, written_whole
 from posture_cam.pose.recorded import PoseLog, PoseLogEnd, PoseLogHeader, PoseLogWriter
 from posture_cam.records import Frame, Pose, Sample, SourceInfo
-from posture_cam.session.parts import Look, Parts, goals_s, starts_s
+from posture_cam.session.parts import Look, Parts, goals_s, share_memory, starts_s
 from posture_cam.settings import Settings
 
 if TYPE_CHECKING:
@@ -126,6 +126,13 @@ def estimated_poses(
     first = stack.enter_context(ExitStack())  # what the beginning is looked at with
     source = opened(0.0, first)
     check_stretch(stretch_s, source.info.duration_s)
+    starts = [0.0]
+    if is_sparing and until_s is None:
+        duration_s = source.info.duration_s
+        found = source.starts(goals_s(duration_s, settings.parts))
+        starts = starts_s(found, duration_s, settings.parts)
+    if len(starts) > 1:
+        share_memory()
     model_file = find_model(model, listener.download)
 
     from posture_cam.pose.landmarker import RUNNING_MODE, PeopleCounter, PoseLandmarker
@@ -146,11 +153,6 @@ def estimated_poses(
             own, estimate = source, estimator.estimate
         return own, stack.enter_context(closing(_looks(own, estimate, settings, is_sparing=is_sparing)))
 
-    starts = [0.0]
-    if is_sparing and until_s is None:
-        duration_s = source.info.duration_s
-        found = source.starts(goals_s(duration_s, settings.parts))
-        starts = starts_s(found, duration_s, settings.parts)
     parts = Parts(starts, begin, settings.parts, processors or processor_count(), until_s)
     if target is None:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="posture_cam-"))
