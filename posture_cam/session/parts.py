@@ -27,7 +27,8 @@ from posture_cam.settings import PartsSettings
 _STEP_S = 1.0
 _ARENA_MAX = -8  # as <malloc.h> of glibc calls it
 _LOOK_ROUND_S = 0.05
-# Of the recording.  A model leaves much behind while it is loaded and used first.  Each takes 5 ms.
+# When memory is given back, in seconds of the recording: a model leaves much behind while it is loaded and
+# first used.  Giving back takes 5 ms.
 _GIVE_BACK_FIRST_S, _GIVE_BACK_EVERY_S = 1.0, 30.0
 
 
@@ -83,8 +84,8 @@ def starts_s(found_s: Sequence[float], duration_s: float | None, settings: Parts
 def share_memory() -> None:
     """Have all threads take memory from one place, where Linux's C library would give each its own.
 
-    What one part has freed serves the next one then, in pieces of the very size.  To be called before models
-    are loaded; it takes no time.
+    What one part has freed serves the next one then, in pieces of just the right size.  To be called before
+    models are loaded; it takes no time.
     """
     with suppress(OSError, TypeError, AttributeError):  # elsewhere there is none, or none of that name
         ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)
@@ -160,10 +161,10 @@ class _Part:
     def close(self) -> None:
         """Release the recording and the model; not while it is busy."""
         self._stack.close()
-        if self._source is None:
+        if self._work is None:  # never begun, or closed already
             return
-        # Nothing of it may stay: a decoder holds many pictures.
-        self.looks, self._source, self._all_looks = [], None, iter(())
+        # Nothing of it may stay: a decoder holds many pictures, and a failure holds where it was raised.
+        self.looks, self._source, self._all_looks, self._work = [], None, iter(()), None
         _give_back_memory()
 
 
@@ -264,6 +265,8 @@ class Parts:
             if current.position_s < sure_s:
                 assert self._is_left.is_set()
                 return
+            if not following.has_begun:  # the current one was done only just now
+                continue
             if following.is_busy and following.position_s <= current.position_s:
                 yield None
                 following.wait()

@@ -175,6 +175,7 @@ class SparseCapture:
         """Release the file, and at once what the decoder holds: it and this hold each other."""
         self._frames, self._frame = iter(()), None
         self._container.close()
+        vars(self).pop("_stream", None)  # closing the container leaves its decoder open
 
     def _decoded(self) -> Iterator[Any]:
         with suppress(*self._failures):  # a file that breaks off ends there

@@ -189,8 +189,9 @@ class VideoFile:
     def picture_at(self, time_s: float) -> Frame | None:
         """The picture at a time, wherever the last one was; None where it cannot be decoded.
 
-        Not where pictures may be left out.
+        Not to be called where pictures may be left out.
         """
+        assert self._sparse is None
         self._has_first = False
         self._capture.set(cv2.CAP_PROP_POS_MSEC, 1000.0 * time_s)
         if not self._capture.grab():
