@@ -170,6 +170,7 @@ class PartsSettings(_Frozen):
 
     least_s: float
     usual_s: float
+    at_once: int
     settle_s: float
 
 

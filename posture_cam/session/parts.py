@@ -85,7 +85,7 @@ def share_memory() -> None:
     """Have all threads take memory from one place, where Linux's C library would give each its own.
 
     What one part has freed serves the next one then, in pieces of just the right size.  To be called before
-    models are loaded; it takes no time.
+    models are loaded; it takes no time.  It holds for the whole process, but not for threads that are there.
     """
     with suppress(OSError, TypeError, AttributeError):  # elsewhere there is none, or none of that name
         ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)
@@ -182,7 +182,7 @@ class Parts:
         begin: Opens the recording for one of them, on whatever thread, and looks at it picture by picture.
             What is to be closed after it goes on the stack.
         settings: How they are joined.
-        processors: So many parts are looked at at once.
+        processors: So many parts are looked at at once, up to the limit of the settings.
         until_s: Nothing much after this is needed; None goes to the end.
     """
 
@@ -196,7 +196,8 @@ class Parts:
     ) -> None:
         self._current, *later = self._parts = [_Part(start_s, begin) for start_s in starts_s]
         self._later = deque(later)
-        self._settings, self._processors = settings, min(processors, len(self._parts))
+        self._settings = settings
+        self._processors = min(processors, len(self._parts), settings.at_once)
         self._until_s = math.inf if until_s is None else until_s
         self._is_left = Event()
         self._done_s = 0.0
