@@ -85,11 +85,14 @@ def stoppable(
         if not stop.is_set():
             first_s = time.monotonic()
             stop.set()
-            with suppress(OSError, RuntimeError):  # the terminal has gone, or is being written to just now
+            # The terminal has gone, or is being written to just now, for the first time even: rich loads some
+            # of itself then, and cannot be asked for it twice at once.
+            with suppress(OSError, RuntimeError, ImportError):
                 talk().print(words, style="yellow")
         elif time.monotonic() - first_s > ONE_KEY_PRESS_S:
             raise KeyboardInterrupt
 
+    talk()  # what it loads is there before it may be asked for in the middle of something
     with ExitStack() as stack:
         if threading.current_thread() is threading.main_thread():
             hangup = [signal.SIGHUP] if also_hangup and hasattr(signal, "SIGHUP") else []
