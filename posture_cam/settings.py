@@ -84,6 +84,7 @@ class StateSettings(_Frozen):
     """When a state changes."""
 
     window_s: float
+    onset_s: float
     first_s: float
     release: float
     away_after_s: float

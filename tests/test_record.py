@@ -18,6 +18,7 @@ SETTINGS = load_settings()
 NEUTRAL = average_neutral(View.SIDE_LEFT)
 UPRIGHT = side(neck_deg=18.5, trunk_deg=-5.5)
 MILD = side(neck_deg=33.5, trunk_deg=-5.5)
+BETWEEN = side(neck_deg=27.0, trunk_deg=-5.5)  # beyond the limit of leaving fair, not of entering it
 POOR = side(neck_deg=55.0, trunk_deg=25.0)
 
 

@@ -28,6 +28,14 @@ def run(
     return said
 
 
+def run_between(
+    states: StateMachine, start_s: float, seconds: float, rate_hz: float = 5.0
+) -> list[tuple[float, State, float]]:
+    """What is said of a stretch that is good by the limits of entering, and fair by those of leaving."""
+    times = [start_s + number / rate_hz for number in range(round(seconds * rate_hz))]
+    return [(now_s, *states.judge(now_s, GOOD, FAIR)) for now_s in times]
+
+
 @pytest.mark.parametrize("rate_hz", [2.0, 5.0, 30.0])
 def test_a_change_needs_the_majority_of_three_seconds(rate_hz: float) -> None:
     states = machine()
@@ -174,3 +182,46 @@ def test_after_coming_back_the_old_state_is_forgotten() -> None:
     run(states, 0.0, 10.0, POOR)
     run(states, 10.0, 10.0, Reason.NOBODY)
     assert run(states, 20.0, 3.0, GOOD)[-1][1:] == (GOOD, 20.0)
+
+
+@pytest.mark.parametrize("rate_hz", [5.0, 30.0])
+def test_a_posture_lasts_as_long_seen_backwards(rate_hz: float) -> None:
+    """Between the limits of leaving and of entering, then beyond both, then between them again."""
+    states = machine()
+    run(states, 0.0, 10.0, GOOD, rate_hz)
+    run_between(states, 10.0, 4.0, rate_hz)
+    fair = run(states, 14.0, 5.0, FAIR, rate_hz)
+    run_between(states, 19.0, 4.0, rate_hz)
+    good = run(states, 23.0, 5.0, GOOD, rate_hz)
+    assert fair[-1][1:] == (FAIR, pytest.approx(10.0))
+    assert good[-1][1:] == (GOOD, pytest.approx(23.0))
+
+
+def test_a_posture_between_the_limits_alone_is_never_reached() -> None:
+    states = machine()
+    run(states, 0.0, 10.0, GOOD)
+    assert run_between(states, 10.0, 20.0)[-1][1] == GOOD
+
+
+def test_how_long_ago_a_posture_began_has_an_end() -> None:
+    states = machine()
+    run(states, 0.0, 10.0, GOOD)
+    run_between(states, 10.0, 30.0)
+    said = run(states, 40.0, 5.0, FAIR)
+    first_s, _, since_s = next(moment for moment in said if moment[1] == FAIR)
+    assert since_s == pytest.approx(first_s - SETTINGS.state.onset_s, abs=0.21)
+
+
+def test_a_moment_like_it_some_time_before_a_change_is_not_its_beginning() -> None:
+    states = machine()
+    run(states, 0.0, 10.0, GOOD)
+    run(states, 10.0, 0.4, POOR)
+    run(states, 10.4, 1.0, GOOD)
+    assert run(states, 11.4, 3.0, POOR)[-1][1:] == (POOR, pytest.approx(11.4))
+
+
+def test_a_change_began_within_the_state_before_it() -> None:
+    states = machine()
+    run(states, 0.0, 10.0, FAIR)
+    assert run(states, 10.0, 2.2, GOOD)[-1][1:] == (GOOD, pytest.approx(10.0))
+    assert run(states, 12.2, 3.0, FAIR)[-1][1:] == (FAIR, pytest.approx(12.2))

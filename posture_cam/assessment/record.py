@@ -41,7 +41,8 @@ class Settler:
 
     def __init__(self, settings: Settings) -> None:
         self._max_gap_s = settings.sampling.max_gap_s
-        self._horizon_s = settings.state.window_s + settings.state.away_after_s + 2 * self._max_gap_s
+        state = settings.state
+        self._horizon_s = max(state.window_s + state.away_after_s, state.onset_s) + 2 * self._max_gap_s
         self._pending: deque[Observation] = deque()
         self._cut_s: float | None = None
 

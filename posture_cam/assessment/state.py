@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import takewhile
 
 from posture_cam.records import Reason, State
 from posture_cam.settings import StateSettings
@@ -27,6 +28,10 @@ def _is_at_least(level: int, vote: _Vote) -> bool:
     return vote.enter >= level
 
 
+def _would_stay_at(level: int, vote: _Vote) -> bool:
+    return vote.leave >= level
+
+
 def _is_at_most(level: int, vote: _Vote) -> bool:
     return vote.leave <= level
 
@@ -35,9 +40,11 @@ class StateMachine:
     """Turns the states of single moments into a calm state.
 
     A worse state needs the majority of the last seconds beyond the limits; a better one needs it within
-    the limits by the release factor.  Estimates that are unsure most of that time end it.  A glance away
-    keeps the state for a while, a person not found for a moment too; nobody for longer is away, counted from
-    when the person was last seen well.
+    the limits by the release factor.  In hindsight a state that is worse began where it would now be left, as
+    far as that is not long ago: so it lasts as long if the same is seen backwards, and the noise of a posture
+    held at a limit decides whether it is reached, not since when.  Estimates that are unsure most of a window
+    end it.  A glance away keeps the state for a while, a person not found for a moment too; nobody for longer
+    is away, counted from when the person was last seen well.
     """
 
     def __init__(self, settings: StateSettings, max_gap_s: float) -> None:
@@ -68,15 +75,17 @@ class StateMachine:
         self._pause = self._nobody_since_s = None
         self._doubt(timestamp_s, is_unsure=False)
         self._votes.append(_Vote(timestamp_s, _LEVELS.index(enter), _LEVELS.index(leave)))
-        while self._votes[0].timestamp_s <= timestamp_s - self._settings.window_s:
+        while self._votes[0].timestamp_s <= timestamp_s - self._settings.onset_s:
             self._votes.popleft()
         if self.is_unsure and self._are_most_unsure():
             return self._state, self._since_s
         self.is_unsure = False
+        from_s = timestamp_s - self._settings.window_s
+        window = list(takewhile(lambda vote: vote.timestamp_s > from_s, reversed(self._votes)))
         if self._level is None:
-            self._begin(timestamp_s)
+            self._begin(window)
         else:
-            self._change(timestamp_s)
+            self._change(window)
         return self._state, self._since_s
 
     def pause(self, timestamp_s: float, reason: Reason) -> tuple[State, float]:
@@ -116,7 +125,7 @@ class StateMachine:
             return None
         worse, better = min(vote.enter for vote in last), max(vote.leave for vote in last)
         if worse > self._level:
-            self._enter(worse, self._start_of(partial(_is_at_least, worse)))
+            self._enter(worse, self._start_of(partial(_would_stay_at, worse)))
         elif better < self._level:
             self._enter(better, self._start_of(partial(_is_at_most, better)))
         else:
@@ -172,41 +181,47 @@ class StateMachine:
         self._level = None
         self._votes.clear()
 
-    def _begin(self, timestamp_s: float) -> None:
-        """The first state: the one that most of the first moments agree on."""
-        if timestamp_s - self._votes[0].timestamp_s < self._settings.first_s:
+    def _begin(self, window: Sequence[_Vote]) -> None:
+        """The first state: the one that most of the first moments, latest first, agree on."""
+        start_s = window[-1].timestamp_s
+        if window[0].timestamp_s - start_s < self._settings.first_s:
             if self._state != State.UNJUDGED:
-                self._state, self._since_s = State.UNJUDGED, self._votes[0].timestamp_s
+                self._state, self._since_s = State.UNJUDGED, start_s
             return
-        levels = sorted(vote.enter for vote in self._votes)
-        self._enter(levels[len(levels) // 2], self._votes[0].timestamp_s)
+        levels = sorted(vote.enter for vote in window)
+        self._enter(levels[len(levels) // 2], start_s)
 
-    def _change(self, timestamp_s: float) -> None:
+    def _change(self, window: Sequence[_Vote]) -> None:
+        """Another state where most of the last moments, latest first, agree on it."""
         assert self._level is not None
-        half = len(self._votes) / 2
+        if window[0].timestamp_s - window[-1].timestamp_s < self._settings.window_s / 2:
+            return  # too little time for a majority of it to mean something
         for level in range(len(_LEVELS) - 1, self._level, -1):
-            if sum(_is_at_least(level, vote) for vote in self._votes) > half and self._is_full(timestamp_s):
-                self._enter(level, self._start_of(partial(_is_at_least, level)))
+            if _are_most(window, partial(_is_at_least, level)):
+                self._enter(level, self._start_of(partial(_would_stay_at, level)))
                 return
         for level in range(self._level):
-            if sum(_is_at_most(level, vote) for vote in self._votes) > half and self._is_full(timestamp_s):
+            if _are_most(window, partial(_is_at_most, level)):
                 self._enter(level, self._start_of(partial(_is_at_most, level)))
                 return
 
-    def _is_full(self, timestamp_s: float) -> bool:
-        """Whether the window holds enough time for a majority of it to mean something."""
-        return timestamp_s - self._votes[0].timestamp_s >= self._settings.window_s / 2
-
     def _start_of(self, agrees: Callable[[_Vote], bool]) -> float:
-        """When the majority for a change began: its first vote in the window after the last objection run."""
-        best_s, count = self._votes[-1].timestamp_s, 0
-        for total, vote in enumerate(reversed(self._votes), start=1):
-            count += agrees(vote)
-            if agrees(vote) and count > total / 2:
-                best_s = vote.timestamp_s
+        """When a change most likely came: since then as many more agree than object as there can be.
+
+        It lies within the state that is in force, and not before the votes that are kept.
+        """
+        best_s, best, lead = self._votes[-1].timestamp_s, 0, 0
+        for vote in takewhile(lambda vote: vote.timestamp_s >= self._since_s, reversed(self._votes)):
+            lead += 1 if agrees(vote) else -1
+            if lead > best:
+                best_s, best = vote.timestamp_s, lead
         return best_s
 
     def _enter(self, level: int, since_s: float) -> None:
         self._level = level
         if self._state != _LEVELS[level]:
             self._state, self._since_s = _LEVELS[level], since_s
+
+
+def _are_most(votes: Sequence[_Vote], agrees: Callable[[_Vote], bool]) -> bool:
+    return sum(map(agrees, votes)) > len(votes) / 2
