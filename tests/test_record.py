@@ -59,6 +59,21 @@ def test_states_are_recorded_from_when_they_began(rate_hz: float) -> None:
     assert episodes[1].worst in (Measure.NECK_INCLINATION_CHANGE, Measure.TRUNK_INCLINATION_CHANGE)
 
 
+@pytest.mark.parametrize("rate_hz", [2.0, 5.0, 25.0])
+def test_a_posture_is_recorded_for_as_long_on_its_way_there_as_on_its_way_back(rate_hz: float) -> None:
+    film = (
+        Film(rate_hz)
+        .hold(15.0, UPRIGHT)
+        .hold(4.0, BETWEEN)
+        .hold(6.0, MILD)
+        .hold(4.0, BETWEEN)
+        .hold(15.0, UPRIGHT)
+    )
+    good, fair, back = recorded(film).episodes
+    assert [good.state, fair.state, back.state] == [State.GOOD, State.FAIR, State.GOOD]
+    assert [fair.start_s, fair.end_s] == pytest.approx([15.0, 29.0], abs=0.8)
+
+
 @pytest.mark.parametrize("rate_hz", [5.0, 25.0])
 def test_a_slouch_that_the_end_cuts_off_is_recorded(rate_hz: float) -> None:
     last = recorded(Film(rate_hz).hold(20.0, UPRIGHT).hold(1.4, POOR)).episodes[-1]

@@ -94,6 +94,15 @@ def test_at_the_end_one_moment_after_none_that_could_be_judged_changes_nothing(g
     assert states.conclude() is None
 
 
+def test_at_the_end_a_moment_before_a_long_glance_does_not_speak_for_one_after_it() -> None:
+    states = machine()
+    run(states, 0.0, 10.0, GOOD)
+    run(states, 10.0, 0.2, POOR)
+    run(states, 10.2, 8.0, Reason.LOOKING_DOWN)
+    run(states, 18.2, 0.2, POOR)
+    assert states.conclude() is None
+
+
 def test_at_the_end_two_moments_that_lie_beside_the_grid_change_nothing() -> None:
     states = machine()
     run(states, 0.0, 10.0, GOOD)

@@ -80,8 +80,7 @@ class StateMachine:
         if self.is_unsure and self._are_most_unsure():
             return self._state, self._since_s
         self.is_unsure = False
-        from_s = timestamp_s - self._settings.window_s
-        window = list(takewhile(lambda vote: vote.timestamp_s > from_s, reversed(self._votes)))
+        window = self._window()
         if self._level is None:
             self._begin(window)
         else:
@@ -117,7 +116,7 @@ class StateMachine:
         if self._level is None or not self._votes or self._votes[-1].timestamp_s != self._last_s:
             return None
         last: list[_Vote] = []
-        for vote in reversed(self._votes):
+        for vote in self._window():
             last.append(vote)
             if self._last_s - vote.timestamp_s >= self._settings.first_s - _SAME_TIME_S:
                 break
@@ -180,6 +179,11 @@ class StateMachine:
             self._state, self._since_s = state, since_s
         self._level = None
         self._votes.clear()
+
+    def _window(self) -> list[_Vote]:
+        """The votes that a majority is taken of, latest first."""
+        from_s = self._votes[-1].timestamp_s - self._settings.window_s
+        return list(takewhile(lambda vote: vote.timestamp_s > from_s, reversed(self._votes)))
 
     def _begin(self, window: Sequence[_Vote]) -> None:
         """The first state: the one that most of the first moments, latest first, agree on."""
