@@ -129,7 +129,10 @@ class _Series:
     error_weight_s: float = 0.0
 
     def add(self, value: float, held_s: float) -> None:
-        self.least, self.most = min(self.least, value), max(self.most, value)
+        if value < self.least:
+            self.least = value
+        if value > self.most:
+            self.most = value
         held_s = max(held_s, _LEAST_WEIGHT_S)
         self.seconds_by_step[round(value * _STEPS_PER_UNIT)] += held_s
         self.weighted_sum += value * held_s
@@ -313,7 +316,7 @@ class Record:
 
     def _extend_episode(self, state: State, start_s: float, end_s: float) -> None:
         if self._episodes and self._episodes[-1].state == state:
-            self._episodes[-1] = replace(self._episodes[-1], end_s=end_s)
+            self._episodes[-1] = Episode(self._episodes[-1].start_s, end_s, state)
             return
         self._close_episode()
         self._episodes.append(Episode(start_s, end_s, state))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
+from math import expm1, pi
 from types import MappingProxyType
 
 from posture_cam.records import Measure, Measures
 from posture_cam.settings import FilterSettings
 
-_MINUS_TURN = -2.0 * math.pi
+_MINUS_TURN = -2.0 * pi
 
 
 class AdaptiveFilter:
@@ -25,7 +25,9 @@ class AdaptiveFilter:
     """
 
     def __init__(self, settings: FilterSettings) -> None:
-        self._settings = settings
+        self._reset_gap_s = settings.reset_gap_s
+        self._min_cutoff_hz = settings.min_cutoff_hz
+        self._cutoff_hz_per_lag, self._lag_cutoff_hz = settings.cutoff_hz_per_lag, settings.lag_cutoff_hz
         self._time_s: float | None = None
         self._value = 0.0
         self._lag = 0.0
@@ -33,20 +35,16 @@ class AdaptiveFilter:
 
     def update(self, timestamp_s: float, value: float) -> float:
         """The filtered value; starts anew after a gap."""
-        if self._time_s is None or timestamp_s - self._time_s > self._settings.reset_gap_s:
+        if self._time_s is None or timestamp_s - self._time_s > self._reset_gap_s:
             self._value, self._lag, self.started_s = value, 0.0, timestamp_s
         elif (step_s := timestamp_s - self._time_s) > 0:
-            settings, lag = self._settings, value - self._value
-            self._lag += _share(settings.lag_cutoff_hz * step_s) * (lag - self._lag)
-            cutoff_hz = settings.min_cutoff_hz + settings.cutoff_hz_per_lag * abs(self._lag)
-            self._value += _share(cutoff_hz * step_s) * lag
+            lag, by = value - self._value, _MINUS_TURN * step_s
+            # How far a first-order low-pass goes towards a value that holds for one step is 1 - exp.
+            self._lag -= expm1(by * self._lag_cutoff_hz) * (lag - self._lag)
+            cutoff_hz = self._min_cutoff_hz + self._cutoff_hz_per_lag * abs(self._lag)
+            self._value -= expm1(by * cutoff_hz) * lag
         self._time_s = timestamp_s
         return self._value
-
-
-def _share(cutoff_by_step: float) -> float:
-    """How far a first-order low-pass goes towards a value that holds for one step, by cut-off times step."""
-    return -math.expm1(_MINUS_TURN * cutoff_by_step)
 
 
 class Smoother:

@@ -24,10 +24,6 @@ class _Vote:
     leave: int
 
 
-def _is_at_least(level: int, vote: _Vote) -> bool:
-    return vote.enter >= level
-
-
 def _would_stay_at(level: int, vote: _Vote) -> bool:
     return vote.leave >= level
 
@@ -183,7 +179,12 @@ class StateMachine:
     def _window(self) -> list[_Vote]:
         """The votes that a majority is taken of, latest first."""
         from_s = self._votes[-1].timestamp_s - self._settings.window_s
-        return list(takewhile(lambda vote: vote.timestamp_s > from_s, reversed(self._votes)))
+        window = []
+        for vote in reversed(self._votes):
+            if vote.timestamp_s <= from_s:
+                break
+            window.append(vote)
+        return window
 
     def _begin(self, window: Sequence[_Vote]) -> None:
         """The first state: the one that most of the first moments, latest first, agree on."""
@@ -200,14 +201,13 @@ class StateMachine:
         assert self._level is not None
         if window[0].timestamp_s - window[-1].timestamp_s < self._settings.window_s / 2:
             return  # too little time for a majority of it to mean something
-        for level in range(len(_LEVELS) - 1, self._level, -1):
-            if _are_most(window, partial(_is_at_least, level)):
-                self._enter(level, self._start_of(partial(_would_stay_at, level)))
-                return
-        for level in range(self._level):
-            if _are_most(window, partial(_is_at_most, level)):
-                self._enter(level, self._start_of(partial(_is_at_most, level)))
-                return
+        # The worst level that more than half reach, and the best one that more than half would leave for.
+        worse = sorted(vote.enter for vote in window)[(len(window) - 1) // 2]
+        better = sorted(vote.leave for vote in window)[len(window) // 2]
+        if worse > self._level:
+            self._enter(worse, self._start_of(partial(_would_stay_at, worse)))
+        elif better < self._level:
+            self._enter(better, self._start_of(partial(_is_at_most, better)))
 
     def _start_of(self, agrees: Callable[[_Vote], bool]) -> float:
         """When a change most likely came: since then as many more agree than object as there can be.
@@ -225,7 +225,3 @@ class StateMachine:
         self._level = level
         if self._state != _LEVELS[level]:
             self._state, self._since_s = _LEVELS[level], since_s
-
-
-def _are_most(votes: Sequence[_Vote], agrees: Callable[[_Vote], bool]) -> bool:
-    return sum(map(agrees, votes)) > len(votes) / 2

@@ -248,8 +248,8 @@ def _unpacked(data: np.lib.npyio.NpzFile, number: int) -> Network:
     layers = tuple(
         # Half the work of double precision, and finer than the eight bits that weights come in.
         (
-            (take(f"weights{depth}") * take(f"step{depth}")).astype(np.float32),
-            take(f"bias{depth}").astype(np.float32),
+            data[f"{key}_weights{depth}"] * data[f"{key}_step{depth}"].astype(np.float32),
+            data[f"{key}_bias{depth}"].astype(np.float32),
         )
         for depth in range(int(data[f"{key}_layers"]))
     )

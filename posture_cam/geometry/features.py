@@ -66,10 +66,10 @@ class FeatureExtractor:
 
     def _confidence(self, pose: Pose) -> float | None:
         """How well head and shoulders are seen; None where too badly, or from behind."""
-        needed = np.minimum(pose.visibility, pose.presence)[_NEEDED]
-        if needed.min() < self._gates.min_seen or abs(shoulder_yaw_deg(pose)) > BEHIND_ABOVE_DEG:
+        needed = np.minimum(pose.visibility, pose.presence)[_NEEDED].tolist()
+        if min(needed) < self._gates.min_seen or abs(shoulder_yaw_deg(pose)) > BEHIND_ABOVE_DEG:
             return None
-        return float(needed.mean())
+        return float(sum(needed) / len(needed))
 
     def _nothing(self, timestamp_s: float, reason: Reason) -> Features:
         return Features(timestamp_s, self._view, MappingProxyType({}), 0.0, reason)

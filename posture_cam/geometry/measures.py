@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-import numpy as np
-
 from posture_cam.geometry.estimator import Estimate, Estimator
 from posture_cam.geometry.points import SHOULDERS
 from posture_cam.records import Features, Measure, Measures, Neutral, Pose, Reason, View
@@ -171,9 +169,12 @@ def _glances_down(estimate: Estimate, gates: Gates) -> bool:
 
 def _shoulders_are_out(pose: Pose, gates: Gates) -> bool:
     width, height = pose.image_size_wh
-    points = pose.landmarks[list(SHOULDERS), :2]
-    outside = np.maximum(np.maximum(-points, points - 1.0), 0.0) * (width / height, 1.0)
-    return bool(outside.max() > gates.shoulders_out_share)
+    most_y = gates.shoulders_out_share
+    most_x = most_y * height / width
+    return any(
+        x < -most_x or x > 1.0 + most_x or y < -most_y or y > 1.0 + most_y
+        for x, y in (pose.landmarks[point, :2].tolist() for point in SHOULDERS)
+    )
 
 
 def _by_formulas(

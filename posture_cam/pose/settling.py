@@ -44,6 +44,8 @@ class Settling:
             self._well_seen_s = now.timestamp_s
         elif now.timestamp_s - self._well_seen_s < _LOST_FOR_S:
             return True
+        if math.isinf(self._settled_below_hz):
+            return False
         passed_s = min(now.timestamp_s - before.timestamp_s, _LONGEST_S)
         return shift_of(before, now) > self._settled_below_hz * passed_s
 
