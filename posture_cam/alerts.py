@@ -10,12 +10,17 @@ from collections import defaultdict, deque
 from datetime import datetime, timedelta
 
 from posture_cam.exercises import exercise_for
-from posture_cam.records import JUDGED_STATES, Alert, AlertKind, Assessment, Measure, State
+from posture_cam.records import JUDGED_STATES, Alert, AlertKind, Assessment, Doubt, Measure, State
 from posture_cam.settings import AlertSettings, load_measures
 from posture_cam.tips import GENERAL, TipRotation
 from posture_cam.words import duration_words, parse_hours, sentence
 
 _HOUR_S = 3600.0
+_IS_IT_STILL = "Is this still your neutral posture? If chair or camera have moved, calibrate again."
+_CHANGES = {
+    Doubt.CAMERA_MOVED: "The camera has moved.",
+    Doubt.PICTURE_CHANGED: "The camera's picture has another shape than at calibration.",
+}
 
 
 class AlertPolicy:
@@ -25,31 +30,24 @@ class AlertPolicy:
     are ignored and is short again after a correction; never more than so often an hour.  Suggests a break
     after a long time in the chair.
 
-    A neutral posture taken earlier is not trusted blindly: after a start, and after each time away from the
-    chair, the first fault is put as a question, as chair or camera may have moved.  Once the camera is known
-    to have moved, there are only questions until the neutral posture has proved to fit.
+    While there is doubt about the neutral posture (`Assessment.doubt`), a fault is put as a question.
+    What is not judged is never held against anybody.
 
     Args:
         settings: When to speak.
-        is_fresh: The neutral posture was taken in this very run.
         started_at: The time of day at timestamp 0, with its zone, for quiet hours; None knows none.
 
     Attributes:
         corrected: The alert that the last moment answered, or None.
-        camera_has_moved: Whether it counts as moved.
     """
 
-    def __init__(
-        self, settings: AlertSettings, *, is_fresh: bool = True, started_at: datetime | None = None
-    ) -> None:
+    def __init__(self, settings: AlertSettings, *, started_at: datetime | None = None) -> None:
         self._settings = settings
         self._started_at = started_at
         self._quiet = tuple(parse_hours(hours) for hours in settings.quiet_hours)
-        self._must_ask = not is_fresh
         self._snoozed_until_s: float | None = None
         self._open: Alert | None = None
         self.corrected: Alert | None = None
-        self.camera_has_moved = False
         self._tips = TipRotation()
         self._last_s: float | None = None
         self._bad_since_s: float | None = None
@@ -110,20 +108,10 @@ class AlertPolicy:
         self._snoozed_until_s = None if is_snoozed else now_s + self._settings.snooze_s
         return self._snoozed_until_s
 
-    def trust(self) -> None:
-        """The neutral posture fits: taken anew, or the user says so."""
-        self._must_ask = False
-        self.camera_has_moved = False
+    def restart(self) -> None:
+        """Hold nothing of before against anybody: the neutral posture was taken anew, or confirmed."""
         self._end_fault()
         self._forgive()
-
-    def camera_moved(self, *, is_back: bool = False) -> None:
-        """The camera was moved, or moved back to where it was."""
-        self.camera_has_moved = not is_back
-        self._moved_asked_s = None
-        self._good_since_s = None
-        if not is_back:
-            self._end_fault()
 
     def _follow_chair(self, assessment: Assessment, step_s: float) -> None:
         now_s = assessment.timestamp_s
@@ -165,15 +153,12 @@ class AlertPolicy:
                 self.corrected, self._open = self._open, None
                 self._end_fault()
                 self._forgive()
-            if self.camera_has_moved and now_s - self._good_since_s >= self._settings.fits_after_s:
-                self.camera_has_moved = False
             return
         self._good_since_s = None
         self._end_fault()
         if state == State.AWAY:
             self.corrected, self._open = self._open, None  # standing up answers it too
             self._forgive()
-            self._must_ask = True
 
     def _end_fault(self) -> None:
         self._bad_since_s = None
@@ -186,7 +171,7 @@ class AlertPolicy:
 
     def _fault_alert(self, assessment: Assessment) -> Alert | None:
         now_s = assessment.timestamp_s
-        if self._bad_since_s is None or not self._blame or self.camera_has_moved:
+        if self._bad_since_s is None or not self._blame:
             return None
         if assessment.state not in (State.FAIR, State.POOR):
             return None  # already on the way back
@@ -208,23 +193,23 @@ class AlertPolicy:
         fault = load_measures()[measure].fault_of(self._value[measure])
         message = f"{sentence(fault)} for {duration_words(held_s)}."
         kind = AlertKind.FAULT
-        if self._must_ask:
-            self._must_ask, kind = False, AlertKind.QUESTION
-            message = (
-                f"{message} Is this still your neutral posture (y)? Or have chair or camera moved: then "
-                "calibrate again (c)."
-            )
+        if assessment.doubt is not None:
+            kind = AlertKind.QUESTION
+            message = f"{message} {_IS_IT_STILL}"
         return Alert(now_s, measure, held_s, message, self._tips.next(measure), kind)
 
     def _moved_question(self, assessment: Assessment) -> Alert | None:
-        """Once the camera was moved, and now and then until that is settled."""
-        now_s = assessment.timestamp_s
-        if not self.camera_has_moved or assessment.state == State.AWAY:
+        """Once the camera was moved, or its picture changed, and now and then until that is settled."""
+        now_s, words = assessment.timestamp_s, _CHANGES.get(assessment.doubt or Doubt.UNPROVEN)
+        if words is None:
+            self._moved_asked_s = None
+            return None
+        if assessment.state == State.AWAY:
             return None
         if self._moved_asked_s is not None and now_s - self._moved_asked_s < self._settings.cooldown_max_s:
             return None
         self._moved_asked_s = now_s
-        message = "The camera has moved. Does your neutral posture still fit (y)? Else calibrate again (c)."
+        message = f"{words} Does your neutral posture still fit? If it does not, calibrate again."
         return Alert(now_s, None, 0.0, message, self._tips.next(GENERAL), AlertKind.QUESTION)
 
     def _break_hint(self, assessment: Assessment) -> Alert | None:

@@ -25,7 +25,7 @@ from posture_cam.outputs.report import Report, care_of, day_parts, environment
 from posture_cam.outputs.report.page import style
 from posture_cam.profiles import load_profile, profile_names
 from posture_cam.sittings import Sitting, totals
-from posture_cam.words import VIEW_WORDS, duration_words, parse_day, sentence
+from posture_cam.words import duration_words, parse_day, sentence, words_of
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -123,7 +123,7 @@ class Pages:
                 continue
             size = "{} x {}".format(*neutral.image_size_wh)
             slouch = "taken" if neutral.slouch else "not taken"
-            seen = f"{neutral.source}, from {VIEW_WORDS[neutral.view]}"
+            seen = f"{neutral.source}, from {words_of(neutral.view)}"
             rows.append((name, neutral.created_at[:10], seen, size, slouch))
         return self._page("profiles.html", "profiles", rows=rows)
 
@@ -167,7 +167,7 @@ class Pages:
         last = max(spans, key=lambda span: span.end_s)
         words = f"for {duration_words(last.seconds)}"
         if last.reason is not None:
-            words = f"{last.reason.value}, {words}"
+            words = f"{words_of(last.reason)}, {words}"
         name = "not judged" if last.state.value == "unjudged" else last.state.value
         return {
             "state": last.state.value,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -126,6 +127,18 @@ def exercise_called(name: str) -> Exercise:
             return exercise
     names = ", ".join(exercise.name for exercise in load_exercises())
     raise UsageError(f"There is no exercise {name!r}.", f"Exercises: {names}.")
+
+
+def known_exercises(names: Iterable[str]) -> tuple[Exercise, ...]:
+    """Exercises by their names, in that order; what this version does not know is left out."""
+    by_name = {exercise.name: exercise for exercise in load_exercises()}
+    return tuple(by_name[name] for name in names if name in by_name)
+
+
+def exercise_title(name: str) -> str:
+    """What an exercise is called; one that this version does not know is called by its name."""
+    known = {exercise.name: exercise.title for exercise in load_exercises()}
+    return known.get(name, name)
 
 
 def exercise_for(fault: Measure | None, *, must_be_seen: bool = False) -> Exercise:

@@ -38,6 +38,7 @@ from posture_cam.records import (
 from posture_cam.session import Analysis, Listener, Monitoring
 from posture_cam.session import analyze as run_analysis
 from posture_cam.session import monitor as run_monitor
+from posture_cam.words import words_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,9 +137,10 @@ class Result:
             "confidence": [one.confidence for one in self.moments],
             **{name.value: [one.values.get(name) for one in self.moments] for name in Measure},
             **{f"{name.value}_error": [one.errors.get(name) for one in self.moments] for name in ESTIMATED},
-            "reason": [one.reason.value if one.reason is not None else None for one in self.moments],
+            "reason": [words_of(one.reason) if one.reason is not None else None for one in self.moments],
+            "reason_id": [one.reason.value if one.reason is not None else None for one in self.moments],
         }
-        words = ("state", "view", "reason")
+        words = ("state", "view", "reason", "reason_id")
         return pd.DataFrame(columns).astype({name: "float64" for name in columns if name not in words})
 
 

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 
 from posture_cam.checkins import SEVERE_PAIN, CheckIn, Place
 from posture_cam.errors import UsageError
-from posture_cam.exercises import Aim, Exercise, exercise_called, exercise_for, load_exercises
+from posture_cam.exercises import Aim, Exercise, exercise_for, exercise_title, known_exercises, load_exercises
 from posture_cam.records import Measure
 
 WEEKS, PER_WEEK = (4, 6), (2, 3)
@@ -128,7 +128,7 @@ def plan(
     allowed_names = [one.name for one in allowed]
     first = [name for name in reasons if name in allowed_names]
     sessions = _sessions(first, allowed, per_week)
-    told = [f"{exercise_called(name).title}: {reasons[name]}" for name in first]
+    told = [f"{exercise_title(name)}: {reasons[name]}" for name in first]
     if is_gentle:
         told.append("Your pain is severe, so there are only gentle exercises for now.")
     return Programme(start, weeks, per_week, sessions, tuple(told))
@@ -201,10 +201,9 @@ def _dose_share(programme: Programme, sessions: Sequence[date]) -> float:
 
 def _is_session(names: Sequence[str], done: Mapping[str, int], share: float) -> bool:
     """Whether enough of a session was done: half of the dose of most of its exercises."""
-    enough = [
-        name for name in names if 2 * done.get(name, 0) >= exercise_called(name).with_share(share).total
-    ]
-    return len(enough) >= _DONE_SHARE * len(names)
+    known = known_exercises(names)
+    enough = [one for one in known if 2 * done.get(one.name, 0) >= one.with_share(share).total]
+    return bool(known) and len(enough) >= _DONE_SHARE * len(known)
 
 
 def _due_days(programme: Programme) -> list[date]:

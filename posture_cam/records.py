@@ -9,11 +9,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
+_Id = TypeVar("_Id", bound=StrEnum)
+
+
+def kept_id(kind: type[_Id], value: str) -> _Id:
+    """An id out of something that was kept, by whatever version of posture_cam.
+
+    Args:
+        kind: What it is an id of.
+        value: The id.
+
+    Returns:
+        The member of that name; for an id that this version does not know one that reads as it is written.
+    """
+    if value in kind.__members__.values():
+        return kind(value)
+    unknown = str.__new__(kind, value)
+    unknown._name_ = unknown._value_ = value
+    return unknown
 
 
 class Landmark(IntEnum):
@@ -125,28 +144,48 @@ JUDGED_STATES = (State.GOOD, State.FAIR, State.POOR)
 
 
 class Reason(StrEnum):
-    """Why a moment could not be judged."""
+    """Why a moment could not be judged, by an id that is stored; words.py has the words."""
 
-    NOBODY = "nobody in the picture"
-    HEAD_HIDDEN = "head or shoulders not seen well enough"
-    TOO_SMALL = "person too small in the picture"
-    LOOKING_AWAY = "head turned away"
-    LOOKING_DOWN = "looking down"
-    SHOULDERS_OUT = "shoulders out of the picture"
-    UNSURE = "the angles cannot be told surely enough from here"
-    NO_NEUTRAL = "no neutral posture to compare with from this view"
-    OTHER_VIEW = "seen from another side than the neutral posture"
-    NOT_MEASURABLE = "neck and trunk not measurable from this camera"
-    SETTLING = "not seen for long enough yet"
-    GAP = "no pictures"
-    CAMERA_GONE = "camera unplugged or stream cut"
-    CAMERA_BUSY = "camera used by another program"
-    BLACK = "camera covered or black"
-    FROZEN = "camera frozen"
-    ASLEEP = "computer asleep"
-    PAUSED = "paused by you"
-    CALIBRATING = "taking your neutral posture"
-    CAMERA_MOVED = "camera moved since your neutral posture was taken"
+    NOBODY = "nobody"
+    HEAD_HIDDEN = "head_hidden"
+    TOO_SMALL = "too_small"
+    LOOKING_AWAY = "looking_away"
+    LOOKING_DOWN = "looking_down"
+    SHOULDERS_OUT = "shoulders_out"
+    UNSURE = "unsure"
+    NO_NEUTRAL = "no_neutral"
+    OTHER_VIEW = "other_view"
+    NOT_MEASURABLE = "not_measurable"
+    SETTLING = "settling"
+    GAP = "gap"
+    CAMERA_GONE = "camera_gone"
+    CAMERA_BUSY = "camera_busy"
+    BLACK = "black"
+    FROZEN = "frozen"
+    ASLEEP = "asleep"
+    PAUSED = "paused"
+    CALIBRATING = "calibrating"
+    CAMERA_MOVED = "camera_moved"
+    PICTURE_CHANGED = "picture_changed"
+    ON_ITS_SIDE = "on_its_side"
+
+
+class NeutralOrigin(StrEnum):
+    """Where the neutral posture of a run comes from."""
+
+    GIVEN = "given"
+    PROFILE = "profile"
+    FOUND = "found"
+    AVERAGE = "average"
+    RUN = "run"
+
+
+class Doubt(StrEnum):
+    """What speaks against the neutral posture that is compared with."""
+
+    UNPROVEN = "unproven"
+    CAMERA_MOVED = "camera_moved"
+    PICTURE_CHANGED = "picture_changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +335,7 @@ class Assessment:
         findings: Worst first.
         coverage: Which groups of measures could be judged.
         reason: Why nothing could be judged now, where that is so (the state may be held all the same).
+        doubt: What speaks against the neutral posture, or None.
     """
 
     timestamp_s: float
@@ -306,6 +346,12 @@ class Assessment:
     coverage: tuple[str, ...]
     confidence: float
     reason: Reason | None = None
+    doubt: Doubt | None = None
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether this moment counts: what is not judged neither alerts nor enters statistics."""
+        return self.state in JUDGED_STATES
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,6 +183,7 @@ class BackgroundSettings(_Frozen):
     shift_percent: float
     scale_percent: float
     roll_deg: float
+    squeeze_percent: float
     least_points: int
     least_share: float
     least_likeness: float
@@ -212,9 +213,15 @@ class AlertSettings(_Frozen):
     max_per_hour: int
     break_after_s: float
     break_away_s: float
-    fits_after_s: float
     snooze_s: float
     quiet_hours: tuple[str, ...]
+
+
+class TrustSettings(_Frozen):
+    """When a neutral posture has shown that it fits."""
+
+    fits_after_s: float
+    aspect_off_by: float
 
 
 class HistorySettings(_Frozen):
@@ -265,6 +272,7 @@ class Settings(_Frozen):
     background: BackgroundSettings
     pace: PaceSettings
     alerts: AlertSettings
+    trust: TrustSettings
     history: HistorySettings
     exercise: ExerciseSettings
 
@@ -334,12 +342,21 @@ def load_settings() -> Settings:
         raise SettingsError(f"data/settings.toml is wrong: {error}", "Install posture_cam again.") from error
 
 
+class MeasureTable(dict[Measure, MeasureInfo]):
+    """The table of measures; one that this version does not know is shown by its id, and not judged."""
+
+    def __missing__(self, name: Measure) -> MeasureInfo:
+        """What is said of a measure that was kept by another version."""
+        unit = name.rpartition("_")[2]
+        return MeasureInfo(label=name.value, fault=name.value, unit=unit, views=(), reference="")
+
+
 Limits = Literal["formulas", "estimated", "single"]
 """By formulas; by the learned estimator over time; by the learned estimator from a single picture."""
 
 
 @cache
-def load_measures(limits: Limits = "formulas") -> dict[Measure, MeasureInfo]:
+def load_measures(limits: Limits = "formulas") -> MeasureTable:
     """The table of measures, in its order.
 
     Args:
@@ -349,10 +366,12 @@ def load_measures(limits: Limits = "formulas") -> dict[Measure, MeasureInfo]:
         SettingsError: The file is damaged, or a value in it is not one.
     """
     if limits != "formulas":
-        return {name: _as_estimated(info, limits) for name, info in load_measures().items()}
+        return MeasureTable({name: _as_estimated(info, limits) for name, info in load_measures().items()})
     try:
         tables = read_data("measures.toml")
-        return {Measure(name): MeasureInfo.model_validate(table) for name, table in tables.items()}
+        return MeasureTable(
+            {Measure(name): MeasureInfo.model_validate(table) for name, table in tables.items()}
+        )
     except ValueError as error:  # pydantic's ValidationError is one too
         raise SettingsError(f"data/measures.toml is wrong: {error}", "Install posture_cam again.") from error
 

@@ -70,8 +70,8 @@ class TipRotation:
         self._last: Tip | None = None
 
     def next(self, fault: str) -> Tip:
-        """The next tip for that fault; a general one where it has none."""
-        tips = tips_for(fault) or tips_for(GENERAL)
+        """The next tip for a fault by its id; a general one where it has none."""
+        tips = [tip for tip in load_tips() if tip.fault == fault] or tips_for(GENERAL)
         tip = tips[self._turn[fault] % len(tips)]
         if tip == self._last and len(tips) > 1:
             self._turn[fault] += 1

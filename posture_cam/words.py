@@ -4,21 +4,35 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime
+from enum import StrEnum
+from functools import cache
 
 from posture_cam.errors import UsageError
-from posture_cam.records import Measure, View
+from posture_cam.records import Measure, NeutralOrigin, Reason, View
+from posture_cam.settings import read_data
 
 _CLOCK = re.compile(r"(?:(\d+):)?(?:(\d+):)?(\d+(?:\.\d+)?)")
 _HOURS = re.compile(r"(\d{1,2})(?::(\d\d))?\s*-\s*(\d{1,2})(?::(\d\d))?")
 # Days outside of these are slips of the hand.
 _YEARS = (1971, 2999)
-VIEW_WORDS = {
-    View.FRONT: "the front",
-    View.THREE_QUARTER: "three quarters",
-    View.SIDE_LEFT: "the left side",
-    View.SIDE_RIGHT: "the right side",
-}
 _UNITS = {"deg": "°", "percent": " %", "cm": " cm", "min": " min"}
+
+
+def words_of(one: StrEnum) -> str:
+    """What people read for an id (data/words.toml); one that is not known is shown as it is."""
+    return _words()[_SECTIONS[type(one)]].get(one.value, one.value)
+
+
+_SECTIONS: dict[type[StrEnum], str] = {
+    Reason: "reason",
+    View: "view",
+    NeutralOrigin: "neutral_origin",
+}
+
+
+@cache
+def _words() -> dict[str, dict[str, str]]:
+    return read_data("words.toml")
 
 
 def clock(seconds: float) -> str:
@@ -140,15 +154,18 @@ def sentence(words: str) -> str:
 
 def error_words(measure: Measure, error: float) -> str:
     """Half the width of an interval with its unit: `± 3°`."""
-    unit = _UNITS[measure.value.rsplit("_", 1)[1]]
-    return f"± {max(error, 1.0):.0f}{unit}"
+    return f"± {max(error, 1.0):.0f}{_unit_words(measure)}"
 
 
 def value_words(measure: Measure, value: float) -> str:
     """A measure's value with its unit and, for changes, its sign: `+12°`, `-9 %`, `3 cm`."""
-    unit = measure.value.rsplit("_", 1)[1]
+    unit = measure.value.rpartition("_")[2]
     is_change = "change" in measure.value or (
         unit in ("percent", "cm") and measure != Measure.VIEWING_DISTANCE
     )
     number = f"{value:+.0f}" if is_change else f"{value:.0f}"
-    return ("0" if number in ("+0", "-0") else number).replace("-", "−") + _UNITS[unit]
+    return ("0" if number in ("+0", "-0") else number).replace("-", "−") + _unit_words(measure)
+
+
+def _unit_words(measure: Measure) -> str:
+    return _UNITS.get(measure.value.rpartition("_")[2], "")

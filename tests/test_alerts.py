@@ -9,7 +9,7 @@ import pytest
 
 from posture_cam.alerts import AlertPolicy
 from posture_cam.exercises import exercise_for
-from posture_cam.records import Alert, AlertKind, Measure, State
+from posture_cam.records import Alert, AlertKind, Doubt, Measure, State
 from posture_cam.settings import load_settings
 from tests.builders import assessments
 
@@ -112,9 +112,6 @@ def test_it_goes_by_timestamps_whatever_the_rate(rate_hz: float) -> None:
     assert times(given) == pytest.approx([90.0], abs=2.0)
 
 
-# A neutral posture taken earlier: questions first.
-
-
 def policy_alerts(policy: AlertPolicy, *parts: tuple[float, State], start_s: float = 0.0) -> list[Alert]:
     given = []
     for one in assessments(parts):
@@ -123,43 +120,24 @@ def policy_alerts(policy: AlertPolicy, *parts: tuple[float, State], start_s: flo
     return [alert for alert in given if alert is not None]
 
 
-def test_after_a_start_the_first_warning_is_a_question_and_then_faults_count() -> None:
-    policy = AlertPolicy(SETTINGS, is_fresh=False)
-    first, second = policy_alerts(policy, (60, GOOD), (400, POOR))
-    assert first.kind == AlertKind.QUESTION
-    assert first.measure == Measure.NECK_INCLINATION_CHANGE
-    assert "Head forward for 30 s." in first.message
-    assert "still your neutral posture" in first.message
-    assert second.kind == AlertKind.FAULT
-    assert second.timestamp_s - first.timestamp_s == pytest.approx(300.0)
+# What doubt about the neutral posture does to alerts is in test_trust.py.
 
 
-def test_after_each_return_to_the_chair_the_first_warning_is_a_question() -> None:
-    given = alerts((60, GOOD), (40, POOR), (600, AWAY), (60, GOOD), (40, POOR), (300, GOOD), (40, POOR))
-    assert [alert.kind for alert in given] == [AlertKind.FAULT, AlertKind.QUESTION, AlertKind.FAULT]
-
-
-def test_a_moved_camera_only_asks_until_the_posture_has_proved_to_fit() -> None:
+def test_a_fault_in_doubt_is_put_as_a_question() -> None:
     policy = AlertPolicy(SETTINGS)
-    policy_alerts(policy, (60, GOOD))
-    policy.camera_moved()
-    (question,) = policy_alerts(policy, (600, POOR), start_s=60.0)
-    assert (question.kind, question.measure) == (AlertKind.QUESTION, None)
-    policy_alerts(policy, (20, GOOD), start_s=655.0)
-    assert policy.corrected is None  # sitting well answers no question about the camera
-    assert vars(policy)["camera_has_moved"]
-    assert policy_alerts(policy, (61, GOOD), start_s=675.0) == []
-    assert not policy.camera_has_moved
-    (fault,) = policy_alerts(policy, (40, POOR), start_s=736.0)
-    assert fault.kind == AlertKind.FAULT
+    given = [policy.update(replace(one, doubt=Doubt.UNPROVEN)) for one in assessments([(60, POOR)])]
+    (question,) = (one for one in given if one is not None)
+    assert question.kind == AlertKind.QUESTION
+    assert question.measure == Measure.NECK_INCLINATION_CHANGE
+    assert "Head forward for 30 s." in question.message
+    assert "still your neutral posture" in question.message
 
 
-def test_the_user_may_say_that_it_fits() -> None:
-    policy = AlertPolicy(SETTINGS, is_fresh=False)
-    policy.camera_moved()
-    policy.trust()
-    (alert,) = policy_alerts(policy, (40, POOR))
-    assert alert.kind == AlertKind.FAULT
+def test_what_was_said_before_a_restart_is_not_held_against_anybody() -> None:
+    policy = AlertPolicy(SETTINGS)
+    assert policy_alerts(policy, (25, POOR)) == []
+    policy.restart()
+    assert policy_alerts(policy, (3, GOOD), (25, POOR), start_s=25.0) == []
 
 
 def test_a_corrected_alert_is_told_once() -> None:
@@ -206,7 +184,7 @@ def test_eight_hours_of_mixed_sitting_are_calm(seed: int) -> None:
         state = chance.choices((GOOD, FAIR, POOR, AWAY, UNJUDGED), weights=(5, 3, 4, 1, 1))[0]
         parts.append((chance.choice((8, 30, 90, 240, 900)), state))
     state_at: dict[float, State] = {}
-    policy = AlertPolicy(SETTINGS, is_fresh=False)
+    policy = AlertPolicy(SETTINGS)
     given: list[Alert] = []
     for one in assessments(parts):
         state_at[one.timestamp_s] = one.state

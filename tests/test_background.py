@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from posture_cam.pose.background import BackgroundWatch
 from posture_cam.pose.recorded import PoseLog
-from posture_cam.records import Pose
+from posture_cam.records import Doubt, Pose
 from posture_cam.settings import load_settings
 from tests.conftest import SAMPLES
 
@@ -86,8 +86,8 @@ def test_moved_and_back_need_agreeing_looks() -> None:
     told = []
     for step, shift in enumerate((0.0, 0.0, 40.0, 0.0, 40.0, 40.0, 40.0, 0.0, 0.0)):
         if watch.update(moved(image, shift, 0.0), None, 2.0 * step):
-            told.append((step, watch.has_moved))
-    assert told == [(5, True), (8, False)]
+            told.append((step, watch.doubt))
+    assert told == [(5, Doubt.CAMERA_MOVED), (8, None)]
     assert not watch.is_due(17.0)
     assert watch.is_due(18.0)
 
@@ -97,3 +97,34 @@ def test_a_bare_wall_cannot_tell() -> None:
     watch = BackgroundWatch(SETTINGS)
     assert watch.shift(wall, None) is None
     assert watch.shift(wall, None) is None
+
+
+def test_a_camera_that_moves_on_is_told_again() -> None:
+    (image,) = pictures("desk-side", 20)
+    watch = BackgroundWatch(SETTINGS)
+    shifts = (0.0, 40.0, 40.0, 40.0, 80.0, 80.0, 80.0, 0.0, 0.0)
+    told = [
+        (step, watch.doubt)
+        for step, shift in enumerate(shifts)
+        if watch.update(moved(image, shift, 0.0), None, 2.0 * step)
+    ]
+    assert told == [(2, Doubt.CAMERA_MOVED), (5, Doubt.CAMERA_MOVED), (8, None)]
+
+
+@pytest.mark.parametrize("clip", CLIPS)
+@pytest.mark.parametrize("share", [0.75, 4 / 3])
+def test_a_picture_squeezed_by_a_capture_card_has_another_shape(clip: str, share: float) -> None:
+    (image,) = pictures(clip, 20)
+    height, width = image.shape[:2]
+    squeezed = np.zeros_like(image)
+    inner = np.asarray(cv2.resize(image, (round(min(share, 1.0) * width), height)), np.uint8)
+    if share < 1.0:
+        aside = (width - inner.shape[1]) // 2
+        squeezed[:, aside : aside + inner.shape[1]] = inner
+    else:
+        cut = round(width * (1 - 1 / share) / 2)
+        squeezed = np.asarray(cv2.resize(image[:, cut : width - cut], (width, height)), np.uint8)
+    watch = BackgroundWatch(SETTINGS)
+    told = [watch.update(one, None, 2.0 * step) for step, one in enumerate((image, squeezed, squeezed))]
+    assert told == [False, False, True]
+    assert watch.doubt == Doubt.PICTURE_CHANGED

@@ -24,7 +24,7 @@ from posture_cam.session.jobs import Batch, Outcome, find_jobs, result_path
 from posture_cam.session.workers import Workers
 from tests.builders import Film, side
 from tests.conftest import SAMPLES
-from tests.test_cli import run, run_unprivileged
+from tests.running import run, run_unprivileged
 from tests.test_session import recorded
 
 UPRIGHT = side(neck_deg=18.0, trunk_deg=-5.0)

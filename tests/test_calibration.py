@@ -27,9 +27,9 @@ from posture_cam.source import Camera
 from posture_cam.source.camera import source_name
 from tests.builders import Film, Maker, front, side
 from tests.conftest import SAMPLES
+from tests.running import run
 from tests.screens import WINDOWS_TRIED, needs_screen, screen
 from tests.streams import jpegs_of, serving
-from tests.test_cli import run
 from tests.test_session import recorded
 
 SETTINGS = load_settings()

@@ -41,8 +41,8 @@ from posture_cam.session.workspace import LOW_BELOW_DEG
 from posture_cam.settings import history_path
 from posture_cam.workplaces import load_items, load_questions, parse_answers, tips_of
 from tests.conftest import ROOT, SAMPLES
+from tests.running import run
 from tests.sittings import kept_run
-from tests.test_cli import run
 
 NOON = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
 DAY_S = 86_400.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,34 +15,10 @@ import pytest
 from posture_cam.records import State
 from tests.builders import Film, side, stripes, write_video
 from tests.conftest import ROOT, SAMPLES
+from tests.running import run, run_process
 from tests.test_session import recorded
 
 CLIP = SAMPLES / "desk-side.mp4"
-
-
-def run(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "posture_cam", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        cwd=cwd,
-        check=False,
-        timeout=120,
-    )
-
-
-def run_unprivileged(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """As somebody whom permissions bind; they do not bind root."""
-    if not hasattr(os, "geteuid"):
-        pytest.skip("permissions work otherwise here")
-    command = [sys.executable, "-m", "posture_cam", *map(str, arguments)]
-    if os.geteuid() == 0:
-        if shutil.which("setpriv") is None:
-            pytest.skip("root reads everything: run as a user, or apt-get install util-linux")
-        kept_back = "-dac_override,-dac_read_search"
-        command = ["setpriv", "--bounding-set", kept_back, "--inh-caps", kept_back, *command]
-    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False, timeout=120)
 
 
 @pytest.fixture
@@ -138,10 +113,10 @@ def test_json_on_stdout_is_json_alone(poses: Path) -> None:
 
 def test_native_libraries_are_silent(tmp_path: Path) -> None:
     clip = write_video(tmp_path / "a.mp4", [stripes(0, (320, 240))] * 10)
-    done = run("analyze", clip)
+    done = run_process("analyze", clip)
     assert done.returncode == 1
     assert [line.split(":")[0] for line in done.stderr.splitlines()] == ["Error", "Hint"]
-    loud = run("analyze", clip, "--verbose")
+    loud = run_process("analyze", clip, "--verbose")
     assert "Error: " in loud.stderr
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from posture_cam.session.batch import JOURNAL
+from tests.running import run
 from tests.test_batch import begun, finished_in, results_of, some_recordings, wait_for
-from tests.test_cli import run
 
 
 def _dask(*arguments: str) -> subprocess.Popen[bytes]:

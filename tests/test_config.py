@@ -13,7 +13,7 @@ from posture_cam.config import config_path, config_template, load_config, option
 from posture_cam.errors import SettingsError, UsageError
 from posture_cam.settings import load_settings
 from posture_cam.words import parse_hours
-from tests.test_cli import run
+from tests.running import run
 
 
 def written(text: str) -> Path:

@@ -40,7 +40,7 @@ def test_no_file_names_a_package_registry_or_a_path_of_this_machine() -> None:
         str(ROOT),
         str(Path.home()),
     ]
-    binary = {".npz", ".gz", ".mp4", ".task", ".jpg", ".png", ".csv", ".pyc"}
+    binary = {".npz", ".gz", ".mp4", ".task", ".jpg", ".png", ".csv", ".pyc", ".db"}
     looked_at = 0
     for path in ROOT.rglob("*"):
         parts = path.relative_to(ROOT).parts

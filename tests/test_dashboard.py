@@ -24,8 +24,8 @@ from posture_cam.session import Calibration, calibrate
 from posture_cam.settings import history_path
 from tests.browser import browser, needs_browser
 from tests.conftest import SAMPLES
+from tests.running import run
 from tests.sittings import BERLIN, kept_run
-from tests.test_cli import run
 
 NINE = datetime(2026, 11, 20, 9, tzinfo=BERLIN)
 

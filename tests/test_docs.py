@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from datetime import UTC, date, datetime
 from io import StringIO
@@ -23,7 +21,9 @@ from posture_cam.outputs.tables import CsvResult
 from posture_cam.records import Measure, Reason, State
 from posture_cam.session.batch_table import COLUMNS
 from posture_cam.settings import GROUP_WEIGHTS, MeasureInfo, load_measures
+from posture_cam.words import words_of
 from tests.conftest import ROOT
+from tests.running import run
 from tests.sittings import kept_run
 
 DOCS = [
@@ -148,19 +148,12 @@ def keys_of(content: object) -> set[str]:
 
 
 def options_of(command: str) -> set[str]:
-    shown = subprocess.run(
-        [sys.executable, "-m", "posture_cam", *command.split(), "--help"],
-        capture_output=True, text=True, encoding="utf-8", check=True, env={"COLUMNS": "200", "PATH": ""},
-    ).stdout  # fmt: skip
+    shown = run(*command.split(), "--help").stdout
     return set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", shown)) - {"--help"}
 
 
 def test_help_and_readme_list_the_same_commands_in_the_same_order() -> None:
-    shown = subprocess.run(
-        [sys.executable, "-m", "posture_cam", "--help"],
-        capture_output=True, text=True, encoding="utf-8", check=True,
-        env={"COLUMNS": "100", "PATH": "", "PYTHONIOENCODING": "utf-8"},
-    ).stdout  # fmt: skip
+    shown = run("--help").stdout
     told = re.findall(r"^\| `posture-cam (\w+)[^`]*` \|", (ROOT / "README.md").read_text("utf-8"), re.M)
     assert len(told) > 10
     assert re.findall(r"^  (\w+)  ", shown.partition("Commands:")[2], re.M) == told
@@ -190,5 +183,7 @@ def test_pictures_are_small_and_readable() -> None:
 
 def test_reasons_read_as_ends_of_a_sentence() -> None:
     for reason in Reason:
-        assert reason.value[0].islower()
-        assert not reason.value.endswith(".")
+        words = words_of(reason)
+        assert words != reason.value
+        assert words[0].islower()
+        assert not words.endswith(".")

@@ -29,8 +29,8 @@ from posture_cam.settings import load_settings
 from posture_cam.tips import tips_for
 from tests.builders import Film, front_pose, write_video
 from tests.conftest import ROOT, SAMPLES, Made
+from tests.running import run
 from tests.streams import jpegs_of, serving
-from tests.test_cli import run
 from tests.test_session import recorded
 
 CLIP = SAMPLES / "exercises-front.mp4"

@@ -35,8 +35,8 @@ from posture_cam.settings import history_path, load_settings
 from posture_cam.sittings import totals
 from posture_cam.words import parse_moment
 from tests.conftest import ROOT, SAMPLES
+from tests.running import run
 from tests.sittings import BERLIN, NECK, fault_alert, kept_run, live_history, observation, pieces
-from tests.test_cli import run
 
 GOOD, FAIR, POOR, AWAY, UNJUDGED = State.GOOD, State.FAIR, State.POOR, State.AWAY, State.UNJUDGED
 NINE = datetime(2026, 11, 24, 9, tzinfo=BERLIN)

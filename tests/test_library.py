@@ -19,7 +19,7 @@ from posture_cam.outputs.tables import CsvResult
 from posture_cam.profiles import load_profile
 from posture_cam.session import Calibration, calibrate
 from tests.conftest import ROOT, SAMPLES
-from tests.test_cli import run
+from tests.running import run
 
 PUBLIC = {
     "Measure", "Moment", "Monitor", "NothingJudged", "PostureCamError", "Reason", "Result", "State", "View",

@@ -37,6 +37,7 @@ from posture_cam.records import (
 )
 from posture_cam.session import Analysis, Calibration, Monitoring, analyze, calibrate, monitor
 from tests.conftest import SAMPLES
+from tests.running import run
 from tests.screens import WINDOWS_TRIED, needs_screen, screen
 from tests.streams import Served, jpegs_of, serving
 
@@ -494,13 +495,7 @@ def test_it_runs_without_any_network_and_leaves_no_picture(
     ],
 )
 def test_what_cannot_work_is_said(arguments: list[str], code: int, words: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "posture_cam", "monitor", "--headless", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    done = run("monitor", "--headless", *arguments)
     assert done.returncode == code, done.stderr
     assert words in done.stderr.replace("\n", " ")
     assert "secret" not in done.stderr

@@ -28,8 +28,8 @@ from posture_cam.settings import load_measures
 from posture_cam.sittings import Sitting, totals
 from tests.browser import Browser, browser, needs_browser
 from tests.conftest import SAMPLES
+from tests.running import run
 from tests.sittings import BERLIN, kept_run
-from tests.test_cli import run
 
 GOOD, FAIR, POOR, AWAY, UNJUDGED = State.GOOD, State.FAIR, State.POOR, State.AWAY, State.UNJUDGED
 MONDAY = datetime(2026, 11, 23, 9, tzinfo=BERLIN)

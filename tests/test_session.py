@@ -27,6 +27,7 @@ from posture_cam.session import Analysis, Listener, analyze
 from posture_cam.session.neutral import moments_of
 from posture_cam.session.poses import recorded_poses
 from posture_cam.settings import load_settings
+from posture_cam.words import words_of
 from tests.builders import SOURCE, Film, front, side, stripes, write_video
 from tests.conftest import SAMPLES
 
@@ -123,7 +124,7 @@ def test_the_csv_has_a_row_for_each_sample_and_a_column_for_each_measure(tmp_pat
     empty = rows[-1]
     assert (empty["state"], empty["score"], empty["view"]) == ("away", "", "")
     assert empty["neck_inclination_change_deg"] == ""
-    assert empty["reason"] == Reason.NOBODY.value
+    assert (empty["reason"], empty["reason_id"]) == (words_of(Reason.NOBODY), Reason.NOBODY.value)
 
 
 def test_the_neutral_can_be_named(poses: Path) -> None:

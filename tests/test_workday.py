@@ -38,7 +38,7 @@ def test_eight_simulated_hours_are_calm_and_silent_while_good() -> None:
     usable = [FeatureExtractor(settings).extract(one.timestamp_s, one.pose) for one in film.samples[:60]]
     header = PoseLogHeader(SOURCE, "full-test", "VIDEO", 1.0)
     neutral = neutral_from(usable, header, settings)
-    judging = Judging(neutral, settings, None, AlertPolicy(settings.alerts, is_fresh=False))
+    judging = Judging(neutral, settings, None, AlertPolicy(settings.alerts), is_fresh=False)
     for sample in film.samples:
         judging.see(sample)
         for _ in judging.settled():

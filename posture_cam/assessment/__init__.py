@@ -13,6 +13,7 @@ from posture_cam.assessment.repetitions import (
     SideCounter,
 )
 from posture_cam.assessment.scoring import slouch_share
+from posture_cam.assessment.trust import Trust
 
 __all__ = [
     "Advice",
@@ -28,6 +29,7 @@ __all__ = [
     "Settler",
     "SideCounter",
     "Stretch",
+    "Trust",
     "build_neutral",
     "slouch_share",
     "take_stretch",

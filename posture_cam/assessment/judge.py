@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -33,7 +34,9 @@ class Judge:
         self._certainty = Certainty(self._estimated, settings.filter.reset_gap_s)
         self._states = StateMachine(settings.state, settings.sampling.max_gap_s)
         self._stillness = Stillness(settings.stillness, settings.sampling.max_gap_s)
+        self._max_gap_s = settings.sampling.max_gap_s
         self._glance_since_s: float | None = None
+        self._last_s = -math.inf
 
     def update(self, measures: Measures) -> tuple[Measures, Assessment]:
         """The measures as judged (smoothed, with stillness) and the judgement."""
@@ -53,7 +56,8 @@ class Judge:
         )
         scored = judged()
         reason = smooth.reason
-        if scored.score is None or self._is_glance(smooth):
+        is_glance = self._is_glance(smooth)
+        if scored.score is None or is_glance:
             reason = reason or Reason.NOT_MEASURABLE
             state, since_s = self._states.pause(now_s, reason)
         else:
@@ -91,9 +95,11 @@ class Judge:
 
     def _is_glance(self, measures: Measures) -> bool:
         """Whether this is a glance down that is still short enough not to count; a longer one is judged."""
+        now_s = measures.timestamp_s
+        has_gap, self._last_s = now_s - self._last_s > self._max_gap_s, now_s
         if measures.reason != Reason.LOOKING_DOWN:
             self._glance_since_s = None
             return False
-        if self._glance_since_s is None:
-            self._glance_since_s = measures.timestamp_s
-        return measures.timestamp_s - self._glance_since_s <= self._settings.hold_s
+        if self._glance_since_s is None or has_gap:
+            self._glance_since_s = now_s
+        return now_s - self._glance_since_s <= self._settings.hold_s

@@ -11,7 +11,6 @@ from itertools import pairwise
 import numpy as np
 
 from posture_cam.records import (
-    JUDGED_STATES,
     Episode,
     FaultTime,
     Finding,
@@ -215,18 +214,8 @@ class Record:
             self.unjudged_s_by_reason[assessment.reason or Reason.NOT_MEASURABLE] += held_s
         if observation.measures.reason not in (Reason.NOBODY, Reason.HEAD_HIDDEN, Reason.TOO_SMALL):
             self.seconds_by_view[observation.measures.view] += held_s
-        for name, value in observation.measures.values.items():
-            series = self._series.setdefault(name, _Series())
-            series.add(value, held_s)
-            if name in observation.measures.errors:
-                series.add_error(observation.measures.errors[name], held_s)
-        self._note_hold(observation)
-        if assessment.state in JUDGED_STATES:
-            self.judged_count += 1
-            if assessment.score is not None:
-                self._score_sum += assessment.score * held_s
-                self._score_weight_s += held_s
-                self._last_score = assessment.score
+        if assessment.is_judged:
+            self._add_judged(observation)
         self._extend_episode(assessment.state, start_s, end_s)
         if assessment.state in (State.FAIR, State.POOR):
             for finding in assessment.findings:
@@ -238,6 +227,21 @@ class Record:
                     self._worst[finding.measure] = finding
         self._end_s = end_s
         return added
+
+    def _add_judged(self, observation: Observation) -> None:
+        """What only counts where it was judged."""
+        measures, assessment, held_s = observation.measures, observation.assessment, observation.held_s
+        for name, value in measures.values.items():
+            series = self._series.setdefault(name, _Series())
+            series.add(value, held_s)
+            if name in measures.errors:
+                series.add_error(measures.errors[name], held_s)
+        self._note_hold(observation)
+        self.judged_count += 1
+        if assessment.score is not None:
+            self._score_sum += assessment.score * held_s
+            self._score_weight_s += held_s
+            self._last_score = assessment.score
 
     def finish(self, end_s: float) -> tuple[Piece, ...]:
         """Close the record at the end of the recording; gives the gap before it."""
@@ -265,7 +269,7 @@ class Record:
 
     @property
     def statistics(self) -> dict[Measure, Statistic]:
-        """Of every measure that was measured, over all the time it was."""
+        """Of every measure, over the judged time in which it was measured."""
         return {name: self._series[name].statistic() for name in Measure if name in self._series}
 
     @property

@@ -91,14 +91,14 @@ def programme(
 def _do_session(standing: Standing, *, no_camera: bool) -> None:
     """The exercises of today's session that are not done yet, one after the other."""
     from posture_cam.cli.exercising import run_exercise
-    from posture_cam.exercises import exercise_called
+    from posture_cam.exercises import known_exercises
 
     progress = standing.progress
     assert progress is not None
     if progress.next_day is None and not progress.today_names:
         talk().print("The programme is over.", highlight=False)
         return
-    session = [exercise_called(name).with_share(progress.dose_share) for name in progress.today_names]
+    session = [one.with_share(progress.dose_share) for one in known_exercises(progress.today_names)]
     if standing.is_severe:
         session = [one for one in session if one.gentle]
         talk().print("You told of severe pain: only gentle exercises today.", style="yellow", highlight=False)

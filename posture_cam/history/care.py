@@ -15,6 +15,7 @@ from posture_cam.history.database import as_ms
 from posture_cam.history.days import day_at, zone_name, zone_of
 from posture_cam.history.writing import Writer
 from posture_cam.programme import Programme
+from posture_cam.records import kept_id
 
 Rows = Callable[..., list[tuple[Any, ...]]]
 
@@ -197,11 +198,11 @@ def check_ins(rows: Rows, first: date, last: date) -> list[KeptCheckIn]:
             one = CheckIn(
                 time_ms / 1000,
                 pain,
-                tuple(Place(place) for place in json.loads(places)),
+                tuple(kept_id(Place, place) for place in json.loads(places)),
                 _truth(radiates),
                 since,
                 _truth(returns),
-                tuple(Difficulty(name) for name in json.loads(difficult)),
+                tuple(kept_id(Difficulty, name) for name in json.loads(difficult)),
                 tuple(json.loads(flags)),
                 _truth(alternative),
                 bool(cleared),

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Callable
 
 from posture_cam.errors import HistoryError
+from posture_cam.old_words import OLD_REASON_IDS
 
 APPLICATION_ID = 0x706F7374  # "post", so that the file is known as ours
 
@@ -211,3 +212,12 @@ def exercises_check_ins_programmes(connection: sqlite3.Connection) -> None:
         )""",
     ):
         connection.execute(statement)
+
+
+@_step
+def reasons_by_id(connection: sqlite3.Connection) -> None:
+    """Reasons by ids; words may change."""
+    connection.executemany(
+        "UPDATE episodes SET reason = ? WHERE reason = ?",
+        [(reason, words) for words, reason in OLD_REASON_IDS.items()],
+    )

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from posture_cam.checkins import CheckIn, Sign, Urgency, advice, besides_words
-from posture_cam.exercises import exercise_called
+from posture_cam.exercises import exercise_title, known_exercises
 from posture_cam.history import KeptCheckIn, KeptExercise
 from posture_cam.outputs.coach import done_as_json, done_words
 from posture_cam.programme import Programme, Progress
@@ -102,7 +102,7 @@ def print_plan(programme: Programme, console: Console, *, flags: Sequence[Sign])
         style="bold",
     )
     for number, names in enumerate(programme.sessions, start=1):
-        titles = ", ".join(exercise_called(name).title for name in names)
+        titles = ", ".join(exercise_title(name) for name in names)
         _say(console, f"  Session {number}: {titles}")
     for reason in programme.reasons:
         _say(console, f"  {reason}", style="bright_black")
@@ -135,9 +135,9 @@ def print_progress(
             console,
             f"Next: {progress.next_day}; {progress.dose_share:.0%} of each dose for now.".replace("%", " %"),
         )
-        for name in progress.next_names:
-            exercise = exercise_called(name).with_share(progress.dose_share)
-            _say(console, f"  {exercise.title} ({name}): {exercise.dose}")
+        for exercise in known_exercises(progress.next_names):
+            dose = exercise.with_share(progress.dose_share).dose
+            _say(console, f"  {exercise.title} ({exercise.name}): {dose}")
         _say(console, "Do it now: posture-cam programme --do")
     for words in changes:
         _say(console, words)
@@ -207,7 +207,7 @@ def print_kept(exercises: Sequence[KeptExercise], check_ins: Sequence[KeptCheckI
         _say(console, "")
         _say(console, "Exercises", style="bold")
         for kept in exercises:
-            title = exercise_called(kept.done.name).title
+            title = exercise_title(kept.done.name)
             _say(console, f"  {kept.day} {kept.time}  {title}: {done_words(kept.done)}")
     if check_ins:
         _say(console, "")

@@ -20,13 +20,14 @@ from posture_cam.records import (
     FaultTime,
     Measure,
     Neutral,
+    Reason,
     SessionSummary,
     State,
     Tip,
 )
 from posture_cam.settings import load_measures
 from posture_cam.terminal import printable
-from posture_cam.words import VIEW_WORDS, clock, duration_words, sentence, value_words
+from posture_cam.words import clock, duration_words, sentence, value_words, words_of
 
 _BAR_CELLS = 24
 _ALERTS_SHOWN = 5
@@ -35,7 +36,7 @@ _FAULTS_SHOWN = 5
 
 def print_summary(summary: SessionSummary, console: Console) -> None:
     """Everything about a recording that a person wants to know, on one screen."""
-    seen = ", ".join(VIEW_WORDS[view] for view, seconds in summary.views.items() if seconds >= 1.0)
+    seen = ", ".join(words_of(view) for view, seconds in summary.views.items() if seconds >= 1.0)
     console.print(
         Text.assemble(
             (printable(summary.source.name), "bold"),
@@ -68,7 +69,7 @@ def print_summary(summary: SessionSummary, console: Console) -> None:
     if summary.judged_s > 0:
         console.print("\n[bold]Worth trying[/bold]")
         print_tips(summary.tips, console)
-    _print_unjudged(summary, console)
+    print_unjudged(summary.unjudged_s_by_reason, console)
     for note in summary.notes:
         console.print(f"Note: {escape(note)}", style="yellow", highlight=False)
     console.print(
@@ -84,7 +85,7 @@ def print_calibrated(name: str, neutral: Neutral, console: Console, *, replaced:
         stretch = f", {neutral.end_s - neutral.start_s:.0f} s at {clock(neutral.start_s)}"
     console.print(
         f"[bold]{escape(name)}[/bold] {'replaced' if replaced else 'stored'}: your neutral posture, "
-        f"seen from {VIEW_WORDS[neutral.view]}{stretch}, {neutral.sample_count} looks.",
+        f"seen from {words_of(neutral.view)}{stretch}, {neutral.sample_count} looks.",
         highlight=False,
     )
     if neutral.slouch:
@@ -108,7 +109,7 @@ def print_profiles(stored: Mapping[str, Neutral], console: Console) -> None:
         table.add_row(
             Text(name, style="bold"),
             neutral.created_at[:10],
-            Text(f"{neutral.source}, from {VIEW_WORDS[neutral.view]}"),
+            Text(f"{neutral.source}, from {words_of(neutral.view)}"),
             f"{width} x {height}",
             slouch,
         )
@@ -120,7 +121,7 @@ def print_profile(name: str, neutral: Neutral, path: Path, console: Console) -> 
     width, height = neutral.image_size_wh
     rows = {
         "Made": f"{neutral.created_at} by posture_cam {neutral.version}",
-        "From": f"{neutral.source}, {width} x {height} pixels, seen from {VIEW_WORDS[neutral.view]}",
+        "From": f"{neutral.source}, {width} x {height} pixels, seen from {words_of(neutral.view)}",
         "Model": f"{neutral.model}, {neutral.running_mode} mode",
         "Looks": f"{neutral.sample_count}",
         "Own slouch": _slouch_words(neutral) or "not taken",
@@ -220,9 +221,10 @@ def _print_alerts(summary: SessionSummary, console: Console) -> None:
         console.print(f"  and {len(summary.alerts) - _ALERTS_SHOWN} times more", highlight=False)
 
 
-def _print_unjudged(summary: SessionSummary, console: Console) -> None:
-    reasons = sorted(summary.unjudged_s_by_reason.items(), key=lambda item: -item[1])
-    shown = [f"{reason.value} ({duration_words(seconds)})" for reason, seconds in reasons if seconds >= 0.5]
+def print_unjudged(seconds_by_reason: Mapping[Reason, float], console: Console) -> None:
+    """What could not be judged, and why."""
+    reasons = sorted(seconds_by_reason.items(), key=lambda item: -item[1])
+    shown = [f"{words_of(one)} ({duration_words(seconds)})" for one, seconds in reasons if seconds >= 0.5]
     if shown:
         console.print(f"\nNot judged: {'; '.join(shown)}.", highlight=False)
 

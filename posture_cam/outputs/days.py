@@ -13,13 +13,14 @@ from rich.table import Table
 from rich.text import Text
 
 from posture_cam import __version__
-from posture_cam.outputs.console import print_tips
+from posture_cam.outputs.console import print_tips, print_unjudged
 from posture_cam.outputs.styles import STATE_STYLES
+from posture_cam.outputs.tables import reason_as_json
 from posture_cam.records import JUDGED_STATES, Measure, State
 from posture_cam.settings import load_measures
 from posture_cam.sittings import ANSWERED_WITHIN_S, Run, Sitting, Spoken, Totals, hold_words, totals
 from posture_cam.terminal import printable
-from posture_cam.words import duration_words, sentence, value_words
+from posture_cam.words import duration_words, sentence, value_words, words_of
 
 SCHEMA_VERSION = 1
 CSV_HEADER = (
@@ -78,10 +79,7 @@ def print_days(sittings: Sequence[Sitting], console: Console) -> None:
     if sums.judged_s > 0:
         console.print("\n[bold]Worth trying[/bold]")
         print_tips(sums.tips, console)
-    unseen = sorted(sums.unjudged_s_by_reason.items(), key=lambda item: -item[1])
-    shown = [f"{reason.value} ({duration_words(seconds)})" for reason, seconds in unseen if seconds >= 0.5]
-    if shown:
-        console.print(f"\nNot judged: {'; '.join(shown)}.", highlight=False)
+    print_unjudged(sums.unjudged_s_by_reason, console)
     console.print(
         "\nMeasured by a camera, in comparison with your own neutral posture; no medical finding.",
         style="bright_black",
@@ -286,6 +284,9 @@ def _sums(sums: Totals) -> dict[str, Any]:
         "alerts_answered": answered,
         "alerts_not_answered": told - answered,
         "unjudged_s_by_reason": {
+            words_of(reason): _seconds(seconds) for reason, seconds in sums.unjudged_s_by_reason.items()
+        },
+        "unjudged_s_by_reason_id": {
             reason.value: _seconds(seconds) for reason, seconds in sums.unjudged_s_by_reason.items()
         },
         "faults": [
@@ -341,7 +342,7 @@ def _everything(sitting: Sitting) -> dict[str, Any]:
             stretch(span)
             | {
                 "state": span.state.value,
-                "reason": span.reason.value if span.reason else None,
+                **reason_as_json(span.reason),
                 "worst": span.worst.value if span.worst else None,
             }
             for span in sitting.spans

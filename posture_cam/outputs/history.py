@@ -14,7 +14,7 @@ from posture_cam.outputs.ledger import Entries, Ledger
 from posture_cam.records import Alert, Neutral, Observation, Piece, Reason, SessionSummary, SourceInfo, View
 from posture_cam.settings import Settings, history_path
 from posture_cam.sittings import Spoken
-from posture_cam.words import VIEW_WORDS, clock
+from posture_cam.words import clock, words_of
 
 SLOT_S = 60.0
 _UNSEEN = (Reason.NOBODY, Reason.HEAD_HIDDEN, Reason.TOO_SMALL)
@@ -283,10 +283,10 @@ def words_of_neutral(
     if not is_personal:
         return "the average upright sitter"
     if created_at:
-        return f"own neutral posture of {created_at[:10]}, from {VIEW_WORDS[view]}"
+        return f"own neutral posture of {created_at[:10]}, from {words_of(view)}"
     if start_s is not None and end_s is not None:
-        return f"own posture at {clock(start_s)} to {clock(end_s)} of the run, from {VIEW_WORDS[view]}"
-    return f"own neutral posture, from {VIEW_WORDS[view]}"
+        return f"own posture at {clock(start_s)} to {clock(end_s)} of the run, from {words_of(view)}"
+    return f"own neutral posture, from {words_of(view)}"
 
 
 def _key(alert: Alert) -> tuple[float, str]:

@@ -174,7 +174,9 @@ class Ledger:
     def _fill(slot: _OpenSlot, piece: Piece, observation: Observation, held_s: float) -> None:
         slot.seconds_by_state[piece.state] += held_s
         assessment, measures = observation.assessment, observation.measures
-        if piece.state in JUDGED_STATES and assessment.score is not None:
+        if piece.state not in JUDGED_STATES:
+            return
+        if assessment.score is not None:
             slot.score_sum += assessment.score * held_s
             slot.score_s += held_s
         for measure, value in measures.values.items():

@@ -8,8 +8,9 @@ from typing import Any, TextIO
 
 from posture_cam import __version__
 from posture_cam.outputs.live import LiveOutput, local_time
-from posture_cam.outputs.tables import alert_as_json, as_json
+from posture_cam.outputs.tables import alert_as_json, as_json, reason_as_json
 from posture_cam.records import Observation, SessionSummary, SourceEvent
+from posture_cam.words import words_of
 
 SCHEMA_VERSION = 1
 
@@ -46,7 +47,7 @@ class JsonLines(LiveOutput):
                 "view": measures.view.value if observation.sample.pose is not None else None,
                 "confidence": round(measures.confidence, 2) if observation.sample.pose is not None else None,
                 "coverage": list(assessment.coverage),
-                "reason": None if assessment.reason is None else assessment.reason.value,
+                **reason_as_json(assessment.reason),
                 "measures": {name.value: round(value, 2) for name, value in measures.values.items()},
                 "errors": {name.value: round(error, 2) for name, error in measures.errors.items()},
                 "latency_s": None if observation.latency_s is None else round(observation.latency_s, 3),
@@ -65,7 +66,8 @@ class JsonLines(LiveOutput):
             "source",
             event.timestamp_s,
             {
-                "trouble": None if event.trouble is None else event.trouble.value,
+                "trouble": None if event.trouble is None else words_of(event.trouble),
+                "trouble_id": None if event.trouble is None else event.trouble.value,
                 "message": event.message,
                 "since_s": round(event.since_s, 3),
                 "until_s": None if event.until_s is None else round(event.until_s, 3),

@@ -24,7 +24,7 @@ from posture_cam.records import (
     Tip,
 )
 from posture_cam.settings import load_measures
-from posture_cam.words import error_words, sentence, value_words
+from posture_cam.words import error_words, sentence, value_words, words_of
 
 Colour = tuple[int, int, int]
 Point = tuple[int, int]
@@ -311,7 +311,7 @@ def _explained(scene: Scene) -> list[str]:
     """The worst faults with their values, or why nothing is judged."""
     assessment = scene.assessment
     if assessment.reason is not None and assessment.score is None:
-        return [sentence(assessment.reason.value)]
+        return [sentence(words_of(assessment.reason))]
     errors = scene.measures.errors
     if assessment.state not in (State.FAIR, State.POOR):
         told = [

@@ -26,7 +26,7 @@ from posture_cam.records import (
     SourceEvent,
 )
 from posture_cam.settings import load_measures
-from posture_cam.words import clock, duration_words, error_words, sentence, value_words
+from posture_cam.words import clock, duration_words, error_words, sentence, value_words, words_of
 
 KEYS = {
     "q": Command.QUIT,
@@ -90,7 +90,9 @@ class StatusLine(LiveOutput):
         if not self._is_quiet:
             self._print(event.timestamp_s, Text(event.message, "yellow" if event.trouble else "green"))
             if self._has_line and event.trouble is not None and event.until_s is None:
-                self._live.update(Text(f"Not judged: {event.trouble.value}", "bright_black"), refresh=True)
+                self._live.update(
+                    Text(f"Not judged: {words_of(event.trouble)}", "bright_black"), refresh=True
+                )
 
     def say(self, words: str, share: float | None = None, frame: Frame | None = None) -> None:
         """Print a sentence; guide a calibration in the line."""
@@ -156,7 +158,7 @@ def _line(measures: Measures, assessment: Assessment) -> Text:
         words = sentence(load_measures()[worst.measure].fault_of(worst.value))
         parts.append(f"  {words} {value_words(worst.measure, worst.value)}")
     elif assessment.reason is not None:
-        parts.append(f"  {sentence(assessment.reason.value)}")
+        parts.append(f"  {sentence(words_of(assessment.reason))}")
     else:
         for words, name in (
             ("neck", Measure.NECK_INCLINATION_CHANGE),

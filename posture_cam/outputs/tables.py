@@ -20,12 +20,14 @@ from posture_cam.records import (
     Neutral,
     Observation,
     Piece,
+    Reason,
     SessionSummary,
     State,
     Tip,
 )
 from posture_cam.settings import Settings, load_measures
 from posture_cam.sittings import Slot
+from posture_cam.words import words_of
 
 SCHEMA_VERSION = 1
 _SECONDS_DECIMALS = 3
@@ -153,6 +155,7 @@ class CsvResult:
         *(name.value for name in Measure),
         *(f"{name.value}_error" for name in ESTIMATED),
         "reason",
+        "reason_id",
     )
 
     def __init__(self, target: Path) -> None:
@@ -181,6 +184,7 @@ class CsvResult:
                         "" if value is None else f"{value:.{_VALUE_DECIMALS}f}"
                         for value in (*values, *errors)
                     ),
+                    "" if assessment.reason is None else words_of(assessment.reason),
                     "" if assessment.reason is None else assessment.reason.value,
                 ]
             )
@@ -238,7 +242,8 @@ def as_json(summary: SessionSummary) -> dict[str, Any]:
             if hold is None
             else {"start_s": _rounded(hold[0]), "end_s": _rounded(hold[1])},
             "unjudged_s_by_reason": _seconds(summary.unjudged_s_by_reason),
-            "seconds_by_view": _seconds(summary.views),
+            "unjudged_s_by_reason_id": _seconds_by_id(summary.unjudged_s_by_reason),
+            "seconds_by_view": _seconds_by_id(summary.views),
         },
         "episodes": [
             {
@@ -335,5 +340,16 @@ def _rounded(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds, _SECONDS_DECIMALS)
 
 
-def _seconds(by_name: Mapping[Any, float]) -> dict[str, float]:
-    return {str(name.value): round(seconds, _SECONDS_DECIMALS) for name, seconds in by_name.items()}
+def reason_as_json(reason: Reason | None) -> dict[str, str | None]:
+    """A reason for people, and the id by which programs tell it."""
+    if reason is None:
+        return {"reason": None, "reason_id": None}
+    return {"reason": words_of(reason), "reason_id": reason.value}
+
+
+def _seconds(by_reason: Mapping[Reason, float]) -> dict[str, float]:
+    return {words_of(reason): round(seconds, _SECONDS_DECIMALS) for reason, seconds in by_reason.items()}
+
+
+def _seconds_by_id(by_id: Mapping[Any, float]) -> dict[str, float]:
+    return {str(one.value): round(seconds, _SECONDS_DECIMALS) for one, seconds in by_id.items()}

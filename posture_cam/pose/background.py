@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from posture_cam.records import FloatArray, Landmark, Pose
+from posture_cam.records import Doubt, FloatArray, Landmark, Pose
 from posture_cam.settings import BackgroundSettings
 
 _WIDTH = 480
@@ -34,6 +34,8 @@ _EDGE_SOFTNESS = 40.0
 # Shifts looked at, as a share of the picture; and of the edges those that must still be seen.
 _REACH = 0.25
 _LEAST_ENERGY = 0.4
+# Back is nearer than this share of the smallest shift that counts.
+_BACK_WITHIN = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +46,13 @@ class Shift:
         percent: Of the picture's width, how far its middle has moved.
         scale_percent: How much larger the room has become.
         roll_deg: How far it has turned.
+        squeeze_percent: How much wider it has become against its height.
     """
 
     percent: float
     scale_percent: float
     roll_deg: float
+    squeeze_percent: float = 0.0
 
 
 class BackgroundWatch:
@@ -56,16 +60,21 @@ class BackgroundWatch:
 
     Points found again (ORB; Rublee 2011) give shift, turn and scale; where a plain wall offers too few of
     them, edges do (normalised correlation under masks; Padfield 2012), for the shift alone.
+
+    Attributes:
+        doubt: How the room differs from where it belongs, or None.
     """
 
     def __init__(self, settings: BackgroundSettings) -> None:
         self._settings = settings
         self._orb = cv2.ORB.create(nfeatures=_FEATURES, fastThreshold=10)
         self._matcher = cv2.BFMatcher(cv2.NORM_HAMMING)
-        self._then: _Look | None = None
+        self._home: _Look | None = None
+        self._here: _Look | None = None
         self._looked_s = -math.inf
         self._agreeing = 0
-        self.has_moved = False
+        self._seen: Doubt | None = None
+        self.doubt: Doubt | None = None
 
     def is_due(self, timestamp_s: float) -> bool:
         """Whether it is time for another look."""
@@ -73,49 +82,79 @@ class BackgroundWatch:
 
     def restart(self) -> None:
         """Take the room as it is seen next for where it belongs."""
-        self._then = None
-        self._agreeing, self.has_moved, self._looked_s = 0, False, -math.inf
+        self._home = self._here = self.doubt = self._seen = None
+        self._agreeing, self._looked_s = 0, -math.inf
 
     def update(self, image_bgr: NDArray[np.uint8], pose: Pose | None, timestamp_s: float) -> bool:
-        """Look at the room; True if it now counts as moved where it did not, or the other way round.
+        """Look at the room; True if it has moved since the last time it was told, or is back.
 
         A change counts once a few looks running agree.
         """
         self._looked_s = timestamp_s
-        shift = self.shift(image_bgr, pose)
-        if shift is None:
+        now = self._look(image_bgr, pose)
+        if self._begins_with(now) or self._home is None or self._here is None:
             return False
-        settings = self._settings
-        size = max(
-            shift.percent / settings.shift_percent,
-            abs(shift.scale_percent) / settings.scale_percent,
-            abs(shift.roll_deg) / settings.roll_deg,
-        )
-        disagrees = size < 0.5 if self.has_moved else size > 1.0
-        self._agreeing = self._agreeing + 1 if disagrees else 0
-        if self._agreeing < settings.looks:
+        from_here = self._between(self._here, now)
+        if from_here is None:
             return False
-        self._agreeing, self.has_moved = 0, not self.has_moved
+        from_home = from_here if self.doubt is None else self._between(self._home, now)
+        is_back = self.doubt is not None and from_home is not None and self._size(from_home) < _BACK_WITHIN
+        if not is_back and self._size(from_here) <= 1.0:
+            self._agreeing = 0
+            return False
+        seen = None if is_back else self._doubt_of(from_here)
+        self._agreeing, self._seen = self._agreeing + 1 if seen == self._seen else 1, seen
+        if self._agreeing < self._settings.looks:
+            return False
+        self._agreeing, self.doubt = 0, seen
+        self._here = self._home if is_back else now
         return True
 
     def shift(self, image_bgr: NDArray[np.uint8], pose: Pose | None) -> Shift | None:
         """How the room has shifted since it was first seen; None where it cannot be told."""
+        now = self._look(image_bgr, pose)
+        if self._begins_with(now) or self._home is None:
+            return None
+        return self._between(self._home, now)
+
+    def _begins_with(self, now: _Look) -> bool:
+        """Take this look for the room's own where there is none yet, or pictures have another shape now."""
+        if self._home is not None and self._home.edges.shape == now.edges.shape:
+            return False
+        self.restart()
+        self._home = self._here = now
+        return True
+
+    def _size(self, shift: Shift) -> float:
+        """How large a shift is; 1 at the smallest that counts."""
+        settings = self._settings
+        return max(
+            shift.percent / settings.shift_percent,
+            abs(shift.scale_percent) / settings.scale_percent,
+            abs(shift.roll_deg) / settings.roll_deg,
+            abs(shift.squeeze_percent) / settings.squeeze_percent,
+        )
+
+    def _doubt_of(self, shift: Shift) -> Doubt:
+        is_squeezed = abs(shift.squeeze_percent) > self._settings.squeeze_percent
+        return Doubt.PICTURE_CHANGED if is_squeezed else Doubt.CAMERA_MOVED
+
+    def _look(self, image_bgr: NDArray[np.uint8], pose: Pose | None) -> _Look:
         scale = _WIDTH / image_bgr.shape[1]
         small = cv2.resize(image_bgr, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).astype(np.uint8, copy=False)
         room = _room(grey.shape, pose)
         keypoints, descriptors = self._orb.detectAndCompute(grey, room)
-        now = _Look(
+        return _Look(
             np.array([keypoint.pt for keypoint in keypoints], np.float32).reshape(-1, 2),
             np.zeros((0, 32), np.uint8) if descriptors is None else descriptors.astype(np.uint8),
             *_edges(grey, room),
         )
-        if self._then is None or self._then.edges.shape != now.edges.shape:
-            self._then = now
-            return None
-        return self._by_points(self._then, now, grey.shape) or self._by_edges(self._then, now)
 
-    def _by_points(self, then: _Look, now: _Look, shape: tuple[int, ...]) -> Shift | None:
+    def _between(self, then: _Look, now: _Look) -> Shift | None:
+        return self._by_points(then, now) or self._by_edges(then, now)
+
+    def _by_points(self, then: _Look, now: _Look) -> Shift | None:
         least = self._settings.least_points
         if min(len(then.points), len(now.points)) < least:
             return None
@@ -125,24 +164,19 @@ class BackgroundWatch:
         ]
         if len(good) < least:
             return None
-        matrix, inliers = cv2.estimateAffinePartial2D(
+        pairs_xy = (
             then.points[[match.queryIdx for match in good]],
             now.points[[match.trainIdx for match in good]],
-            method=cv2.RANSAC,
-            ransacReprojThreshold=_INLIER_WITHIN_PX,
         )
-        if matrix is None or inliers is None or not np.isfinite(matrix).all():
-            return None
-        count = int(inliers.sum())
-        if count < least or count < self._settings.least_share * len(good):
-            return None
-        middle = np.array((shape[1] / 2, shape[0] / 2))
-        moved = matrix[:, :2] @ middle + matrix[:, 2] - middle
-        return Shift(
-            percent=100.0 * float(np.hypot(*moved)) / _WIDTH,
-            scale_percent=100.0 * (math.hypot(matrix[0, 0], matrix[1, 0]) - 1.0),
-            roll_deg=math.degrees(math.atan2(matrix[1, 0], matrix[0, 0])),
-        )
+        # A squeezed picture fits no turn and scale; only then more freedom is given, as it also fits noise.
+        for estimate in (cv2.estimateAffinePartial2D, cv2.estimateAffine2D):
+            matrix, inliers = estimate(*pairs_xy, method=cv2.RANSAC, ransacReprojThreshold=_INLIER_WITHIN_PX)
+            if matrix is None or inliers is None or not np.isfinite(matrix).all():
+                continue
+            count = int(inliers.sum())
+            if count >= max(least, self._settings.least_share * len(good)):
+                return _shift_of(np.asarray(matrix, np.float64), then.edges.shape)
+        return None
 
     def _by_edges(self, then: _Look, now: _Look) -> Shift | None:
         likeness, energy = _correlation(then, now)
@@ -163,6 +197,19 @@ class BackgroundWatch:
             return Shift(0.0, 0.0, 0.0)
         moved = float(np.hypot(best[0] - reach[0], best[1] - reach[1]))
         return Shift(100.0 * moved / width, 0.0, 0.0)
+
+
+def _shift_of(matrix: FloatArray, edges_shape: tuple[int, ...]) -> Shift:
+    """What an affine map does to the middle of the picture, and to lengths across and down."""
+    middle = np.array((_WIDTH / 2, _WIDTH / 2 * edges_shape[0] / edges_shape[1]))
+    moved = matrix[:, :2] @ middle + matrix[:, 2] - middle
+    across, down = math.hypot(*matrix[:, 0]), math.hypot(*matrix[:, 1])
+    return Shift(
+        percent=100.0 * float(np.hypot(*moved)) / _WIDTH,
+        scale_percent=100.0 * (math.sqrt(across * down) - 1.0),
+        roll_deg=math.degrees(math.atan2(matrix[1, 0], matrix[0, 0])),
+        squeeze_percent=100.0 * (across / down - 1.0) if down > 0 else 0.0,
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

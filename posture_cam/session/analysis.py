@@ -55,6 +55,7 @@ from posture_cam.session.poses import (
     recorded_poses,
 )
 from posture_cam.settings import Settings, load_settings
+from posture_cam.words import words_of
 
 # Poses that the estimator takes at once.
 _AHEAD = 256
@@ -259,8 +260,9 @@ def _judge(
     """The second pass: judge the poses and hand the results to the outputs."""
     header = poses.log.header
     estimator = EstimatesAhead(load_estimator()) if request.estimator else None
-    policy = AlertPolicy(settings.alerts, is_fresh=request.profile is None)
-    judging = Judging(neutral, settings, estimator, policy, keeper)
+    judging = Judging(
+        neutral, settings, estimator, AlertPolicy(settings.alerts), keeper, is_fresh=request.profile is None
+    )
     judging.begin(header.source, header.model)
     judging.notes += poses.notes
     end_s, partial, is_first = poses.end_s, poses.partial, True
@@ -366,7 +368,7 @@ def _nothing_judged(summary: SessionSummary) -> NothingJudged:
         Reason.SETTLING: "Record for at least ten seconds.",
         Reason.TOO_SMALL: "Bring the camera closer.",
     }
-    what = main.value if main is not None else "too short"
+    what = words_of(main) if main is not None else "too short"
     hint = (
         hints.get(main, "Turn the camera so that head and shoulders are seen.")
         if main

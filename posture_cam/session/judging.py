@@ -6,11 +6,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from posture_cam.alerts import AlertPolicy
-from posture_cam.assessment import DriftWatch, Judge, Record, Settler
+from posture_cam.assessment import DriftWatch, Judge, Record, Settler, Trust
 from posture_cam.geometry import Estimator, FeatureExtractor, average_neutral, compare, on_the_way
 from posture_cam.protocols import Keeper
 from posture_cam.records import (
     Alert,
+    AlertKind,
+    Assessment,
+    Doubt,
     Features,
     Frame,
     Measures,
@@ -64,11 +67,23 @@ def in_hindsight(moments: Iterable[Measured]) -> Iterator[Measured]:
 class Judging:
     """Judges samples in order of time and keeps the record of them.
 
+    Args:
+        neutral: What is compared with at first, or None.
+        settings: All settings.
+        estimator: Of changes of inclination; None leaves them to formulas.
+        policy: When to speak.
+        keeper: Keeps the run for later, or None.
+        is_fresh: The neutral posture was taken in this very run.
+        needs_own: A live run: without a neutral posture nothing counts, as one is about to be taken, and one
+            of pictures of another shape is asked about.
+
     Attributes:
         neutral: What is compared with, or None where there is none yet.
+        trust: Whether it may be.
         features: Of the last sample.
         alerts: All so far.
         notes: Sentences for the summary.
+        has_shown_fit: The last sample has shown that the neutral posture fits after a change.
     """
 
     def __init__(
@@ -78,28 +93,44 @@ class Judging:
         estimator: Estimator | None,
         policy: AlertPolicy,
         keeper: Keeper | None = None,
+        *,
+        is_fresh: bool = True,
+        needs_own: bool = False,
     ) -> None:
         self._settings, self._estimator, self._policy = settings, estimator, policy
-        self._keeper = keeper
+        self._keeper, self._needs_own = keeper, needs_own
         self._extractor = FeatureExtractor(settings)
         self._settler, self._record = Settler(settings), Record()
+        self.trust = Trust(settings.trust, is_fresh=is_fresh)
         self.alerts: list[Alert] = []
         self.notes: list[str] = []
         self.features: Features | None = None
+        self.has_shown_fit = False
         self._count = self._looks = 0
-        self._starts_anew = False
-        self._unjudged_since_s: float | None = None
         self._judged_from_s = 0.0
-        self.adopt(neutral)
+        self._set_aside_since_s: float | None = None
+        self._compare_with(neutral)
 
-    def adopt(self, neutral: Neutral | None) -> None:
-        """Compare with this neutral posture from now on."""
+    def adopt(self, neutral: Neutral) -> None:
+        """Compare with this neutral posture, taken just now, from now on."""
+        self._compare_with(neutral)
+        self.confirm()
+
+    def confirm(self) -> None:
+        """The neutral posture fits, as the person says."""
+        self.trust.confirm()
+        self._policy.restart()
+
+    def _compare_with(self, neutral: Neutral | None) -> None:
         self.neutral = neutral
         self._compared_with = neutral or average_neutral(View.FRONT)
         self._judge = Judge(self._compared_with, self._settings)
         self._compared: Measures | None = None  # the estimator's work, spared while a pose is reused
         self._drift = DriftWatch(self._compared_with, self._settings.drift)
         self._starts_anew = True
+        # An analysis can ask nobody; that a profile was made with another picture is among its notes.
+        pose = neutral.pose if neutral is not None and self._needs_own else None
+        self._aspect = None if pose is None else _aspect(pose.image_size_wh)
         if self._keeper is not None:
             self._keeper.adopt(neutral)
 
@@ -112,21 +143,14 @@ class Judging:
     def _estimator_name(self) -> str | None:
         return self._estimator.name if self._estimator is not None else None
 
-    def see(
-        self,
-        sample: Sample,
-        *,
-        frame: Frame | None = None,
-        unjudged: Reason | None = None,
-    ) -> Observation:
+    def see(self, sample: Sample, *, frame: Frame | None = None) -> Observation:
         """Judge one sample; `settled` then gives what nothing can change any more.
 
         Args:
             sample: The next moment.
             frame: Its picture, for outputs of a live run.
-            unjudged: Why this moment does not count, whatever it shows.
         """
-        return self.judge(self.measure(sample), frame=frame, unjudged=unjudged)
+        return self.judge(self.measure(sample), frame=frame)
 
     def measure(self, sample: Sample) -> Measured:
         """The first half of `see`; samples are taken in order of time."""
@@ -143,9 +167,7 @@ class Judging:
             self._compared = compare(self.features, self._compared_with, self._settings, self._estimator)
         return Measured(sample, self.features, self._compared)
 
-    def judge(
-        self, measured: Measured, *, frame: Frame | None = None, unjudged: Reason | None = None
-    ) -> Observation:
+    def judge(self, measured: Measured, *, frame: Frame | None = None) -> Observation:
         """The second half of `see`, in the same order."""
         sample = measured.sample
         measures, assessment = self._judge.update(measured.measures)
@@ -153,24 +175,14 @@ class Judging:
             self._starts_anew, self._judged_from_s = False, sample.timestamp_s
         if self._drift.update(measured.features):
             self.notes.append(_drift_words(self._drift.since_s))
+        self._look_at_shape(sample)
+        self.has_shown_fit = self.trust.update(assessment)
+        assessment = self._told(assessment)
         alert = self._policy.update(assessment)
         if alert is not None:
             self.alerts.append(alert)
-        if unjudged is not None and assessment.state == State.AWAY:
-            if self._unjudged_since_s is not None:
-                self._judged_from_s = assessment.since_s
-            self._unjudged_since_s = None
-        elif unjudged is not None:
-            if self._unjudged_since_s is None:
-                self._unjudged_since_s = sample.timestamp_s
-            assessment = replace(
-                assessment, state=State.UNJUDGED, since_s=self._unjudged_since_s, score=None, reason=unjudged
-            )
-        else:
-            if self._unjudged_since_s is not None:
-                self._unjudged_since_s, self._judged_from_s = None, sample.timestamp_s
-            if assessment.since_s < self._judged_from_s:  # hindsight ends where judging was set aside
-                assessment = replace(assessment, since_s=self._judged_from_s)
+            if alert.kind == AlertKind.QUESTION and alert.measure is not None:
+                self.trust.asked()
         self._count += 1
         self._looks += not sample.is_reused
         observation = Observation(
@@ -186,6 +198,49 @@ class Judging:
         if self._keeper is not None:
             self._keeper.note(observation)
         return observation
+
+    def _look_at_shape(self, sample: Sample) -> None:
+        """Notice that pictures have another shape than those of the neutral posture."""
+        if sample.pose is None:
+            return
+        aspect = _aspect(sample.pose.image_size_wh)
+        self._aspect = self._aspect or aspect
+        if abs(aspect / self._aspect - 1.0) > self._settings.trust.aspect_off_by:
+            self._aspect = aspect
+            self.trust.change(sample.timestamp_s, Doubt.PICTURE_CHANGED)
+            self.notes.append(
+                f"From {clock(sample.timestamp_s)} on the pictures have another shape than when your neutral "
+                "posture was taken. Nothing is judged until good posture shows that it still fits. Calibrate "
+                "again for this setup."
+            )
+
+    def _told(self, assessment: Assessment) -> Assessment:
+        """The judgement as it counts: set aside where no neutral posture can be trusted."""
+        now_s, doubt = assessment.timestamp_s, self.trust.doubt
+        reason = self.trust.reason
+        if self.neutral is None and self._needs_own:
+            reason = Reason.NO_NEUTRAL
+        if reason is not None and assessment.state == State.AWAY:
+            if self._set_aside_since_s is not None:
+                self._set_aside_since_s, self._judged_from_s = None, assessment.since_s
+            return replace(assessment, doubt=doubt)
+        if reason is not None:
+            if self._set_aside_since_s is None:
+                self._set_aside_since_s = now_s
+            return replace(
+                assessment,
+                state=State.UNJUDGED,
+                since_s=self._set_aside_since_s,
+                score=None,
+                findings=(),
+                coverage=(),
+                reason=reason,
+                doubt=doubt,
+            )
+        if self._set_aside_since_s is not None:
+            self._set_aside_since_s, self._judged_from_s = None, now_s
+        # Hindsight ends where judging was set aside.
+        return replace(assessment, since_s=max(assessment.since_s, self._judged_from_s), doubt=doubt)
 
     def settled(self) -> Iterator[Observation]:
         """Observations that are final since the last call, now in the record."""
@@ -222,7 +277,7 @@ class Judging:
 
     def finish(self, end_s: float) -> Iterator[Observation]:
         """The rest, and the end of the record."""
-        end = self._judge.conclude() if self._unjudged_since_s is None else None
+        end = self._judge.conclude() if self._set_aside_since_s is None else None
         if end is not None:
             end = end[0], max(end[1], self._judged_from_s)
         for observation in self._settler.finish(end_s, end):
@@ -264,6 +319,10 @@ class Judging:
                 if episode.state == State.AWAY and episode.end_s - episode.start_s >= least_s
             ),
         )
+
+
+def _aspect(size_wh: tuple[int, int]) -> float:
+    return size_wh[0] / size_wh[1]
 
 
 def _drift_words(since_s: float | None) -> str:

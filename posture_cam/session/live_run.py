@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from posture_cam.alerts import AlertPolicy
 from posture_cam.assessment import Calibrator
 from posture_cam.errors import ModelError, NeutralError, PostureCamError
-from posture_cam.exercises import ExerciseDone, exercise_called
+from posture_cam.exercises import ExerciseDone, exercise_title
 from posture_cam.geometry import FeatureExtractor
 from posture_cam.pose.recorded import PoseLogHeader
 from posture_cam.pose.settling import Settling
@@ -23,6 +23,7 @@ from posture_cam.profiles import save_profile
 from posture_cam.protocols import Keeper, LiveSink, LiveVideoSource
 from posture_cam.records import (
     Command,
+    Doubt,
     Features,
     Frame,
     Neutral,
@@ -61,7 +62,7 @@ class StillnessWatch(Protocol):
 class RoomWatch(Protocol):
     """Whether the camera has moved; see pose/background.py."""
 
-    has_moved: bool
+    doubt: Doubt | None
 
     def is_due(self, timestamp_s: float) -> bool:
         """Whether it is time for another look."""
@@ -122,9 +123,11 @@ class LiveRun:
         self._motion, self._background = motion, background
         self._profile_name, self._is_stored = profile_name, neutral is not None
         self._pace = Pace(settings.pace, eco)
-        self._policy = AlertPolicy(settings.alerts, is_fresh=neutral is None, started_at=started_at)
+        self._policy = AlertPolicy(settings.alerts, started_at=started_at)
         estimator = load_estimator() if has_estimator else None
-        self._judging = Judging(neutral, settings, estimator, self._policy, keeper)
+        self._judging = Judging(
+            neutral, settings, estimator, self._policy, keeper, is_fresh=neutral is None, needs_own=True
+        )
         self._offers = OfferWatch(settings, estimator)
         self._calibrator = Calibrator(settings) if neutral is None else None
         self._first: list[Features] | None = []
@@ -195,15 +198,15 @@ class LiveRun:
             self._motion.looked(now_s)
             if self._background.is_due(now_s) and self._background.update(frame.image_bgr, self._pose, now_s):
                 self._camera_moved(now_s)
-        was_moved = self._policy.camera_has_moved
+        notes = len(self._judging.notes)
         observation = self._judging.see(
-            Sample(frame.index, now_s, self._pose, is_reused=is_still),
-            frame=frame,
-            unjudged=self._unjudged(),
+            Sample(frame.index, now_s, self._pose, is_reused=is_still), frame=frame
         )
+        for note in self._judging.notes[notes:]:
+            self._say(note)
         for _ in self._judging.settled():
             pass  # the record is all that a live run wants of them
-        if was_moved and not self._policy.camera_has_moved:
+        if self._judging.has_shown_fit:
             self._fits(now_s, "Your neutral posture still fits; judging goes on.")
         self._last = observation = replace(observation, latency_s=self._source.now_s - now_s)
         for sink in self._sinks:
@@ -226,7 +229,7 @@ class LiveRun:
     def _tell_taken(self, taken: tuple[ExerciseDone, float] | None) -> None:
         if taken is not None:
             done, began_s = taken
-            title = exercise_called(done.name).title.lower()
+            title = exercise_title(done.name).lower()
             self._say(f"Seen: {title}, {count_words(done.repetitions, 'repetition')}.")
             self._took(done, began_s)
 
@@ -238,11 +241,6 @@ class LiveRun:
         if self._failures >= _MOST_FAILURES:
             raise error
         self._due_s += 1.0 / self._settings.pace.usual_hz
-
-    def _unjudged(self) -> Reason | None:
-        if self._judging.neutral is None:
-            return Reason.NO_NEUTRAL
-        return Reason.CAMERA_MOVED if self._policy.camera_has_moved else None
 
     def _learn(self, frame: Frame) -> None:
         """What the first moments of a run tell: a posture to compare with, or whether the stored one fits."""
@@ -279,7 +277,6 @@ class LiveRun:
     def _adopt(self, neutral: Neutral) -> None:
         self._calibrator = self._first = None
         self._judging.adopt(neutral)
-        self._policy.trust()
         self._background.restart()
         for sink in self._sinks:
             sink.adopt(neutral)
@@ -288,12 +285,14 @@ class LiveRun:
         if self._judging.neutral is None:
             self._background.restart()
             return
-        has_moved = self._background.has_moved
-        self._policy.camera_moved(is_back=not has_moved)
-        if has_moved:
-            words = "The camera has moved; nothing is held against you until that is settled."
-            self._tell(SourceEvent(now_s, Reason.CAMERA_MOVED, words, now_s))
+        trust, doubt = self._judging.trust, self._background.doubt
+        if doubt is not None:
+            trust.change(now_s, doubt)
+            what = "The camera has moved" if doubt == Doubt.CAMERA_MOVED else "The picture has another shape"
+            words = f"{what}; nothing is held against you until that is settled."
+            self._tell(SourceEvent(now_s, trust.reason, words, now_s))
         else:
+            trust.undo_change()
             self._tell(SourceEvent(now_s, None, "The camera is back where it was.", now_s))
 
     def _fits(self, now_s: float, words: str) -> None:
@@ -337,7 +336,7 @@ class LiveRun:
                         else f"No alerts for {duration_words(for_s)}; s again ends that."
                     )
                 elif command == Command.STILL_FITS and self._judging.neutral is not None:
-                    self._policy.trust()
+                    self._judging.confirm()
                     self._fits(now_s, "Your neutral posture stands.")
 
     def _pause(self, now_s: float) -> None:

@@ -14,7 +14,7 @@ from posture_cam.pose.recorded import PoseLogHeader
 from posture_cam.records import Features, Neutral, Sample, View
 from posture_cam.session.poses import Poses
 from posture_cam.settings import Settings, bundled_model
-from posture_cam.words import VIEW_WORDS
+from posture_cam.words import words_of
 
 ESTIMATOR_FILE = "angle_estimator.npz"
 # Shoulders this much wider or narrower than at calibration mean another seat or another camera.
@@ -151,7 +151,7 @@ def misfits(profile: Neutral, header: PoseLogHeader, first: list[Features]) -> l
     if first and seen[profile.view] < len(first) / 2:
         main = max(seen, key=lambda view: seen[view])
         notes.append(
-            f"The profile was made from {VIEW_WORDS[profile.view]}, but this camera sees {VIEW_WORDS[main]}; "
+            f"The profile was made from {words_of(profile.view)}, but this camera sees {words_of(main)}; "
             "what cannot be compared is not judged. Calibrate from where this camera stands."
         )
     notes += _camera_misfits(profile, [moment for moment in first if moment.view == profile.view])

@@ -14,7 +14,7 @@ from posture_cam.geometry import FeatureExtractor, average_neutral, compare
 from posture_cam.geometry.points import SHOULDERS
 from posture_cam.records import Frame, Measure, Pose, View
 from posture_cam.settings import Settings, load_settings
-from posture_cam.words import VIEW_WORDS
+from posture_cam.words import words_of
 
 LOOK_S = 30.0
 _RATE_HZ = 2.0
@@ -143,7 +143,7 @@ def _told(seen: _Seen, settings: Settings) -> Look:
     lines, findings = [], set()
     view = max(set(seen.views), key=seen.views.count)
     values["view"] = view.value
-    lines.append(f"The camera sees you from {VIEW_WORDS[view]}.")
+    lines.append(f"The camera sees you from {words_of(view)}.")
     if view != View.FRONT:
         findings.add("camera-aside")
         lines.append("Distance and height cannot be told from there.")

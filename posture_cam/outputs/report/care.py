@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from posture_cam.checkins import besides_words
-from posture_cam.exercises import exercise_called
+from posture_cam.exercises import exercise_title
 from posture_cam.history import Figures, History, KeptCheckIn, KeptExercise
 from posture_cam.outputs.report.content import Rows
 from posture_cam.outputs.report.drawing import FONT_PT, Chart, bare, drawn, name_axis, panels
@@ -56,7 +56,7 @@ def exercises_table(exercises: Sequence[KeptExercise]) -> Rows:
         rows.append(
             (
                 f"{one.day:%a} {one.day.day} {one.day:%b}, {one.time}",
-                exercise_called(done.name).title,
+                exercise_title(done.name),
                 times,
                 held,
                 str(done.refused) if done.is_seen else "–",

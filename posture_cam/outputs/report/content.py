@@ -11,7 +11,7 @@ from posture_cam.outputs.report.charts import ENOUGH_SLOTS, Shown, shown_measure
 from posture_cam.records import JUDGED_STATES, AlertKind, Measure, Reason, State
 from posture_cam.settings import MeasureInfo, load_measures
 from posture_cam.sittings import ANSWERED_WITHIN_S, Sitting, Totals, hold_words, statistic, totals
-from posture_cam.words import VIEW_WORDS, duration_words, error_words, sentence, value_words
+from posture_cam.words import duration_words, error_words, sentence, value_words, words_of
 
 _WEEKS_COMPARED = 4
 _LEAST_WEEK_S = 3600.0
@@ -350,7 +350,7 @@ def runs_table(report: Report) -> Rows:
     for sitting in report.sittings:
         for run in sitting.runs:
             seen = sorted(run.views, key=lambda view: -run.views[view])
-            views = ", ".join(VIEW_WORDS[view] for view in seen if run.views[view] >= 1.0)
+            views = ", ".join(words_of(view) for view in seen if run.views[view] >= 1.0)
             profile = f" (profile {run.profile})" if run.profile else ""
             key = (
                 run.source,
@@ -432,4 +432,4 @@ def _times(count: int) -> str:
 
 
 def _reason(reason: Reason) -> str:
-    return sentence(reason.value)
+    return sentence(words_of(reason))

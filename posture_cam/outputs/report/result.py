@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError
 
 from posture_cam.errors import SourceError
+from posture_cam.old_words import OLD_REASON_IDS
 from posture_cam.outputs.history import words_of_neutral
-from posture_cam.records import AlertKind, Measure, Reason, State, View
+from posture_cam.records import AlertKind, Measure, Reason, State, View, kept_id
 from posture_cam.sittings import (
     FaultStretch,
     FaultTotal,
@@ -25,6 +27,26 @@ from posture_cam.sittings import (
     Totals,
 )
 
+E = TypeVar("E", bound=StrEnum)
+
+
+def _kept(kind: type[E]) -> Any:
+    """An id of a kind, also one that this version does not know."""
+
+    def read(value: object) -> E:
+        if not isinstance(value, str) or len(value) > _LONGEST_ID:
+            raise ValueError("no id")
+        return kept_id(kind, value)
+
+    return PlainValidator(read)
+
+
+_LONGEST_ID = 200
+_Measure = Annotated[Measure, _kept(Measure)]
+_Reason = Annotated[Reason, _kept(Reason)]
+_View = Annotated[View, _kept(View)]
+_AlertKind = Annotated[AlertKind, _kept(AlertKind)]
+_State = Annotated[State, _kept(State)]
 Seconds = Annotated[float, Field(ge=0.0, le=3.2e7, allow_inf_nan=False)]
 Value = Annotated[float, Field(ge=-1e5, le=1e5, allow_inf_nan=False)]
 _MOST_BYTES = 200_000_000
@@ -49,7 +71,7 @@ class _Source(_Part):
 class _Neutral(_Part):
     is_personal: bool
     created_at: str | None
-    view: View
+    view: _View
     start_s: Seconds | None
     end_s: Seconds | None
 
@@ -63,17 +85,28 @@ class _Summary(_Part):
     unjudged_s: Seconds
     score: Annotated[int, Field(ge=0, le=100)] | None
     longest_hold: _Stretch | None
-    unjudged_s_by_reason: dict[Reason, Seconds]
-    seconds_by_view: dict[View, Seconds]
+    unjudged_s_by_reason: dict[str, Seconds] = {}  # by words, up to 0.1.0
+    unjudged_s_by_reason_id: dict[_Reason, Seconds] | None = None
+    seconds_by_view: dict[_View, Seconds]
+
+    @property
+    def reasons(self) -> dict[Reason, float]:
+        """What the unjudged time was lost to."""
+        if self.unjudged_s_by_reason_id is not None:
+            return self.unjudged_s_by_reason_id
+        return {
+            kept_id(Reason, OLD_REASON_IDS.get(words, words)): seconds
+            for words, seconds in self.unjudged_s_by_reason.items()
+        }
 
 
 class _Episode(_Stretch):
-    state: State
-    worst: Measure | None
+    state: _State
+    worst: _Measure | None
 
 
 class _Fault(_Part):
-    measure: Measure
+    measure: _Measure
     total_s: Seconds
     worst: Value
     longest: tuple[_Stretch, ...]
@@ -81,8 +114,8 @@ class _Fault(_Part):
 
 class _Alert(_Part):
     timestamp_s: Seconds
-    kind: AlertKind
-    measure: Measure | None
+    kind: _AlertKind
+    measure: _Measure | None
     held_s: Seconds
     message: str
     tip_id: str
@@ -100,7 +133,7 @@ class _Slot(_Part):
     start_s: Seconds
     judged_s: Seconds
     posture_changes: Annotated[int, Field(ge=0, le=1_000_000)]
-    measures: dict[Measure, _Portion]
+    measures: dict[_Measure, _Portion]
 
 
 class _Course(_Part):
@@ -276,7 +309,7 @@ def _totals(result: _Result) -> Totals:
             State.AWAY: summary.away_s,
             State.UNJUDGED: summary.unjudged_s,
         },
-        unjudged_s_by_reason=summary.unjudged_s_by_reason,
+        unjudged_s_by_reason=summary.reasons,
         score=summary.score,
         changes=sum(one.posture_changes for one in result.course.slots) if result.course else 0,
         breaks=len(result.breaks),

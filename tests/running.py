@@ -1,0 +1,86 @@
+"""The command line as a user meets it: in this process where it can be, in one of its own where it must.
+
+A process takes more than a second to begin.  It is needed only for real streams, signals and what happens at
+the end of a process.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import subprocess
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+from posture_cam.cli import main
+
+TIMEOUT_S = 120.0
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command came to; as `subprocess.CompletedProcess`."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def run(*arguments: str | Path, cwd: Path | None = None) -> Done:
+    """Run a command in this process: nobody to ask, no terminal."""
+    before = Path.cwd()
+    kept = io.BytesIO(), io.BytesIO()
+    out, err = (io.TextIOWrapper(one, "utf-8", write_through=True) for one in kept)
+    argv = ["posture-cam", *map(str, arguments)]
+    code = 0
+    try:
+        if cwd is not None:
+            os.chdir(cwd)
+        with (
+            redirect_stdout(out),
+            redirect_stderr(err),
+            mock.patch.multiple(sys, argv=argv, stdin=io.StringIO()),
+        ):
+            main()
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    finally:
+        os.chdir(before)
+    return Done(code, *(one.getvalue().decode("utf-8") for one in kept))
+
+
+def run_process(
+    *arguments: str | Path, cwd: Path | None = None, environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "posture_cam", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        cwd=cwd,
+        env=environment,
+        check=False,
+        timeout=TIMEOUT_S,
+    )
+
+
+def run_unprivileged(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a command as somebody whom permissions bind; they do not bind root."""
+    if not hasattr(os, "geteuid"):
+        pytest.skip("permissions work otherwise here")
+    command = [sys.executable, "-m", "posture_cam", *map(str, arguments)]
+    if os.geteuid() == 0:
+        if shutil.which("setpriv") is None:
+            pytest.skip("root reads everything: run as a user, or apt-get install util-linux")
+        kept_back = "-dac_override,-dac_read_search"
+        command = ["setpriv", "--bounding-set", kept_back, "--inh-caps", kept_back, *command]
+    return subprocess.run(
+        command, capture_output=True, text=True, encoding="utf-8", check=False, timeout=TIMEOUT_S
+    )

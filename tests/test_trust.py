@@ -1,0 +1,209 @@
+"""Whether the neutral posture may be compared with, over long random histories."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from posture_cam.alerts import AlertPolicy
+from posture_cam.assessment import Trust
+from posture_cam.geometry import FeatureExtractor
+from posture_cam.pose.recorded import PoseLogHeader
+from posture_cam.records import (
+    JUDGED_STATES,
+    AlertKind,
+    Doubt,
+    Measure,
+    Neutral,
+    Observation,
+    Reason,
+    Sample,
+    State,
+)
+from posture_cam.session.judging import Judging
+from posture_cam.session.neutral import neutral_from
+from posture_cam.settings import load_settings
+from tests.builders import SOURCE, Film, Maker, assessments, front, side, side_pose
+
+SETTINGS = load_settings()
+FITS_AFTER_S = SETTINGS.trust.fits_after_s
+RATE_HZ = 2.0
+UPRIGHT, SLOUCHED = side(neck_deg=18.0, trunk_deg=-5.0), side(neck_deg=48.0, trunk_deg=22.0)
+
+
+def neutral() -> Neutral:
+    extractor = FeatureExtractor(SETTINGS)
+    moments = [extractor.extract(0.2 * number, UPRIGHT(0.2 * number)) for number in range(30)]
+    found = neutral_from(moments, PoseLogHeader(SOURCE, "built", "VIDEO", 5.0), SETTINGS, is_stored=True)
+    assert found is not None
+    return found
+
+
+NEUTRAL = neutral()
+
+
+def judging(own: Neutral | None = NEUTRAL, *, is_fresh: bool = False) -> Judging:
+    return Judging(own, SETTINGS, None, AlertPolicy(SETTINGS.alerts), is_fresh=is_fresh, needs_own=True)
+
+
+@dataclass
+class Sat:
+    """Somebody in front of a camera, and what was judged of it."""
+
+    judging: Judging
+    now_s: float = 0.0
+    good_since_s: float | None = None
+
+    def sit(self, make: Maker, seconds: float) -> Iterator[Observation]:
+        for _ in range(round(seconds * RATE_HZ)):
+            if make is not UPRIGHT:
+                self.good_since_s = None
+            elif self.good_since_s is None:
+                self.good_since_s = self.now_s
+            yield self.judging.see(Sample(0, self.now_s, make(self.now_s)))
+            for _ in self.judging.settled():
+                pass
+            self.now_s += 1.0 / RATE_HZ
+
+
+def nobody(_time_s: float) -> None:
+    return None
+
+
+POSTURES = {"upright": UPRIGHT, "slouched": SLOUCHED, "nobody": nobody}
+SITS = st.tuples(st.sampled_from(sorted(POSTURES)), st.integers(2, 90))
+EVENTS = st.tuples(st.sampled_from(["move", "squeeze", "return", "y", "calibrate"]), st.just(0))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.one_of(SITS, EVENTS), min_size=4, max_size=16))
+def test_after_a_move_nothing_counts_until_a_minute_of_good_a_word_or_a_new_neutral(
+    history: list[tuple[str, int]],
+) -> None:
+    sat = Sat(judging())
+    blocked_s: float | None = None
+    for what, seconds in history:
+        if what in ("move", "squeeze"):
+            blocked_s = sat.now_s
+            doubt = Doubt.CAMERA_MOVED if what == "move" else Doubt.PICTURE_CHANGED
+            sat.judging.trust.change(sat.now_s, doubt)
+        elif what == "return":
+            blocked_s = None
+            sat.judging.trust.undo_change()
+        elif what == "y":
+            blocked_s = None
+            sat.judging.confirm()
+        elif what == "calibrate":
+            blocked_s = None
+            sat.judging.adopt(NEUTRAL)
+        for seen in sat.sit(POSTURES[what], seconds) if seconds else ():
+            assessment, now_s = seen.assessment, seen.assessment.timestamp_s
+            good_s = -1.0
+            if blocked_s is not None and sat.good_since_s is not None:
+                good_s = now_s - max(sat.good_since_s, blocked_s)
+            if blocked_s is not None and assessment.is_judged:
+                assert assessment.state == State.GOOD
+                assert good_s >= FITS_AFTER_S - 1e-6
+                blocked_s = None
+            if blocked_s is not None:
+                assert assessment.score is None
+                assert assessment.findings == ()
+                assert assessment.doubt in (Doubt.CAMERA_MOVED, Doubt.PICTURE_CHANGED)
+                assert good_s < FITS_AFTER_S + 15.0, "a minute of good posture was not taken for one"
+                if seen.alert is not None:
+                    assert (seen.alert.kind, seen.alert.measure) == (AlertKind.QUESTION, None)
+            if seen.alert is not None and seen.alert.kind == AlertKind.FAULT:
+                assert assessment.state in (State.FAIR, State.POOR)
+
+
+def test_a_camera_moved_after_a_good_minute_is_not_trusted_at_once() -> None:
+    """The good minute before the move says nothing about the time after it."""
+    sat = Sat(judging())
+    assert all(not one.alert for one in sat.sit(UPRIGHT, 120.0))
+    sat.judging.trust.change(sat.now_s, Doubt.CAMERA_MOVED)
+    moved_s = sat.now_s
+    seen = list(sat.sit(UPRIGHT, 90.0))
+    asked = [one.alert for one in seen if one.alert is not None]
+    assert [(one.kind, one.measure) for one in asked] == [(AlertKind.QUESTION, None)]
+    first = next(one for one in seen if one.assessment.is_judged)
+    assert first.assessment.timestamp_s - moved_s == pytest.approx(FITS_AFTER_S, abs=1.0)
+    assert {one.assessment.reason for one in seen if not one.assessment.is_judged} == {Reason.CAMERA_MOVED}
+
+
+def test_without_a_neutral_nothing_alerts_and_nothing_is_counted() -> None:
+    """Live, from the side, the average sitter could be compared with; but it is not the person's own."""
+    sat = Sat(judging(None, is_fresh=True))
+    seen = list(sat.sit(SLOUCHED, 300.0))
+    assert [one.alert for one in seen if one.alert is not None] == []
+    assert {one.assessment.reason for one in seen} == {Reason.NO_NEUTRAL}
+    for _ in sat.judging.finish(sat.now_s):
+        pass
+    summary = sat.judging.summary(SOURCE, "built", partial=False)
+    assert summary.judged_s == 0
+    assert summary.statistics == {}
+    assert summary.longest_hold is None
+    assert summary.score is None
+
+
+def test_pictures_of_another_shape_are_noticed_and_the_neutral_asked_for_anew() -> None:
+    sat = Sat(judging())
+    list(sat.sit(UPRIGHT, 70.0))
+    wide = list(sat.sit(lambda time_s: side_pose(time_s, size_wh=(640, 360)), 10.0))
+    assert {one.assessment.reason for one in wide} == {Reason.PICTURE_CHANGED}
+    (asked,) = (one.alert for one in wide if one.alert is not None)
+    assert "another shape" in asked.message
+    assert any("another shape" in note for note in sat.judging.notes)
+    sat.judging.confirm()
+    assert next(sat.sit(lambda time_s: side_pose(time_s, size_wh=(640, 360)), 0.5)).assessment.doubt is None
+
+
+def test_what_was_taken_earlier_is_asked_about_first_and_again_after_each_return() -> None:
+    trust = Trust(SETTINGS.trust, is_fresh=False)
+    assert (trust.doubt, trust.reason) == (Doubt.UNPROVEN, None)
+    trust.asked()
+    assert (trust.doubt, trust.reason) == (None, None)
+    for one in assessments([(30.0, State.AWAY)]):
+        trust.update(one)
+    assert (trust.doubt, trust.reason) == (Doubt.UNPROVEN, None)  # it is judged all the same
+    trust.confirm()
+    assert (trust.doubt, trust.reason) == (None, None)
+
+
+def test_a_first_fault_is_a_question_and_the_next_one_is_not() -> None:
+    sat = Sat(judging())
+    given = [one.alert for one in sat.sit(SLOUCHED, 400.0) if one.alert is not None]
+    assert [one.kind for one in given] == [AlertKind.QUESTION, AlertKind.FAULT]
+    assert given[0].measure == Measure.NECK_INCLINATION_CHANGE or given[0].measure is not None
+    assert "(y)" not in given[0].message
+
+
+def test_a_glance_after_an_absence_is_a_glance_from_its_start() -> None:
+    """Looking down for two seconds, half a minute of nobody, and looking down again."""
+    looking_down, level = front(nose_below=0.9), front()
+    extractor = FeatureExtractor(SETTINGS)
+    moments = [extractor.extract(0.2 * number, level(0.2 * number)) for number in range(30)]
+    own = neutral_from(moments, PoseLogHeader(SOURCE, "built", "VIDEO", 5.0), SETTINGS)
+    assert own is not None
+    film = Film().hold(10.0, level).hold(2.0, looking_down).nobody(30.0).hold(8.0, looking_down)
+    one = Judging(own, SETTINGS, None, AlertPolicy(SETTINGS.alerts))
+    seen = [one.see(sample) for sample in film.samples]
+    after = [other for other in seen if other.assessment.timestamp_s >= 42.0]
+    assert {other.measures.reason for other in after} == {Reason.LOOKING_DOWN}
+    assert all(other.assessment.reason == Reason.LOOKING_DOWN for other in after)
+    assert not any(other.assessment.state in JUDGED_STATES for other in after)
+
+
+def test_a_moved_camera_ends_a_fault_and_sitting_well_answers_no_question() -> None:
+    policy = AlertPolicy(SETTINGS.alerts)
+    given = []
+    parts = [(60.0, State.GOOD), (25.0, State.POOR), (600.0, State.UNJUDGED), (20.0, State.GOOD)]
+    for one in assessments(parts):
+        is_moved = one.state == State.UNJUDGED
+        given.append(policy.update(replace(one, doubt=Doubt.CAMERA_MOVED if is_moved else None)))
+        assert policy.corrected is None
+    asked = [one for one in given if one is not None]
+    assert [(one.kind, one.measure) for one in asked] == [(AlertKind.QUESTION, None)]
