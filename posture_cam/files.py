@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 
-from posture_cam.errors import OutputError, SourceError
+from posture_cam.errors import OutputError, PostureCamError, SourceError
 
 _HASHED_BYTES = 1 << 20
 
@@ -143,6 +143,22 @@ def naming(target: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise OutputError(f"{target} cannot be written ({error.strerror or error}).", _hint(error)) from error
+
+
+@contextmanager
+def reading(target: Path, kind: type[PostureCamError]) -> Iterator[None]:
+    """Turn a failed read of a kept file or folder into an error of a kind, which names it.
+
+    Raises:
+        PostureCamError: The operating system refused the read inside the block.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise kind(
+            f"{target} cannot be read ({error.strerror or error}).",
+            "Check the permissions of the file and of its folders.",
+        ) from error
 
 
 def _hint(error: OSError) -> str:

@@ -6,7 +6,9 @@ docs/formats.md describes the format.
 from __future__ import annotations
 
 import json
+import os
 import re
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,7 +17,7 @@ import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from posture_cam.errors import NeutralError, UsageError
-from posture_cam.files import naming, written_whole
+from posture_cam.files import Kind, kind_of, naming, reading, written_whole
 from posture_cam.records import LANDMARK_COUNT, Measure, Neutral, Pose, View
 from posture_cam.settings import profiles_dir
 
@@ -88,27 +90,84 @@ def profile_path(name: str) -> Path:
 
 
 def profile_names() -> list[str]:
-    """The names of the stored profiles, sorted."""
+    """The names of the stored profiles, sorted.
+
+    Raises:
+        NeutralError: Their folder cannot be read.
+    """
     folder = profiles_dir()
-    if not folder.is_dir():
-        return []
-    return sorted(path.stem for path in folder.glob("*.json") if _NAME.fullmatch(path.stem))
+    with reading(folder, NeutralError):
+        try:
+            found = [path.name for path in os.scandir(folder)]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+    names = [name.removesuffix(".json") for name in found if name.endswith(".json")]
+    return sorted(name for name in names if _NAME.fullmatch(name))
+
+
+def has_profile(name: str) -> bool:
+    """Whether a profile is stored under a name.
+
+    Raises:
+        UsageError: The name cannot be one.
+        NeutralError: The folder of profiles cannot be read.
+    """
+    profile_path(name)
+    return name in profile_names()
 
 
 def save_profile(name: str, neutral: Neutral) -> Path:
-    """Store a neutral posture under a name, readable by the user alone.
+    """Store a neutral posture under a name, readable by the user alone; the one before it is kept.
 
     Raises:
         UsageError: The name cannot be one.
         OutputError: The folder cannot be written to.
     """
     path = profile_path(name)
-    with naming(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
     content = {"kind": "posture_cam neutral", "schema_version": SCHEMA_VERSION, **_as_json(neutral)}
+    with naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with suppress(FileNotFoundError):
+            _keep_previous(path)
     with written_whole(path, private=True) as temporary, naming(path):
         temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", "utf-8")
     return path
+
+
+def restore_profile(name: str) -> Neutral:
+    """Take back the neutral posture that the last calibration under a name replaced; they change places.
+
+    Raises:
+        UsageError: The name cannot be one.
+        NeutralError: There is none, or it is damaged.
+        OutputError: The folder cannot be written to.
+    """
+    path, previous = profile_path(name), _previous_path(name)
+    restored = _read(previous) if kind_of(previous) == Kind.FILE else None
+    if restored is None:
+        raise NeutralError(
+            f"No earlier neutral posture of {name!r} is kept.",
+            "One is kept once a calibration has replaced it.",
+        )
+    with naming(path):
+        earlier = previous.read_bytes()
+        with suppress(FileNotFoundError):
+            _keep_previous(path)
+    with written_whole(path, private=True) as temporary, naming(path):
+        temporary.write_bytes(earlier)
+    return restored
+
+
+def _previous_path(name: str) -> Path:
+    return profile_path(name).parent / "previous" / f"{name}.json"
+
+
+def _keep_previous(path: Path) -> None:
+    content = path.read_bytes()
+    previous = _previous_path(path.stem)
+    previous.parent.mkdir(exist_ok=True, mode=0o700)
+    with written_whole(previous, private=True) as temporary:
+        temporary.write_bytes(content)
 
 
 def load_profile(name: str) -> Neutral:
@@ -118,9 +177,14 @@ def load_profile(name: str) -> Neutral:
         UsageError: The name cannot be one.
         NeutralError: There is no such profile, or its file is damaged.
     """
-    path = _existing(name)
+    return _read(_existing(name))
+
+
+def _read(path: Path) -> Neutral:
     try:
-        profile = _Profile.model_validate_json(path.read_bytes())
+        with reading(path, NeutralError):
+            content = path.read_bytes()
+        profile = _Profile.model_validate_json(content)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
@@ -128,8 +192,6 @@ def load_profile(name: str) -> Neutral:
             f"The profile {path} is damaged: {where}: {first['msg'].removeprefix('Value error, ')}.",
             "Delete it and make it again.",
         ) from error
-    except OSError as error:
-        raise NeutralError(f"The profile {path} cannot be read ({error.strerror}).") from error
     fields = {key: value for key, value in profile if key not in ("kind", "schema_version", "pose")}
     fields["slouch"] = {name.value: value for name, value in profile.slouch.items()}
     return Neutral(**fields, pose=_as_pose(profile.pose))
@@ -158,14 +220,16 @@ def rename_profile(name: str, new_name: str) -> None:
     path, target = _existing(name), profile_path(new_name)
     if name == new_name:
         return
-    if target.exists():
+    if new_name in profile_names():
         raise UsageError(f"There is a profile {new_name!r} already.", "Delete it first, or choose another.")
     with naming(target):
         path.rename(target)
+        with suppress(FileNotFoundError):
+            _previous_path(name).replace(_previous_path(new_name))
 
 
 def delete_profile(name: str) -> None:
-    """Delete a stored profile.
+    """Delete a stored profile, and the one that it had replaced.
 
     Raises:
         UsageError: The name cannot be one.
@@ -175,6 +239,7 @@ def delete_profile(name: str) -> None:
     path = _existing(name)
     with naming(path):
         path.unlink()
+        _previous_path(name).unlink(missing_ok=True)
 
 
 def check_profile(name: str) -> None:

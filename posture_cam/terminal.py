@@ -50,6 +50,18 @@ class Bars:
         """How much of a model is fetched."""
         self._show(f"Fetching the {name} model", done, total)
 
+    def between(self, ask: Callable[[str], bool]) -> Callable[[str], bool]:
+        """The same question, asked while no bar is drawn."""
+
+        def asked(question: str) -> bool:
+            self._progress.stop()
+            try:
+                return ask(question)
+            finally:
+                self._progress.start()
+
+        return asked
+
     def _show(self, name: str, done: float, total: float | None) -> None:
         if name not in self._tasks:
             self._tasks[name] = self._progress.add_task(name, total=total)

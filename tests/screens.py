@@ -45,6 +45,29 @@ class Screen:
         return pixels
 
 
+def close_windows(shown: Screen, within_s: float = 20.0) -> int:
+    """Close each window as its X does, by WM_DELETE_WINDOW; how many there were."""
+    from Xlib import X, display
+    from Xlib.protocol import event
+
+    server = display.Display(shown.environment["DISPLAY"])
+    try:
+        wanted, protocols = (server.intern_atom(name) for name in ("WM_DELETE_WINDOW", "WM_PROTOCOLS"))
+        end_s = time.monotonic() + within_s
+        closed = 0
+        while not closed and time.monotonic() < end_s:
+            for window in server.screen().root.query_tree().children:
+                if window.get_wm_name() and window.get_attributes().map_state == X.IsViewable:
+                    content = (32, [wanted, X.CurrentTime, 0, 0, 0])
+                    window.send_event(event.ClientMessage(window=window, client_type=protocols, data=content))
+                    closed += 1
+            server.flush()
+            time.sleep(0.1)
+        return closed
+    finally:
+        server.close()
+
+
 @contextmanager
 def screen(folder: Path) -> Iterator[Screen]:
     """Start a screen on a number that is free."""

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,9 @@ from posture_cam.assessment.scoring import own_scale
 from posture_cam.errors import NeutralError, SourceError, UsageError
 from posture_cam.geometry import FeatureExtractor
 from posture_cam.outputs.guide import Guide
+from posture_cam.pose.recorded import PoseLog
 from posture_cam.profiles import load_profile, profile_names, profile_path
-from posture_cam.records import Frame, View
+from posture_cam.records import Frame, Landmark, Pose, View
 from posture_cam.session import Analysis, Calibration, analyze, calibrate
 from posture_cam.settings import load_settings
 from posture_cam.source import Camera
@@ -393,3 +395,106 @@ def test_a_slouch_scale_stays_within_bounds() -> None:
     assert own_scale({"neck_inclination_change_deg": 17.0 * 1.25}) == pytest.approx(1.0)
     assert own_scale({"neck_inclination_change_deg": 3.0}) == 0.6
     assert own_scale({"neck_inclination_change_deg": 90.0}) == 1.4
+
+
+# A neutral posture is not replaced by a worse one without a look at it.
+
+
+def test_a_worse_posture_does_not_replace_the_stored_one_unasked(poses: Path) -> None:
+    calibrate(Calibration("desk", recording=poses, at_s=(5.0, 15.0)))
+    slouched = Calibration("desk", recording=poses, at_s=(25.0, 40.0))
+    with pytest.raises(NeutralError, match="the new one is worse: head forward") as refused:
+        calibrate(slouched)
+    assert "--replace" in refused.value.hint
+    assert load_profile("desk").centre["neck_profile_deg"] == pytest.approx(18.0, abs=0.5)
+    asked: list[str] = []
+    with pytest.raises(NeutralError):
+        calibrate(slouched, ask=lambda words: bool(asked.append(words)))
+    assert len(asked) == 1
+    assert asked[0].endswith("Store it all the same?")
+    assert calibrate(slouched, ask=lambda _: True).replaced
+    assert load_profile("desk").centre["neck_profile_deg"] == pytest.approx(45.0, abs=0.5)
+    calibrate(Calibration("desk", recording=poses, at_s=(5.0, 15.0)))  # a better one is not asked about
+    assert calibrate(Calibration("desk", recording=poses, at_s=(25.0, 40.0), replace=True)).replaced
+
+
+def test_the_posture_that_was_replaced_is_kept_and_comes_back(poses: Path) -> None:
+    calibrate(Calibration("desk", recording=poses, at_s=(5.0, 15.0)))
+    assert run("profiles", "restore", "desk").returncode == 1  # nothing was replaced yet
+    calibrate(Calibration("desk", recording=poses, at_s=(25.0, 40.0), replace=True))
+    done = run("calibrate", "--from", poses, "--at", "0:25-0:40", "--profile", "desk")
+    assert done.returncode == 0, done.stderr  # not worse than what is stored now
+    calibrate(Calibration("desk", recording=poses, at_s=(5.0, 15.0)))
+    for expected_deg in (45.0, 18.0, 45.0):  # they change places
+        assert run("profiles", "restore", "desk").returncode == 0
+        assert load_profile("desk").centre["neck_profile_deg"] == pytest.approx(expected_deg, abs=0.5)
+    assert profile_names() == ["desk"]
+    run("profiles", "rename", "desk", "home")
+    assert run("profiles", "restore", "home").returncode == 0
+    run("profiles", "delete", "home", "--yes")
+    assert list(profile_path("home").parent.rglob("*.json")) == []
+
+
+def test_on_the_command_line_without_a_terminal_a_worse_one_is_refused(poses: Path) -> None:
+    run("calibrate", "--from", poses, "--at", "0:05-0:15")
+    refused = run("calibrate", "--from", poses, "--at", "0:25-0:40")
+    assert (refused.returncode, "The stored one is kept." in refused.stderr) == (1, True)
+    assert run("calibrate", "--from", poses, "--at", "0:25-0:40", "--replace").returncode == 0
+
+
+def test_seen_from_another_side_postures_are_not_compared(poses: Path, tmp_path: Path) -> None:
+    calibrate(Calibration("desk", recording=poses, at_s=(5.0, 15.0)))
+    film = Film(noise_px=0.3).hold(20.0, front(ratio=0.3, width=260.0))
+    other = recorded(tmp_path / "front.poses.jsonl", film)
+    assert calibrate(Calibration("desk", recording=other, at_s=(1.0, 9.0))).replaced
+
+
+def test_a_slouch_in_the_first_minute_is_not_called_a_moved_camera(
+    sample_poses: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """Head bowed, it looks as if the camera stood higher; only moments near neutral can tell."""
+    calibrate(Calibration("desk", recording=sample_poses("desk-monitor"), at_s=(0.5, 8.5)))
+
+    def bowed(pose: Pose) -> Pose:
+        landmarks = pose.landmarks.copy()
+        eyes = landmarks[[Landmark.LEFT_EYE, Landmark.RIGHT_EYE], 0]
+        apart = abs(eyes[0] - eyes[1]) * pose.image_size_wh[0] / pose.image_size_wh[1]
+        landmarks[Landmark.NOSE, 1] += 0.4 * apart
+        return replace(pose, landmarks=landmarks)
+
+    seen = [one for one in PoseLog(sample_poses("desk-monitor")).samples() if one.pose is not None]
+    upright = [one.pose for one in seen if 1.0 < one.timestamp_s < 8.0]
+    slouched = [bowed(one.pose) for one in seen if one.pose and 51.0 < one.timestamp_s < 60.0]
+    film = Film()
+    for poses in (slouched * 4, upright):
+        for pose in poses[:225]:
+            film.hold(0.2, lambda time_s, pose=pose: replace(pose, timestamp_s=time_s))
+    log = recorded(tmp_path / "b.poses.jsonl", film)
+    first = [FeatureExtractor(SETTINGS).extract(one.timestamp_s, one.pose) for one in film.samples]
+    elevations = [one.values["camera_elevation_deg"] for one in first if "camera_elevation_deg" in one.values]
+    assert np.median(elevations) > load_profile("desk").context["camera_elevation_deg"] + 15.0
+    assert not [note for note in analyze(Analysis(log, profile="desk")).notes if "stand" in note]
+
+
+def test_a_camera_that_stands_higher_is_said_while_the_person_sits_as_at_calibration(tmp_path: Path) -> None:
+    film = Film(noise_px=0.3).hold(20.0, front())
+    calibrate(Calibration("desk", recording=recorded(tmp_path / "a.poses.jsonl", film), at_s=(1.0, 9.0)))
+    moved = Film(noise_px=0.3).hold(30.0, front(elevation_deg=20.0))
+    notes = analyze(Analysis(recorded(tmp_path / "b.poses.jsonl", moved), profile="desk")).notes
+    assert any("stand higher than at calibration" in note for note in notes)
+
+
+def test_a_squeezed_picture_is_said(sample_poses: Callable[[str], Path], tmp_path: Path) -> None:
+    """A capture card that shows 4:3 within 16:9: everything narrower, in a picture of the same size."""
+    calibrate(Calibration("desk", recording=sample_poses("desk-monitor"), at_s=(0.5, 8.5)))
+    film = Film()
+    for one in PoseLog(sample_poses("desk-monitor")).samples():
+        if one.pose is not None and one.timestamp_s < 60.0:
+            landmarks = one.pose.landmarks.copy()
+            landmarks[:, 0] = 0.5 + 0.75 * (landmarks[:, 0] - 0.5)
+            squeezed = replace(one.pose, landmarks=landmarks)
+            film.hold(0.2, lambda time_s, pose=squeezed: replace(pose, timestamp_s=time_s))
+    log = recorded(tmp_path / "b.poses.jsonl", film)
+    assert any("squeezed" in note for note in analyze(Analysis(log, profile="desk")).notes)
+    plain = analyze(Analysis(sample_poses("desk-monitor"), profile="desk"))
+    assert not any("squeezed" in note for note in plain.notes)

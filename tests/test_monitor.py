@@ -264,6 +264,44 @@ def test_calibrating_in_the_run_stores_a_posture_and_goes_on() -> None:
     assert (before.start_s, before.end_s) == pytest.approx((5.0, 8.0), abs=1.0)
 
 
+def test_a_stored_posture_is_replaced_only_at_a_second_press(neutral: Neutral) -> None:
+    def at(now_s: float) -> tuple[float, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]]:
+        return now_s % 9.0, same
+
+    _, kept = watched(ScriptedSource(at, 20.0), [(4.0, Command.CALIBRATE)])
+    assert any("Press c again" in words for words in kept.words)
+    assert load_profile("default").created_at == neutral.created_at
+    assert not any(words.startswith("Stored as") for words in kept.words)
+    _, kept = watched(ScriptedSource(at, 40.0), [(4.0, Command.CALIBRATE), (6.0, Command.CALIBRATE)])
+    assert any(words.startswith("Stored as default") for words in kept.words)
+    assert any("profiles restore default" in words for words in kept.words)
+
+
+def test_a_slouch_is_not_stored_in_place_of_a_better_posture_without_a_word(neutral: Neutral) -> None:
+    def at(now_s: float) -> tuple[float, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]]:
+        return SLOUCH_S + 8.0, same
+
+    plan = [(4.0, Command.CALIBRATE), (6.0, Command.CALIBRATE)]
+    _, kept = watched(ScriptedSource(at, 60.0), plan)
+    assert any("the new one is worse" in words for words in kept.words)
+    assert any("The stored neutral posture is kept." in words for words in kept.words)
+    assert load_profile("default").created_at == neutral.created_at
+
+
+def test_an_output_that_fails_is_said_once_and_the_run_goes_on() -> None:
+    class Broken(LiveOutput):
+        def write(self, observation: Observation) -> None:
+            raise RuntimeError("the window\nhas gone")
+
+    kept = Kept()
+    request = Monitoring(CLIP, datetime.now(UTC))
+    summary = monitor(request, load_config().settings(), [Broken(), kept])
+    failed = [words for words in kept.words if "has failed" in words]
+    assert failed == ["The output Broken has failed and is left out from now on: the window has gone"]
+    assert failed[0] in summary.notes
+    assert len(kept.seen) > 100
+
+
 def test_on_battery_too_the_first_five_seconds_are_taken() -> None:
     kept = Kept()
     request = Monitoring(CLIP, datetime.now(UTC), eco=lambda: True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -53,6 +54,9 @@ def calibrate(
         str | None, typer.Option(metavar="START-END", help="Where the recording shows your slouch.")
     ] = None,
     model: Annotated[str, typer.Option(metavar="NAME|PATH", help="As for analyze.")] = "full",
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Do not ask where it is worse than the stored one.")
+    ] = False,
     headless: Annotated[bool, typer.Option("--headless", help="No window; words only.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Let MediaPipe and OpenCV talk.")] = False,
 ) -> None:
@@ -76,13 +80,21 @@ def calibrate(
         slouch=slouch,
         slouch_s=parse_stretch(slouch_at) if slouch_at is not None else None,
         model=model,
+        replace=replace,
     )
+
+    def confirmed(question: str) -> bool:
+        return typer.confirm(question, default=False, err=True)
+
     with ExitStack() as stack:
         stack.enter_context(quiet_native(verbose=verbose))
         stack.enter_context(_nothing_stored())
         if recording is not None:
             bars = stack.enter_context(Bars(talk()))
-            done = run(request, listener=Listener(progress=bars.show_seconds, download=bars.show_bytes))
+            listener = Listener(progress=bars.show_seconds, download=bars.show_bytes)
+            done = run(
+                request, listener=listener, ask=bars.between(confirmed) if sys.stdin.isatty() else None
+            )
         else:
             from posture_cam.outputs.guide import Guide, has_display
 
@@ -91,6 +103,7 @@ def calibrate(
             done = run(
                 request,
                 lambda words, share, frame: guide.show(words, share, frame.image_bgr if frame else None),
+                ask=guide.ask if window or sys.stdin.isatty() else None,
             )
     print_calibrated(done.profile, done.neutral, data(), replaced=done.replaced)
     talk().print(f"Wrote {plain(str(done.path))}", highlight=False, soft_wrap=True)
@@ -164,6 +177,18 @@ def profiles_rename(
 
     rename_profile(name, new_name)
     talk().print(f"Renamed {name} to {new_name}.", highlight=False)
+
+
+@profiles_app.command("restore")
+def profiles_restore(
+    name: Annotated[str, typer.Argument(help="Its name.", show_default=False)],
+) -> None:
+    """Take back the one that the last calibration replaced; the two change places."""
+    from posture_cam.profiles import restore_profile
+
+    restored = restore_profile(name)
+    made = f" of {restored.created_at[:10]}" if restored.created_at else ""
+    talk().print(f"Restored {name}: the neutral posture{made}.", highlight=False)
 
 
 @profiles_app.command("delete")

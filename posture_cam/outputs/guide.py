@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from types import TracebackType
 from typing import Self
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
@@ -16,10 +16,13 @@ from rich.live import Live
 from rich.text import Text
 
 from posture_cam.outputs.overlay import draw_banner
+from posture_cam.outputs.windows import PictureWindow
 
 _BAR_CELLS = 20
 _PROBE_S = 15.0
 _QUIT_KEYS = (ord("q"), 27)
+_ASK_EVERY_S = 0.05
+_BLANK_WH = (640, 360)
 
 
 def has_display() -> bool:
@@ -53,7 +56,8 @@ class Screen:
 
     def __init__(self, console: Console, window: str | None) -> None:
         self.console, self.has_window = console, window is not None
-        self._window = window or ""
+        self._window = PictureWindow(window or "")
+        self.key = -1
         self._live = Live(console=console, transient=True, auto_refresh=False)
 
     def bar(self, words: str, share: float) -> None:
@@ -64,15 +68,20 @@ class Screen:
 
     def paint(self, picture: NDArray[np.uint8]) -> bool:
         """Show a picture in the window; False once the person asked to stop there."""
-        cv2.imshow(self._window, picture)
-        key = cv2.waitKey(1) & 0xFF
-        return key not in _QUIT_KEYS and cv2.getWindowProperty(self._window, cv2.WND_PROP_VISIBLE) >= 1
+        self._window.show(picture)
+        self.key = self._window.key() & 0xFF
+        return self.key not in _QUIT_KEYS and self._window.look()
+
+    def hush(self) -> None:
+        """Take the line off the terminal, for something else to be written there."""
+        if self.console.is_terminal:
+            self._live.stop()
 
     def __enter__(self) -> Self:
         if self.console.is_terminal:
             self._live.start()
         if self.has_window:
-            cv2.namedWindow(self._window, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
+            self._window.open()
         return self
 
     def __exit__(
@@ -81,11 +90,9 @@ class Screen:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self.console.is_terminal:
-            self._live.stop()
+        self.hush()
         if self.has_window:
-            cv2.destroyAllWindows()  # the person may have closed it
-            cv2.waitKey(1)
+            self._window.close()
 
 
 class Guide(Screen):
@@ -94,6 +101,7 @@ class Guide(Screen):
     def __init__(self, console: Console, window: str | None) -> None:
         super().__init__(console, window)
         self._last_words = ""
+        self._picture: NDArray[np.uint8] = np.full((*_BLANK_WH[::-1], 3), 40, np.uint8)
 
     def show(self, words: str, share: float, image_bgr: NDArray[np.uint8] | None) -> bool:
         """Say something now.
@@ -113,6 +121,19 @@ class Guide(Screen):
         self._last_words = words
         if not self.has_window or image_bgr is None:
             return True
-        picture = np.ascontiguousarray(image_bgr[:, ::-1])
+        self._picture = np.ascontiguousarray(image_bgr[:, ::-1])
+        picture = self._picture.copy()
         draw_banner(picture, words, share)
         return self.paint(picture)
+
+    def ask(self, question: str) -> bool:
+        """Ask in the window, by the keys y and n, or where there is none on the terminal; False is no."""
+        if not self.has_window:
+            self.hush()
+            return self.console.input(f"{question} (y/n) ", markup=False).strip().lower() in ("y", "yes")
+        self.console.print(question, highlight=False, markup=False)
+        picture = self._picture.copy()
+        draw_banner(picture, f"{question} y yes, n no", 1.0)
+        while self.paint(picture) and self.key not in (ord("y"), ord("n")):
+            time.sleep(_ASK_EVERY_S)
+        return self.key == ord("y")

@@ -24,6 +24,8 @@ class JsonLines(LiveOutput):
         source_name: Without user name and password.
     """
 
+    is_essential = True
+
     def __init__(self, stream: TextIO, started_at: datetime, source_name: str) -> None:
         self._stream = stream
         self._started_at = started_at

@@ -10,7 +10,13 @@ from posture_cam.records import Command, Frame, Neutral, Observation, SessionSum
 
 
 class LiveOutput:
-    """An output that does nothing: each of its kind overrides what it cares about."""
+    """An output that does nothing: each of its kind overrides what it cares about.
+
+    Attributes:
+        is_essential: Without it the run would be for nothing.
+    """
+
+    is_essential = False
 
     def write(self, observation: Observation) -> None:
         """Take what was judged just now."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from posture_cam.outputs.live import LiveOutput
 from posture_cam.outputs.overlay import Overlay, Scene, draw_banner, mirrored
 from posture_cam.outputs.status import KEY_WORDS, KEYS
+from posture_cam.outputs.windows import PictureWindow
 from posture_cam.records import (
     Alert,
     Assessment,
@@ -47,6 +48,7 @@ class Window(LiveOutput):
     def __init__(self, neutral: Neutral | None, clock: Callable[[], float]) -> None:
         self._overlay = Overlay(neutral, is_mirrored=True)
         self._clock = clock
+        self._window = PictureWindow(TITLE)
         self._alert: Alert | None = None
         self._tips, self._tip = TipRotation(), None
         self._words, self._words_until_s = "", 0.0
@@ -104,13 +106,13 @@ class Window(LiveOutput):
     def commands(self) -> tuple[Command, ...]:
         """Keys pressed in the window; closing it quits."""
         given: list[Command] = []
-        while (key := cv2.pollKey()) >= 0:
+        while (key := self._window.key()) >= 0:
             command = KEYS.get(chr(key)) if key < _KEYS_BELOW else None  # beyond are keys without a letter
             if command == Command.HELP:
                 self._shows_help = not self._shows_help
             elif command is not None:
                 given.append(command)
-        if self._was_shown and cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1:
+        if not self._window.look():
             given.append(Command.QUIT)
         return tuple(given)
 
@@ -140,11 +142,11 @@ class Window(LiveOutput):
         elif self._words and self._clock() < self._words_until_s:
             image = image.copy()
             draw_banner(image, self._words, 0.0)
-        cv2.imshow(TITLE, image)
+        self._window.show(image)
         self._was_shown = True
 
     def __enter__(self) -> Self:
-        cv2.namedWindow(TITLE, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
+        self._window.open()
         return self
 
     def __exit__(
@@ -153,8 +155,7 @@ class Window(LiveOutput):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        cv2.destroyAllWindows()
-        cv2.waitKey(1)
+        self._window.close()
 
 
 def _mirror(image_bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:

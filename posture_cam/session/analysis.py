@@ -227,7 +227,7 @@ def _neutral(
 ) -> Neutral | None:
     """The posture to compare with: asked for, stored, or found; None where there is none."""
     if profile is not None:
-        poses.notes += misfits(profile, poses.log.header, first_minute(poses, settings))
+        poses.notes += misfits(profile, poses.log.header, first_minute(poses, settings), settings)
         if profile.slouch and not request.estimator:
             poses.notes.append("Your own slouch is used only with the angle estimator; here it was not.")
         return profile

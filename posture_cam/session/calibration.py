@@ -14,8 +14,8 @@ from posture_cam.assessment import Calibrator, slouch_share, told
 from posture_cam.errors import NeutralError, SourceError, UsageError
 from posture_cam.geometry import AngleEstimator, FeatureExtractor, compare
 from posture_cam.pose.recorded import PoseLogHeader
-from posture_cam.profiles import profile_path, save_profile
-from posture_cam.records import Features, Frame, Neutral
+from posture_cam.profiles import has_profile, load_profile, save_profile
+from posture_cam.records import Features, Frame, Measure, Neutral
 from posture_cam.session.neutral import NeutralSearch, load_estimator, moments_of, neutral_from
 from posture_cam.session.poses import (
     Listener,
@@ -26,11 +26,20 @@ from posture_cam.session.poses import (
     recorded_poses,
 )
 from posture_cam.settings import Settings, load_measures, load_settings
-from posture_cam.words import clock
+from posture_cam.words import clock, value_words
 
 Say = Callable[[str, float, Frame | None], bool]
 """Called with a sentence, how much is done (0 to 1) and the picture; False ends the calibration."""
 
+Ask = Callable[[str], bool]
+"""Asks the person a question; True is yes."""
+
+_WATCHED_AGAINST_STORED = (
+    Measure.NECK_INCLINATION_CHANGE,
+    Measure.TRUNK_INCLINATION_CHANGE,
+    Measure.SINKING,
+    Measure.EAR_DROP,
+)
 SIT_WELL = "Sit the way you want to sit, and look at the screen."
 _SLOUCH_MIN_S = 3.0
 # A slouch of less than this share of any poor limit is none.
@@ -49,6 +58,7 @@ class Calibration:
         slouch: Ask for the person's own slouch as well (camera).
         slouch_s: The stretch of the recording that shows it.
         model: full, lite, heavy, or a path.
+        replace: Take the place of a stored posture without a question, also where the new one is worse.
     """
 
     profile: str = "default"
@@ -58,6 +68,7 @@ class Calibration:
     slouch: bool = False
     slouch_s: tuple[float, float] | None = None
     model: str = "full"
+    replace: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,23 +81,31 @@ class Calibrated:
     replaced: bool
 
 
-def calibrate(request: Calibration, say: Say | None = None, listener: Listener | None = None) -> Calibrated:
-    """Take a neutral posture and store it.
+def calibrate(
+    request: Calibration,
+    say: Say | None = None,
+    listener: Listener | None = None,
+    *,
+    ask: Ask | None = None,
+) -> Calibrated:
+    """Take a neutral posture and store it; one clearly worse than the stored one only if that is meant.
 
     Args:
         request: From what.
         say: Guides the person in front of a camera.
         listener: Follows the work on a recording.
+        ask: Asks the person a question; None: there is nobody to ask.
 
     Raises:
         UsageError: Options that do not go together.
         SourceError: The camera, stream or recording cannot be read.
-        NeutralError: The person moved, or could not be seen; the reason is named.
+        NeutralError: The person moved, or could not be seen, or sits worse than in the stored posture; the
+            reason is named.
         ModelError: A model is missing, wrong, or cannot be fetched.
         OutputError: The profile cannot be written.
     """
     settings, listener = load_settings(), listener or Listener()
-    replaced = profile_path(request.profile).exists()  # refuses a name before any work is done
+    replaced = has_profile(request.profile)  # refuses a name before any work is done
     if request.recording is None and (request.at_s is not None or request.slouch_s is not None):
         raise UsageError("--at and --slouch-at name times of a recording.", "Add --from VIDEO.")
     if request.recording is not None and request.slouch:
@@ -101,7 +120,52 @@ def calibrate(request: Calibration, say: Say | None = None, listener: Listener |
             neutral = _from_recording(request, request.recording, settings, estimator, listener, stack)
         else:
             neutral = _from_camera(request, settings, estimator, say or (lambda *_: True), listener, stack)
+        if replaced and not request.replace:
+            _check_better(request.profile, neutral, settings, estimator, ask)
     return Calibrated(request.profile, save_profile(request.profile, neutral), neutral, replaced)
+
+
+def _check_better(
+    name: str, neutral: Neutral, settings: Settings, estimator: AngleEstimator, ask: Ask | None
+) -> None:
+    """Let the person decide where a new neutral posture is clearly worse than the stored one.
+
+    Raises:
+        NeutralError: It is, and is not to be stored.
+    """
+    worse = worse_words(name, neutral, settings, estimator)
+    if worse and not (ask is not None and ask(f"{worse} Store it all the same?")):
+        raise NeutralError(
+            f"{worse} The stored one is kept.",
+            "Sit upright and calibrate again; --replace stores it all the same, --profile NAME beside it.",
+        )
+
+
+def worse_words(name: str, neutral: Neutral, settings: Settings, estimator: AngleEstimator) -> str:
+    """How a neutral posture is worse than the one stored under a name, in a sentence; empty where it is not.
+
+    Seen from another side the two cannot be compared; a stored one that is damaged is none.
+    """
+    try:
+        stored = load_profile(name)
+    except NeutralError:
+        return ""
+    if neutral.pose is None or neutral.view != stored.view:
+        return ""
+    moment = FeatureExtractor(settings, neutral.view).extract(0.0, neutral.pose)
+    values = compare(moment, stored, settings, estimator).values
+    table = load_measures("estimated")
+    limits = {one: table[one].good for one in _WATCHED_AGAINST_STORED} | {
+        Measure.APPROACH: table[Measure.APPROACH].poor
+    }
+    worse = [
+        f"{table[one].fault} ({value_words(one, values[one])})"
+        for one, limit in limits.items()
+        if limit is not None and values.get(one, 0.0) > limit
+    ]
+    if not worse:
+        return ""
+    return f"Compared with the neutral posture stored as {name}, the new one is worse: {', '.join(worse)}."
 
 
 def _from_recording(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -19,7 +20,7 @@ from posture_cam.exercises import ExerciseDone, exercise_title
 from posture_cam.geometry import FeatureExtractor
 from posture_cam.pose.recorded import PoseLogHeader
 from posture_cam.pose.settling import Settling
-from posture_cam.profiles import save_profile
+from posture_cam.profiles import has_profile, save_profile
 from posture_cam.protocols import Keeper, LiveSink, LiveVideoSource
 from posture_cam.records import (
     Command,
@@ -35,9 +36,10 @@ from posture_cam.records import (
     SourceEvent,
     State,
 )
-from posture_cam.session.calibration import SIT_WELL, built, guided
+from posture_cam.session.calibration import SIT_WELL, built, guided, worse_words
+from posture_cam.session.guarded import Guarded
 from posture_cam.session.judging import Judging
-from posture_cam.session.neutral import FIRST_S, load_estimator, misfits, neutral_from
+from posture_cam.session.neutral import FIRST_S, is_squeezed, load_estimator, misfits, neutral_from
 from posture_cam.session.offers import OfferWatch
 from posture_cam.settings import PaceSettings, Settings
 from posture_cam.words import clock, count_words, duration_words
@@ -47,6 +49,8 @@ _WAIT_S = 0.05
 _LEAST_WAIT_S = 0.02
 # Pictures in a row that the model may refuse.
 _MOST_FAILURES = 50
+# A key that would replace something stored has to be pressed twice.
+_PRESS_AGAIN_WITHIN_S = 10.0
 
 
 class StillnessWatch(Protocol):
@@ -118,7 +122,8 @@ class LiveRun:
         took: Callable[[ExerciseDone, float], None] = lambda _done, _began_s: None,
     ) -> None:
         self._keeper, self._took = keeper, took
-        self._settings, self._sinks, self._source = settings, sinks, source
+        self._settings, self._source = settings, source
+        self._sinks = [Guarded(sink, self._lost) for sink in sinks]
         self._model, self._estimate = model, estimate
         self._motion, self._background = motion, background
         self._profile_name, self._is_stored = profile_name, neutral is not None
@@ -139,8 +144,14 @@ class LiveRun:
         self._due_s = 0.0
         self._paused_s: float | None = None
         self._failures = 0
+        self._pressed_until_s = -math.inf
         self._is_over = False
         self._should_stop: Callable[[], bool] = lambda: False
+
+    def _lost(self, words: str) -> None:
+        """An output has failed: said on the others, once, and the run goes on without it."""
+        self._say(words)
+        self._judging.notes.append(words)
 
     def watch(self, should_stop: Callable[[], bool]) -> SessionSummary:
         """Until asked to stop, or the source ends."""
@@ -264,9 +275,11 @@ class LiveRun:
                 neutral, first = self._judging.neutral, self._first
                 self._first = None
                 assert neutral is not None
-                for note in misfits(neutral, self._header(), first):
+                for note in misfits(neutral, self._header(), first, self._settings):
                     self._judging.notes.append(note)
                     self._say(note)
+                if is_squeezed(neutral, first):
+                    self._judging.trust.change(frame.timestamp_s, Doubt.PICTURE_CHANGED)
 
     def _provisional(self, calibrator: Calibrator) -> Neutral | None:
         return neutral_from(list(calibrator.kept), self._header(), self._settings)
@@ -326,7 +339,7 @@ class LiveRun:
                 elif command == Command.PAUSE:
                     self._pause(now_s)
                 elif command == Command.CALIBRATE:
-                    self._calibrate()
+                    self._calibrate(now_s)
                 elif command == Command.SNOOZE:
                     until_s = self._policy.snooze(now_s)
                     for_s = self._settings.alerts.snooze_s
@@ -353,22 +366,51 @@ class LiveRun:
         self._due_s = now_s
         self._tell(SourceEvent(now_s, None, "Going on.", since_s, now_s))
 
-    def _calibrate(self) -> None:
-        """Take a neutral posture now, and store it."""
+    def _calibrate(self, now_s: float) -> None:
+        """Take a neutral posture now, and store it; a stored one is replaced only where that is meant."""
+        try:
+            is_stored = has_profile(self._profile_name)
+        except PostureCamError:
+            is_stored = True  # in doubt
+        if is_stored and now_s > self._pressed_until_s:
+            self._pressed_until_s = now_s + _PRESS_AGAIN_WITHIN_S
+            self._say(
+                f"This replaces your neutral posture stored as {self._profile_name}. Press c again within "
+                f"{_PRESS_AGAIN_WITHIN_S:.0f} s to begin."
+            )
+            return
+        self._pressed_until_s = -math.inf
         if self._paused_s is not None:
-            self._pause(self._source.now_s)
+            self._pause(now_s)
         start_s = self._source.now_s
         try:
             kept = guided(self._moments(), Calibrator(self._settings), SIT_WELL, self._settings, self._guide)
             neutral = built(kept, self._header(), self._settings)
+            worse = worse_words(self._profile_name, neutral, self._settings, load_estimator())
+            if worse and not self._is_meant(worse):
+                raise NeutralError("The stored neutral posture is kept.")
             path = save_profile(self._profile_name, neutral)
         except PostureCamError as error:
             self._say(f"{error.message} Going on as before.")
         else:
             self._adopt(neutral)
-            self._say(f"Stored as {self._profile_name} ({path}).")
+            earlier = f" posture-cam profiles restore {self._profile_name} takes the earlier one back."
+            self._say(f"Stored as {self._profile_name} ({path}).{earlier if is_stored else ''}")
         self._due_s = self._source.now_s
         self._judging.explain(start_s, self._due_s, Reason.CALIBRATING)
+
+    def _is_meant(self, worse: str) -> bool:
+        """Whether the person wants a posture stored that is worse than the stored one."""
+        self._say(f"{worse} Press c within {_PRESS_AGAIN_WITHIN_S:.0f} s to store it all the same.")
+        end_s = self._source.now_s + _PRESS_AGAIN_WITHIN_S
+        while self._source.now_s < end_s and not self._should_stop():
+            if isinstance(item := self._source.take(self._source.now_s, _WAIT_S), SourceEvent):
+                self._note(item)
+            given = [command for sink in self._sinks for command in sink.commands()]
+            self._is_over = self._is_over or Command.QUIT in given
+            if Command.CALIBRATE in given:
+                return True
+        return False
 
     def _moments(self) -> Iterator[tuple[Frame, Features]]:
         extractor = FeatureExtractor(self._settings)
