@@ -154,6 +154,8 @@ def reading(target: Path, kind: type[PostureCamError]) -> Iterator[None]:
     """
     try:
         yield
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise kind(f"{target} does not exist.", "Check the name and the folder you are in.") from error
     except OSError as error:
         raise kind(
             f"{target} cannot be read ({error.strerror or error}).",

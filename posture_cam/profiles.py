@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
+from posture_cam.boundary import Pixels, Words, read_bounded, what_is_wrong
 from posture_cam.errors import NeutralError, UsageError
 from posture_cam.files import Kind, kind_of, naming, reading, written_whole
 from posture_cam.records import LANDMARK_COUNT, Measure, Neutral, Pose, View
@@ -29,7 +30,8 @@ _POSE_DECIMALS = 6
 _Point = tuple[FiniteFloat, FiniteFloat, FiniteFloat]
 _Points = Annotated[tuple[_Point, ...], Field(min_length=LANDMARK_COUNT, max_length=LANDMARK_COUNT)]
 _Shares = Annotated[tuple[FiniteFloat, ...], Field(min_length=LANDMARK_COUNT, max_length=LANDMARK_COUNT)]
-_Size = Annotated[int, Field(ge=1)]
+_Size = Pixels
+_MOST_BYTES = 1_000_000
 
 
 def _sizes_are_sizes(centre: dict[str, float]) -> dict[str, float]:
@@ -58,17 +60,17 @@ class _Profile(BaseModel):
 
     kind: Literal["posture_cam neutral"]
     schema_version: Literal[1]
-    created_at: str
-    source: str
+    created_at: Words
+    source: Words
     view: View
     centre: Annotated[dict[str, FiniteFloat], Field(min_length=1), AfterValidator(_sizes_are_sizes)]
     spread: dict[str, FiniteFloat]
     sample_count: Annotated[int, Field(ge=1)]
     context: dict[str, FiniteFloat] = {}
-    model: str
-    running_mode: str
+    model: Words
+    running_mode: Words
     image_size_wh: tuple[_Size, _Size]
-    version: str
+    version: Words
     pose: _PoseFile
     slouch: dict[Measure, FiniteFloat] = {}
     start_s: FiniteFloat | None = None
@@ -182,15 +184,11 @@ def load_profile(name: str) -> Neutral:
 
 def _read(path: Path) -> Neutral:
     try:
-        with reading(path, NeutralError):
-            content = path.read_bytes()
+        content = read_bounded(path, _MOST_BYTES, NeutralError, "Delete it and make it again.")
         profile = _Profile.model_validate_json(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
         raise NeutralError(
-            f"The profile {path} is damaged: {where}: {first['msg'].removeprefix('Value error, ')}.",
-            "Delete it and make it again.",
+            f"The profile {path} is damaged: {what_is_wrong(error)}.", "Delete it and make it again."
         ) from error
     fields = {key: value for key, value in profile if key not in ("kind", "schema_version", "pose")}
     fields["slouch"] = {name.value: value for name, value in profile.slouch.items()}

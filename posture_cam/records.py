@@ -499,6 +499,7 @@ class SessionSummary:
 
     source: SourceInfo
     neutral: Neutral | None
+    neutral_origin: NeutralOrigin | None
     duration_s: float
     seconds_by_state: Mapping[State, float]
     score: int | None

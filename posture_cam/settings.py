@@ -295,6 +295,8 @@ class MeasureInfo(_Frozen):
     unit: str
     views: tuple[View, ...]
     reference: str
+    brief: str = ""
+    shown: tuple[Literal["headline", "chart", "course", "hold"], ...] = ()
     fault: str = ""
     fault_low: str = ""
     group: str | None = None
@@ -349,6 +351,11 @@ class MeasureTable(dict[Measure, MeasureInfo]):
         """What is said of a measure that was kept by another version."""
         unit = name.rpartition("_")[2]
         return MeasureInfo(label=name.value, fault=name.value, unit=unit, views=(), reference="")
+
+
+def shown_in(where: str) -> tuple[Measure, ...]:
+    """The measures that are shown somewhere, in the table's order (column `shown`)."""
+    return tuple(name for name, info in load_measures().items() if where in info.shown)
 
 
 Limits = Literal["formulas", "estimated", "single"]

@@ -20,11 +20,6 @@ if TYPE_CHECKING:
 ONE_KEY_PRESS_S = 1.0
 
 
-def printable(text: str) -> str:
-    """A name from outside without what would steer a terminal, or turn the words around it."""
-    return "".join(char if char.isprintable() else "?" for char in text)
-
-
 class Bars:
     """Progress on stderr, one bar after the other; silent where stderr is no terminal."""
 

@@ -22,7 +22,7 @@ from posture_cam.session.batch import JOURNAL, one_at_a_time, run_batch
 from posture_cam.session.batch_table import TABLE, write_tables
 from posture_cam.session.jobs import Batch, Outcome, find_jobs, result_path
 from posture_cam.session.workers import Workers
-from tests.builders import Film, side
+from tests.builders import Film, front, side
 from tests.conftest import SAMPLES
 from tests.running import run, run_unprivileged
 from tests.test_session import recorded
@@ -352,3 +352,54 @@ def test_what_cannot_work_is_said(arguments: list[str], code: int, words: str, t
     assert done.returncode == code, done.stderr
     assert words in done.stderr.replace("\n", " ")
     assert "Traceback" not in done.stderr
+
+
+def rows_of(out: Path) -> list[dict[str, str]]:
+    with (out / TABLE).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_where_the_neutral_posture_comes_from_is_told_and_what_is_taken_on_trust(tmp_path: Path) -> None:
+    """A recording slouched through cannot be told from one sat through well; that is said."""
+    slouched = Film(noise_px=0.4).hold(30.0, front(ratio=0.4, width=230.0))
+    held = recorded(tmp_path / "recordings" / "anna" / "held.poses.jsonl", slouched)
+    done = run("analyze", held, "--json", tmp_path / "one.json")
+    assert "taken on trust" in " ".join(done.stdout.split())
+    result = json.loads((tmp_path / "one.json").read_text("utf-8"))
+    assert result["neutral"]["origin"] == "found"
+    run("report", "--result", tmp_path / "one.json", "-o", tmp_path / "one.html")
+    assert "taken on trust" in (tmp_path / "one.html").read_text("utf-8")
+    batch = run("analyze", held, "--out", tmp_path / "out", "--jobs", "1")
+    assert "taken on trust" in " ".join(batch.stdout.split())
+    assert [row["neutral"] for row in rows_of(tmp_path / "out")] == ["found"]
+
+
+def test_a_profile_for_each_folder_of_a_batch(tmp_path: Path) -> None:
+    upright, slouched = side(neck_deg=18.0, trunk_deg=-5.0), side(neck_deg=45.0, trunk_deg=20.0)
+    for name in ("anna", "ben"):
+        recorded(tmp_path / "in" / name / "day.poses.jsonl", Film(noise_px=0.4).hold(30.0, slouched))
+    well = recorded(tmp_path / "well.poses.jsonl", Film(noise_px=0.4).hold(30.0, upright))
+    missing = run("analyze", tmp_path / "in", "--out", tmp_path / "out", "--profile-by-folder")
+    assert missing.returncode == 1
+    assert "There is no profile 'anna', 'ben'." in missing.stderr
+    run("calibrate", "--from", well, "--profile", "anna")
+    run("calibrate", "--from", well, "--profile", "ben")
+    both = run("analyze", tmp_path / "in", "--out", tmp_path / "out", "--profile-by-folder", "--jobs", "1")
+    assert both.returncode == 0, both.stderr
+    rows = rows_of(tmp_path / "out")
+    assert [row["neutral"] for row in rows] == ["profile", "profile"]
+    assert all(float(row["poor_s"]) > 20.0 for row in rows)
+    run(
+        "calibrate",
+        "--from",
+        tmp_path / "in" / "ben" / "day.poses.jsonl",
+        "--at",
+        "5-20",
+        "--profile",
+        "ben",
+        "--replace",
+    )
+    again = run("analyze", tmp_path / "in", "--out", tmp_path / "out", "--profile-by-folder", "--jobs", "1")
+    assert "not done again: 1" in again.stderr  # anna's; ben's neutral posture is another one
+    only = run("analyze", well, "--profile-by-folder")
+    assert only.returncode == 2

@@ -408,8 +408,13 @@ def test_a_worse_posture_does_not_replace_the_stored_one_unasked(poses: Path) ->
     assert "--replace" in refused.value.hint
     assert load_profile("desk").centre["neck_profile_deg"] == pytest.approx(18.0, abs=0.5)
     asked: list[str] = []
+
+    def no(words: str) -> bool:
+        asked.append(words)
+        return False
+
     with pytest.raises(NeutralError):
-        calibrate(slouched, ask=lambda words: bool(asked.append(words)))
+        calibrate(slouched, ask=no)
     assert len(asked) == 1
     assert asked[0].endswith("Store it all the same?")
     assert calibrate(slouched, ask=lambda _: True).replaced
@@ -449,6 +454,10 @@ def test_seen_from_another_side_postures_are_not_compared(poses: Path, tmp_path:
     assert calibrate(Calibration("desk", recording=other, at_s=(1.0, 9.0))).replaced
 
 
+def held(pose: Pose) -> Maker:
+    return lambda time_s: replace(pose, timestamp_s=time_s)
+
+
 def test_a_slouch_in_the_first_minute_is_not_called_a_moved_camera(
     sample_poses: Callable[[str], Path], tmp_path: Path
 ) -> None:
@@ -463,12 +472,12 @@ def test_a_slouch_in_the_first_minute_is_not_called_a_moved_camera(
         return replace(pose, landmarks=landmarks)
 
     seen = [one for one in PoseLog(sample_poses("desk-monitor")).samples() if one.pose is not None]
-    upright = [one.pose for one in seen if 1.0 < one.timestamp_s < 8.0]
+    upright = [one.pose for one in seen if one.pose and 1.0 < one.timestamp_s < 8.0]
     slouched = [bowed(one.pose) for one in seen if one.pose and 51.0 < one.timestamp_s < 60.0]
     film = Film()
     for poses in (slouched * 4, upright):
         for pose in poses[:225]:
-            film.hold(0.2, lambda time_s, pose=pose: replace(pose, timestamp_s=time_s))
+            film.hold(0.2, held(pose))
     log = recorded(tmp_path / "b.poses.jsonl", film)
     first = [FeatureExtractor(SETTINGS).extract(one.timestamp_s, one.pose) for one in film.samples]
     elevations = [one.values["camera_elevation_deg"] for one in first if "camera_elevation_deg" in one.values]
@@ -493,7 +502,7 @@ def test_a_squeezed_picture_is_said(sample_poses: Callable[[str], Path], tmp_pat
             landmarks = one.pose.landmarks.copy()
             landmarks[:, 0] = 0.5 + 0.75 * (landmarks[:, 0] - 0.5)
             squeezed = replace(one.pose, landmarks=landmarks)
-            film.hold(0.2, lambda time_s, pose=squeezed: replace(pose, timestamp_s=time_s))
+            film.hold(0.2, held(squeezed))
     log = recorded(tmp_path / "b.poses.jsonl", film)
     assert any("squeezed" in note for note in analyze(Analysis(log, profile="desk")).notes)
     plain = analyze(Analysis(sample_poses("desk-monitor"), profile="desk"))

@@ -579,7 +579,7 @@ def test_what_is_deleted_leaves_the_disk_even_while_somebody_reads() -> None:
 def test_a_name_from_outside_does_not_steer_the_terminal() -> None:
     kept_run(NINE, [(600, GOOD)], source="new\nline\x1b[31m\u202ered.mp4")
     shown = run("history", "--day", "2026-11-24").stdout
-    assert "new?line?[31m?red.mp4" in shown
+    assert "new line?[31m?red.mp4" in shown
     assert "\x1b" not in shown
 
 

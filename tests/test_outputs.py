@@ -21,6 +21,7 @@ from posture_cam.records import (
     Measure,
     Measures,
     Neutral,
+    NeutralOrigin,
     Observation,
     Reason,
     Sample,
@@ -119,6 +120,7 @@ def summary(duration_s: float, **changes: object) -> SessionSummary:
     built = SessionSummary(
         source=SourceInfo("a.mp4", *SIZE_WH, 10.0, duration_s),
         neutral=NEUTRAL,
+        neutral_origin=NeutralOrigin.FOUND,
         duration_s=duration_s,
         seconds_by_state={State.GOOD: duration_s},
         score=90,

@@ -21,11 +21,12 @@ from posture_cam.history import Figures
 from posture_cam.outputs.report import Report, page_of, read_result
 from posture_cam.outputs.report.charts import Shown, _limits, _minutes
 from posture_cam.outputs.report.content import cards, past_score, trend_words
-from posture_cam.records import Measure, State
+from posture_cam.records import Measure, NeutralOrigin, State
 from posture_cam.session import Analysis, analyze
 from posture_cam.session.report import Reporting, of_days, report
 from posture_cam.settings import load_measures
 from posture_cam.sittings import Sitting, totals
+from posture_cam.words import words_of
 from tests.browser import Browser, browser, needs_browser
 from tests.conftest import SAMPLES
 from tests.running import run
@@ -137,7 +138,7 @@ def test_a_result_is_read_back_as_it_was_written(result: Path) -> None:
     assert found.sums.judged_s == pytest.approx(told["summary"]["judged_s"])
     assert [span.state.value for span in found.sitting.spans] == [one["state"] for one in told["episodes"]]
     assert found.neutral_s == (told["neutral"]["start_s"], told["neutral"]["end_s"])
-    assert found.notes == ()
+    assert found.notes == (words_of(NeutralOrigin.FOUND),)
     slots = found.sitting.slots
     assert [slot.start_s for slot in slots] == [one["start_s"] for one in told["course"]["slots"]]
     worst = {fault.measure: fault.worst for fault in found.sums.faults}
@@ -275,7 +276,9 @@ def test_names_from_outside_stay_text(tmp_path: Path) -> None:
     assert html.escape(HOSTILE, quote=False).replace('"', "&#34;").replace("'", "&#39;") in page
     assert "<img" not in page
     assert "<script" not in page
-    assert page.count("\u202e") == page.count("<bdi>&lt;img")  # a mark that turns words stays in its own cell
+    assert (
+        page.count("\u202e") == 1
+    )  # what was kept was cleaned; the name given just now stays in its own bdi
 
 
 def test_it_fetches_nothing_and_is_private(tmp_path: Path) -> None:
@@ -373,3 +376,16 @@ def test_the_command_writes_where_it_is_told(tmp_path: Path) -> None:
     assert "Wrote posture-report.html" in done.stderr
     assert done.stdout == ""
     assert "23 to 24 November 2026" in (tmp_path / "posture-report.html").read_text("utf-8")
+
+
+def test_the_course_of_a_result_holds_drops_and_lateral_measures(
+    sample_poses: Callable[[str], Path], tmp_path: Path
+) -> None:
+    run("analyze", sample_poses("desk-laptop"), "--json", tmp_path / "a.json")
+    result = json.loads((tmp_path / "a.json").read_text("utf-8"))
+    told = set().union(*(slot["measures"] for slot in result["course"]["slots"]))
+    assert {"ear_drop_cm", "sinking_cm", "shoulder_tilt_change_deg", "head_tilt_change_deg"} <= told
+    run("report", "--result", tmp_path / "a.json", "-o", tmp_path / "a.html")
+    page = (tmp_path / "a.html").read_text("utf-8")
+    for label in ("Drop of the ears from neutral", "Shoulder tilt", "Head tilt"):
+        assert f">{label}<" in page

@@ -35,6 +35,7 @@ UPRIGHT, SLOUCH = side(neck_deg=18.0, trunk_deg=-5.0), side(neck_deg=45.0, trunk
 
 
 def recorded(path: Path, film: Film, *, partial: bool = False) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8") as file:
         writer = PoseLogWriter(file, PoseLogHeader(SOURCE, "full-test", "VIDEO", film.rate_hz))
         for sample in film.samples:

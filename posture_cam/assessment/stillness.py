@@ -3,19 +3,7 @@
 from __future__ import annotations
 
 from posture_cam.records import Measure, Measures
-from posture_cam.settings import StillnessSettings
-
-# The measures that a change of posture shows in; gates and rough ones are left out.
-WATCHED = (
-    Measure.NECK_INCLINATION_CHANGE,
-    Measure.TRUNK_INCLINATION_CHANGE,
-    Measure.SINKING,
-    Measure.EAR_DROP,
-    Measure.HEAD_DROP,
-    Measure.APPROACH,
-    Measure.SHOULDER_TILT_CHANGE,
-    Measure.LATERAL_LEAN_CHANGE,
-)
+from posture_cam.settings import StillnessSettings, shown_in
 
 
 class Stillness:
@@ -27,6 +15,7 @@ class Stillness:
             "percent": settings.change_percent,
             "cm": settings.change_cm,
         }
+        self._watched = shown_in("hold")
         self._max_gap_s = max_gap_s
         self._anchor: dict[Measure, float] = {}
         self._since_s: float | None = None
@@ -35,7 +24,7 @@ class Stillness:
     def update(self, measures: Measures) -> float | None:
         """Seconds since the posture last changed, or None where it cannot be told."""
         now_s = measures.timestamp_s
-        values = {name: measures.values[name] for name in WATCHED if name in measures.values}
+        values = {name: measures.values[name] for name in self._watched if name in measures.values}
         if not values:
             return None
         has_gap = self._since_s is None or now_s - self._last_s > self._max_gap_s

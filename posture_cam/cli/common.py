@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperGroup
 
+from posture_cam.boundary import clean
 from posture_cam.errors import PostureCamError
-from posture_cam.terminal import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -65,7 +65,7 @@ def say(error: PostureCamError) -> int:
 
 def plain(text: str) -> str:
     """File names may hold anything; none of it is markup, and none of it steers the terminal."""
-    return printable(text).replace("[", "\\[")
+    return clean(text).replace("[", "\\[")
 
 
 def talk() -> Console:

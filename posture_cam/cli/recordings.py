@@ -60,6 +60,12 @@ def analyze(
     profile: Annotated[
         str | None, typer.Option(metavar="NAME", help="A neutral posture stored before.")
     ] = None,
+    profile_by_folder: Annotated[
+        bool,
+        typer.Option(
+            "--profile-by-folder", help="With --out: each recording by the profile named like its folder."
+        ),
+    ] = False,
     rate: Annotated[
         float | None,
         typer.Option(
@@ -121,8 +127,19 @@ def analyze(
                     f"{option} is for one recording; --out is for many.", "Leave one of them out."
                 )
         batch = Batch(
-            tuple(paths), out, rate, every_frame, profile, model, not no_estimator, samples, parquet
+            tuple(paths),
+            out,
+            rate,
+            every_frame,
+            profile,
+            model,
+            not no_estimator,
+            samples,
+            parquet,
+            profile_by_folder,
         )
+        if profile is not None and profile_by_folder:
+            raise UsageError("--profile and --profile-by-folder exclude each other.", "Choose one of them.")
         _run_batch(batch, jobs, scheduler, verbose=verbose)
         return
     if len(paths) == 1 and kind_of(paths[0]) == Kind.FOLDER:
@@ -131,9 +148,10 @@ def analyze(
         )
     if len(paths) > 1:
         raise UsageError("Several recordings need a folder for their results.", "Add --out DIR.")
-    if jobs is not None or samples or parquet or scheduler is not None:
+    if jobs is not None or samples or parquet or profile_by_folder or scheduler is not None:
         raise UsageError(
-            "--jobs, --samples, --parquet and --scheduler go with --out.", "Add --out DIR, or leave them out."
+            "--jobs, --samples, --parquet, --profile-by-folder and --scheduler go with --out.",
+            "Add --out DIR, or leave them out.",
         )
     if csv == Path("-"):
         raise UsageError("--csv needs the name of a file.", "Only --json - prints to the terminal.")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from posture_cam.boundary import clean
 from posture_cam.errors import HistoryError
 from posture_cam.history.days import zone_of
 from posture_cam.history.schema import APPLICATION_ID, MIGRATIONS, migrate, version
@@ -77,6 +78,7 @@ def read_only(path: Path) -> sqlite3.Connection:
         # A folder that cannot be written to has no room for the files that readers share.
         connection = sqlite3.connect(f"{uri}?mode=ro&immutable=1", uri=True, isolation_level=None)
         version(connection)
+    connection.text_factory = _text
     return connection
 
 
@@ -104,6 +106,11 @@ def opened(path: Path, busy_s: float) -> Iterator[sqlite3.Connection]:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA secure_delete = ON")
         yield connection
+
+
+def _text(content: bytes) -> str:
+    """Text out of the database, without what would steer a terminal."""
+    return clean(content.decode("utf-8", "replace"))
 
 
 def check_ours(connection: sqlite3.Connection, path: Path) -> None:

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from posture_cam.records import JUDGED_STATES
-from posture_cam.terminal import printable
-from posture_cam.words import clock, count_words
+from posture_cam.boundary import clean
+from posture_cam.records import JUDGED_STATES, NeutralOrigin
+from posture_cam.words import clock, count_words, words_of
 
 _SHOWN = 40
 
@@ -25,6 +25,7 @@ def print_batch(table_file: Path, console: Console) -> None:
     table.add_column("recording", overflow="fold")
     for column in ("length", "good", "fair", "poor", "score"):
         table.add_column(column, justify="right")
+    table.add_column("neutral")
     table.add_column("")
     for row in rows[:_SHOWN]:
         judged_s = float(row["judged_s"] or 0.0)
@@ -35,11 +36,19 @@ def print_batch(table_file: Path, console: Console) -> None:
         length = clock(float(row["duration_s"])) if row["duration_s"] else "–"
         what = "" if row["status"] == "done" else row["status"]
         table.add_row(
-            Text(printable(row["file"])), length, *shares, row["score"] or "–", Text(what, style="yellow")
+            Text(clean(row["file"])),
+            length,
+            *shares,
+            row["score"] or "–",
+            row["neutral"] or "–",
+            Text(what, style="yellow"),
         )
     console.print(table, highlight=False)
     if len(rows) > _SHOWN:
         console.print(f"and {len(rows) - _SHOWN} more, in {table_file.name}", highlight=False)
+    if any(row["neutral"] == NeutralOrigin.FOUND.value for row in rows):
+        words = f"found: {words_of(NeutralOrigin.FOUND)} --profile NAME compares with a stored one."
+        console.print(f"\n{words}", style="bright_black", highlight=False)
     counts = Counter(row["status"] for row in rows)
     words = ", ".join(f"{count} {status}" for status, count in counts.most_common())
     console.print(f"\n{count_words(len(rows), 'recording')}: {words}", highlight=False)

@@ -7,12 +7,12 @@ from typing import Any
 
 from rich.console import Console
 
+from posture_cam.boundary import clean
 from posture_cam.checkins import CheckIn, Sign, Urgency, advice, besides_words
 from posture_cam.exercises import exercise_title, known_exercises
 from posture_cam.history import KeptCheckIn, KeptExercise
 from posture_cam.outputs.coach import done_as_json, done_words
 from posture_cam.programme import Programme, Progress
-from posture_cam.terminal import printable
 from posture_cam.workplaces import Item
 
 NO_DIAGNOSIS = "This is no diagnosis, and posture_cam is no medical device."
@@ -249,6 +249,4 @@ def kept_as_json(
 
 
 def _say(console: Console, words: str, style: str | None = None) -> None:
-    console.print(
-        printable(words) if words else "", style=style, highlight=False, markup=False, soft_wrap=True
-    )
+    console.print(clean(words) if words else "", style=style, highlight=False, markup=False, soft_wrap=True)

@@ -13,6 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from posture_cam.boundary import clean
 from posture_cam.exercises import AIM_WORDS, Exercise
 from posture_cam.outputs.styles import STATE_STYLES
 from posture_cam.records import (
@@ -26,7 +27,6 @@ from posture_cam.records import (
     Tip,
 )
 from posture_cam.settings import load_measures
-from posture_cam.terminal import printable
 from posture_cam.words import clock, duration_words, sentence, value_words, words_of
 
 _BAR_CELLS = 24
@@ -39,7 +39,7 @@ def print_summary(summary: SessionSummary, console: Console) -> None:
     seen = ", ".join(words_of(view) for view, seconds in summary.views.items() if seconds >= 1.0)
     console.print(
         Text.assemble(
-            (printable(summary.source.name), "bold"),
+            (clean(summary.source.name), "bold"),
             f"  {clock(summary.duration_s)}" + (f", seen from {seen}" if seen else ""),
             ("  (interrupted: only this far)" if summary.partial else "", "yellow"),
         )
@@ -49,6 +49,8 @@ def print_summary(summary: SessionSummary, console: Console) -> None:
         console.print(
             _neutral_words(summary.neutral, is_live=summary.is_live), style="bright_black", highlight=False
         )
+        if summary.neutral_origin is not None and (words := words_of(summary.neutral_origin)):
+            console.print(words, style="yellow", highlight=False)
     if summary.longest_hold is not None:
         start_s, end_s = summary.longest_hold
         console.print(

@@ -13,13 +13,13 @@ from rich.table import Table
 from rich.text import Text
 
 from posture_cam import __version__
+from posture_cam.boundary import clean
 from posture_cam.outputs.console import print_tips, print_unjudged
 from posture_cam.outputs.styles import STATE_STYLES
 from posture_cam.outputs.tables import reason_as_json
 from posture_cam.records import JUDGED_STATES, Measure, State
 from posture_cam.settings import load_measures
 from posture_cam.sittings import ANSWERED_WITHIN_S, Run, Sitting, Spoken, Totals, hold_words, totals
-from posture_cam.terminal import printable
 from posture_cam.words import duration_words, sentence, value_words, words_of
 
 SCHEMA_VERSION = 1
@@ -114,7 +114,7 @@ def _print_runs(sitting: Sitting, console: Console) -> None:
         kind = "recording" if run.is_analysis else "live"
         if run.how_it_ended:
             kind += f" ({run.how_it_ended})"
-        table.add_row(times, Text(printable(run.source)), kind, f"run {run.number}")
+        table.add_row(times, Text(clean(run.source)), kind, f"run {run.number}")
     console.print(table, highlight=False)
 
 
@@ -136,7 +136,7 @@ def _print_spoken(sitting: Sitting, console: Console) -> None:
         return
     console.print("\n[bold]Alerts[/bold]")
     for one in sitting.spoken[:_ALERTS_SHOWN]:
-        words = f"  {sitting.time_at(one.time_s)}  {printable(one.message)}  {_answer_words(one)}"
+        words = f"  {sitting.time_at(one.time_s)}  {clean(one.message)}  {_answer_words(one)}"
         console.print(words, highlight=False, markup=False)
     if len(sitting.spoken) > _ALERTS_SHOWN:
         console.print(f"  and {len(sitting.spoken) - _ALERTS_SHOWN} more", highlight=False)

@@ -260,6 +260,8 @@ class KeptAnalysis(_Kept):
         self.facts.end_s = summary.duration_s
         self.facts.ended = "interrupted" if summary.partial else "done"
         self.facts.notes = list(summary.notes)
+        if summary.neutral_origin is not None and (words := words_of(summary.neutral_origin)):
+            self.facts.notes.append(words)
         replaced, trouble = None, None
         try:
             with Writer(self._path, is_exclusive=False) as writer:

@@ -23,7 +23,7 @@ from posture_cam.records import (
     State,
     Tip,
 )
-from posture_cam.settings import load_measures
+from posture_cam.settings import load_measures, shown_in
 from posture_cam.words import error_words, sentence, value_words, words_of
 
 Colour = tuple[int, int, int]
@@ -56,10 +56,6 @@ _BONES = (
 )
 _JOINTS = (Landmark.NOSE, *_EARS, *_SHOULDERS, Landmark.LEFT_ELBOW, Landmark.RIGHT_ELBOW, *_HIPS)
 _SEEN_FROM = 0.5
-_ALWAYS_TOLD = (
-    ("Neck", Measure.NECK_INCLINATION_CHANGE),
-    ("trunk", Measure.TRUNK_INCLINATION_CHANGE),
-)
 _GROUP_WORDS = {"sagittal": "neck and trunk", "lateral": "sideways", "distance": "distance"}
 # Below this a picture has no room for words.
 _WORDS_FROM_PX = 160
@@ -312,15 +308,15 @@ def _explained(scene: Scene) -> list[str]:
     assessment = scene.assessment
     if assessment.reason is not None and assessment.score is None:
         return [sentence(words_of(assessment.reason))]
-    errors = scene.measures.errors
+    errors, table = scene.measures.errors, load_measures()
     if assessment.state not in (State.FAIR, State.POOR):
         told = [
-            f"{words} {value_words(name, scene.measures.values[name])} {error_words(name, errors[name])}"
-            for words, name in _ALWAYS_TOLD
+            f"{table[name].brief} {value_words(name, scene.measures.values[name])} "
+            f"{error_words(name, errors[name])}"
+            for name in shown_in("headline")
             if name in errors and name in scene.measures.values
         ]
-        return [", ".join(told)] if told else []
-    table = load_measures()
+        return [sentence(", ".join(told))] if told else []
     lines = []
     for finding in assessment.findings[:2]:
         fault = sentence(table[finding.measure].fault_of(finding.value))

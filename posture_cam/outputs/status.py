@@ -20,12 +20,11 @@ from posture_cam.records import (
     Assessment,
     Command,
     Frame,
-    Measure,
     Measures,
     Observation,
     SourceEvent,
 )
-from posture_cam.settings import load_measures
+from posture_cam.settings import load_measures, shown_in
 from posture_cam.words import clock, duration_words, error_words, sentence, value_words, words_of
 
 KEYS = {
@@ -160,10 +159,8 @@ def _line(measures: Measures, assessment: Assessment) -> Text:
     elif assessment.reason is not None:
         parts.append(f"  {sentence(words_of(assessment.reason))}")
     else:
-        for words, name in (
-            ("neck", Measure.NECK_INCLINATION_CHANGE),
-            ("trunk", Measure.TRUNK_INCLINATION_CHANGE),
-        ):
+        for name in shown_in("headline"):
+            words = load_measures()[name].brief
             if name in measures.values:
                 error = f" {error_words(name, measures.errors[name])}" if name in measures.errors else ""
                 parts.append(f"  {words} {value_words(name, measures.values[name])}{error}")

@@ -18,6 +18,7 @@ from posture_cam.records import (
     Alert,
     Measure,
     Neutral,
+    NeutralOrigin,
     Observation,
     Piece,
     Reason,
@@ -44,14 +45,6 @@ ESTIMATED = (
 )
 
 
-# What the course over time tells; everything else is told for the whole recording.
-_IN_COURSE = (
-    Measure.NECK_INCLINATION_CHANGE,
-    Measure.TRUNK_INCLINATION_CHANGE,
-    Measure.SINKING,
-    Measure.HEAD_DROP,
-    Measure.APPROACH,
-)
 _MOST_SLOTS = 300
 _SLOTS_S = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 _HOLDS_TOLD = 5
@@ -138,7 +131,7 @@ def _slot(slot: Slot) -> dict[str, Any]:
                 "error": None if portion.error is None else round(portion.error, _VALUE_DECIMALS),
             }
             for name, portion in slot.measures.items()
-            if name in _IN_COURSE
+            if "course" in load_measures()[name].shown
         },
     }
 
@@ -232,7 +225,7 @@ def as_json(summary: SessionSummary) -> dict[str, Any]:
         "estimator": summary.estimator,
         "sample_count": summary.sample_count,
         "look_count": summary.look_count,
-        "neutral": _neutral(summary.neutral),
+        "neutral": _neutral(summary.neutral, summary.neutral_origin),
         "summary": {
             "duration_s": _rounded(summary.duration_s),
             "judged_s": _rounded(summary.judged_s),
@@ -307,6 +300,7 @@ def profile_as_json(name: str, neutral: Neutral) -> dict[str, Any]:
     """A stored neutral posture, without its landmarks."""
     content = _neutral(neutral)
     assert content is not None
+    del content["origin"]  # of a run
     return {
         "profile": name,
         **content,
@@ -317,10 +311,11 @@ def profile_as_json(name: str, neutral: Neutral) -> dict[str, Any]:
     }
 
 
-def _neutral(neutral: Neutral | None) -> dict[str, Any] | None:
+def _neutral(neutral: Neutral | None, origin: NeutralOrigin | None = None) -> dict[str, Any] | None:
     if neutral is None:
         return None
     return {
+        "origin": None if origin is None else origin.value,
         "source": neutral.source,
         "is_personal": neutral.is_personal,
         "created_at": neutral.created_at or None,

@@ -9,14 +9,16 @@ import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Annotated, Any, BinaryIO, TextIO
 
 import numpy as np
 import orjson
+from pydantic import Field, ValidationError
 
 from posture_cam import __version__
+from posture_cam.boundary import MOST_SECONDS, Part, Seconds, Words, clean, what_is_wrong
 from posture_cam.errors import SourceError
-from posture_cam.files import Kind, kind_of
+from posture_cam.files import Kind, kind_of, reading
 from posture_cam.records import LANDMARK_COUNT, FloatArray, Pose, Sample, SourceInfo
 
 KIND = "posture_cam poses"
@@ -25,6 +27,11 @@ _READ_VERSIONS = (1, 2)
 _SAME = "same"
 _HINT = "Make it again from the video with --poses."
 _TIME_DECIMALS, _IMAGE_DECIMALS, _WORLD_DECIMALS, _SEEN_DECIMALS = 6, 6, 5, 4
+# A line of a pose takes 4 kB; a header with its longest name some more.
+_MOST_LINE_BYTES = 200_000
+_MOST_FRAMES, _MOST_PX = 1_000_000_000, 100_000
+# Landmarks may lie outside of the picture, by some of its widths.
+_MOST_AMOUNT = 1e4
 _WRITTEN = ("image_size_wh", "landmarks", "world_landmarks", "visibility", "presence")
 
 
@@ -52,6 +59,30 @@ class PoseLogEnd:
     end_s: float
     partial: bool
     notes: tuple[str, ...] = ()
+
+
+class _Source(Part):
+    name: Words
+    width_px: Annotated[int, Field(ge=0, le=_MOST_PX)]
+    height_px: Annotated[int, Field(ge=0, le=_MOST_PX)]
+    frame_rate: Annotated[float, Field(gt=0.0, le=1e5, allow_inf_nan=False)] | None
+    duration_s: Seconds | None
+    is_live: bool = False
+
+
+class _Header(Part):
+    source: _Source
+    model: Words
+    running_mode: Words
+    rate_hz: Annotated[float, Field(gt=0.0, le=1e5, allow_inf_nan=False)] | None
+    content: Words | None = None
+    written_at: Words | None = None
+
+
+class _End(Part):
+    end_s: Seconds
+    partial: bool
+    notes: Annotated[tuple[Words, ...], Field(max_length=1000)]
 
 
 class PoseLogWriter:
@@ -117,34 +148,27 @@ class PoseLog:
         self._path = path
         if kind_of(path) in (Kind.FOLDER, Kind.OTHER):
             raise SourceError(f"{path} is not an ordinary file.", _HINT)
-        try:
-            with path.open(encoding="utf-8") as file:
-                first = file.readline()
-        except FileNotFoundError as error:
-            raise SourceError(
-                f"{path} does not exist.", "Check the name and the folder you are in."
-            ) from error
-        except (OSError, UnicodeDecodeError) as error:
-            raise SourceError(f"{path} cannot be read as recorded poses.", _HINT) from error
-        content = self._parse(first, 1)
+        with reading(path, SourceError), path.open("rb") as file:
+            content = self._parse(next(_lines(file, path), (1, b""))[1], 1)
         if content.get("kind") != KIND:
             raise SourceError(f"{path} holds no recorded poses of posture_cam.", _HINT)
         if content.get("schema_version") not in _READ_VERSIONS:
-            raise SourceError(
-                f"{path} is of format {content.get('schema_version')}; this version reads 1 and 2.",
-                _HINT,
-            )
+            version = clean(str(content.get("schema_version")))[:20]
+            raise SourceError(f"{path} is of format {version}; this version reads 1 and 2.", _HINT)
         try:
-            self.header = PoseLogHeader(
-                source=SourceInfo(**content["source"]),
-                model=str(content["model"]),
-                running_mode=str(content["running_mode"]),
-                rate_hz=content["rate_hz"],
-                content=content.get("content"),
-                written_at=content.get("written_at"),
-            )
-        except (KeyError, TypeError) as error:
-            raise SourceError(f"{path}: line 1 is not a header of recorded poses.", _HINT) from error
+            header = _Header.model_validate(content)
+        except ValidationError as error:
+            raise SourceError(
+                f"{path}: line 1 is not a header of recorded poses ({what_is_wrong(error)}).", _HINT
+            ) from error
+        self.header = PoseLogHeader(
+            source=SourceInfo(**dict(header.source)),
+            model=header.model,
+            running_mode=header.running_mode,
+            rate_hz=header.rate_hz,
+            content=header.content,
+            written_at=header.written_at,
+        )
         self.end: PoseLogEnd | None = None
 
     def samples(self, *stretches_s: tuple[float, float]) -> Iterator[Sample]:
@@ -163,37 +187,35 @@ class PoseLog:
         passed_over: tuple[dict[str, Any], int] | None = None  # the last line with a pose of its own
         until_s = max((end_s for _, end_s in stretches_s), default=math.inf)
         self.end = None
-        try:
-            with self._path.open(encoding="utf-8") as file:
-                file.readline()
-                for number, line in enumerate(file, start=2):
-                    if not line.endswith("\n"):
-                        break
-                    content = self._parse(line, number)
-                    if "end_s" in content:
-                        self.end = self._end(content, number)
-                        return
-                    now_s = self._time_s(content, number)
-                    if now_s <= last_s or now_s < 0:
-                        raise SourceError(f"{self._path}: time does not advance in line {number}.", _HINT)
-                    last_s = now_s
-                    if now_s > until_s:
-                        return
-                    if stretches_s and not any(start_s <= now_s <= end_s for start_s, end_s in stretches_s):
-                        passed_over = (content, number) if content.get("pose") != _SAME else passed_over
-                        continue
-                    if passed_over is not None:
-                        last, passed_over = self._sample(*passed_over, None).pose, None
-                    sample = self._sample(content, number, last)
-                    last = sample.pose
-                    yield sample
-        except (OSError, UnicodeDecodeError) as error:
-            raise SourceError(f"{self._path} cannot be read as recorded poses.", _HINT) from error
+        with reading(self._path, SourceError), self._path.open("rb") as file:
+            lines = _lines(file, self._path)
+            next(lines, None)
+            for number, line in lines:
+                if not line.endswith(b"\n"):
+                    break
+                content = self._parse(line, number)
+                if "end_s" in content:
+                    self.end = self._end(content, number)
+                    return
+                now_s = self._time_s(content, number)
+                if now_s <= last_s or now_s < 0:
+                    raise SourceError(f"{self._path}: time does not advance in line {number}.", _HINT)
+                last_s = now_s
+                if now_s > until_s:
+                    return
+                if stretches_s and not any(start_s <= now_s <= end_s for start_s, end_s in stretches_s):
+                    passed_over = (content, number) if content.get("pose") != _SAME else passed_over
+                    continue
+                if passed_over is not None:
+                    last, passed_over = self._sample(*passed_over, None).pose, None
+                sample = self._sample(content, number, last)
+                last = sample.pose
+                yield sample
         self.end = PoseLogEnd(
             max(last_s, 0.0), partial=True, notes=("The recorded poses end without their end line.",)
         )
 
-    def _parse(self, line: str, number: int) -> dict[str, Any]:
+    def _parse(self, line: bytes, number: int) -> dict[str, Any]:
         try:
             content = orjson.loads(line)
         except orjson.JSONDecodeError as error:
@@ -205,15 +227,17 @@ class PoseLog:
     def _time_s(self, content: dict[str, Any], number: int) -> float:
         try:
             time_s = float(content["timestamp_s"])
-            if not math.isfinite(time_s):
+            if not 0.0 <= time_s <= MOST_SECONDS:
                 raise ValueError("not a time")  # noqa: TRY301
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise SourceError(f"{self._path}: line {number} is not a sample.", _HINT) from error
         return time_s
 
     def _sample(self, content: dict[str, Any], number: int, last: Pose | None) -> Sample:
         try:
             index, timestamp_s, pose = int(content["frame"]), float(content["timestamp_s"]), content["pose"]
+            if not 0 <= index <= _MOST_FRAMES:
+                raise ValueError("not a frame")  # noqa: TRY301
             if pose is None:
                 return Sample(index, timestamp_s, None)
             if pose == _SAME:
@@ -223,7 +247,7 @@ class PoseLog:
                 has_moved = bool(content.get("has_moved", False))
                 return Sample(index, timestamp_s, held, is_reused=True, has_moved=has_moved)
             width, height = (int(size) for size in pose["image_size_wh"])
-            if width < 1 or height < 1:
+            if not (1 <= width <= _MOST_PX and 1 <= height <= _MOST_PX):
                 raise ValueError("not a picture")  # noqa: TRY301
             return Sample(
                 index,
@@ -237,20 +261,35 @@ class PoseLog:
                     image_size_wh=(width, height),
                 ),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise SourceError(f"{self._path}: line {number} is not a sample.", _HINT) from error
 
     def _end(self, content: dict[str, Any], number: int) -> PoseLogEnd:
         try:
-            return PoseLogEnd(
-                float(content["end_s"]), bool(content["partial"]), tuple(map(str, content["notes"]))
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise SourceError(f"{self._path}: line {number} is not an end line.", _HINT) from error
+            end = _End.model_validate(content)
+        except ValidationError as error:
+            raise SourceError(
+                f"{self._path}: line {number} is not an end line ({what_is_wrong(error)}).", _HINT
+            ) from error
+        return PoseLogEnd(end.end_s, end.partial, end.notes)
+
+
+def _lines(file: BinaryIO, path: Path) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file and their numbers, each with its end.
+
+    Raises:
+        SourceError: A line is longer than any that we write.
+    """
+    number = 0
+    while line := file.readline(_MOST_LINE_BYTES):
+        number += 1
+        if len(line) == _MOST_LINE_BYTES and not line.endswith(b"\n"):
+            raise SourceError(f"{path}: line {number} is too long for recorded poses.", _HINT)
+        yield number, line
 
 
 def _array(values: object, shape: tuple[int, ...]) -> FloatArray:
     array = np.asarray(values, dtype=np.float64)
-    if array.shape != shape or not np.isfinite(array).all():
-        raise ValueError("wrong shape or not finite")
+    if array.shape != shape or not (np.abs(array) <= _MOST_AMOUNT).all():
+        raise ValueError("wrong shape, or out of bounds")
     return array

@@ -29,6 +29,7 @@ from posture_cam.protocols import Sink
 from posture_cam.records import (
     Frame,
     Neutral,
+    NeutralOrigin,
     Observation,
     Reason,
     Sample,
@@ -248,6 +249,16 @@ def _neutral(
     return average_neutral(view) if view not in (None, View.FRONT) else None
 
 
+def _origin(request: Analysis, neutral: Neutral | None) -> NeutralOrigin | None:
+    if neutral is None:
+        return None
+    if request.profile is not None:
+        return NeutralOrigin.PROFILE
+    if request.neutral_s is not None:
+        return NeutralOrigin.GIVEN
+    return NeutralOrigin.FOUND if neutral.is_personal else NeutralOrigin.AVERAGE
+
+
 def _judge(
     request: Analysis,
     poses: Poses,
@@ -261,7 +272,13 @@ def _judge(
     header = poses.log.header
     estimator = EstimatesAhead(load_estimator()) if request.estimator else None
     judging = Judging(
-        neutral, settings, estimator, AlertPolicy(settings.alerts), keeper, is_fresh=request.profile is None
+        neutral,
+        settings,
+        estimator,
+        AlertPolicy(settings.alerts),
+        keeper,
+        is_fresh=request.profile is None,
+        origin=_origin(request, neutral),
     )
     judging.begin(header.source, header.model)
     judging.notes += poses.notes

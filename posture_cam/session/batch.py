@@ -20,10 +20,17 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from posture_cam import __version__
-from posture_cam.errors import NothingJudged, OutputError, PostureCamError, SourceError, UsageError
+from posture_cam.errors import (
+    NeutralError,
+    NothingJudged,
+    OutputError,
+    PostureCamError,
+    SourceError,
+    UsageError,
+)
 from posture_cam.files import Kind, content_of, kind_of, naming
 from posture_cam.pose.model_store import check_model
-from posture_cam.profiles import load_profile, profile_path
+from posture_cam.profiles import load_profile, profile_names, profile_path
 from posture_cam.session.analysis import Analysis, analyze
 from posture_cam.session.jobs import POSES_ENDING, Batch, Job, Outcome, result_of, result_path
 from posture_cam.session.neutral import ESTIMATOR_FILE
@@ -83,8 +90,8 @@ def run_batch(
         OutputError: The folder for results cannot be written to.
         NeutralError: There is no such profile.
     """
-    if batch.profile is not None:
-        load_profile(batch.profile)
+    profiles = {job.name: profile_of(batch, job) for job in jobs}
+    check_profiles(profiles.values())
     with naming(batch.out):
         batch.out.mkdir(parents=True, exist_ok=True)
     # Absolute, so that they mean the same to a worker elsewhere.
@@ -101,13 +108,15 @@ def run_batch(
             outcomes[job.name] = Outcome(job, "failed", job.trouble)
             done(outcomes[job.name])
             continue
-        key = _key(job, settings)
+        profile = profiles[job.name]
+        key = _key(job, settings, profile)
         before = finished.get(job.name)
         if before is not None and before[0] == key and _is_whole(batch, job):
             outcomes[job.name] = Outcome(job, before[1], before[2], was_there=True)
             done(outcomes[job.name])
             continue
-        running[executor.submit(analyse_one, batch, job, processors_each)] = (job, key)
+        one = replace(batch, profile=profile)
+        running[executor.submit(analyse_one, one, job, processors_each)] = (job, key)
     with naming(batch.out), (batch.out / JOURNAL).open("a", encoding="utf-8") as journal:
         for future in _as_they_end(running, should_stop):
             job, key = running[future]
@@ -220,16 +229,38 @@ def _fingerprint_of(batch: Batch) -> str:
         parts.append(resources.files("posture_cam").joinpath("data", name).read_text("utf-8"))
     if batch.estimator:
         parts.append(content_of(bundled_model(ESTIMATOR_FILE)))
-    if batch.profile is not None:
-        parts.append(content_of(profile_path(batch.profile)))
     if kind_of(Path(batch.model)) == Kind.FILE:
         parts.append(content_of(Path(batch.model)))
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
 
 
-def _key(job: Job, settings: str) -> str:
+def profile_of(batch: Batch, job: Job) -> str | None:
+    """The name of the profile that a recording is compared with, or None."""
+    return job.path.absolute().parent.name if batch.profile_by_folder else batch.profile
+
+
+def check_profiles(names: Iterable[str | None]) -> None:
+    """Refuse a batch for which a profile is missing.
+
+    Raises:
+        NeutralError: One of them is missing, or damaged.
+    """
+    known = profile_names()
+    wanted = sorted({name for name in names if name is not None})
+    missing = [name for name in wanted if name not in known]
+    if missing:
+        raise NeutralError(
+            f"There is no profile {', '.join(map(repr, missing))}.",
+            f"Stored profiles: {', '.join(known)}." if known else "posture-cam calibrate makes one.",
+        )
+    for name in wanted:
+        load_profile(name)
+
+
+def _key(job: Job, settings: str, profile: str | None) -> str:
     try:
-        return f"{content_of(job.path)}-{settings}"
+        own = f"-{content_of(profile_path(profile))}" if profile is not None else ""
+        return f"{content_of(job.path)}-{settings}{own}"
     except SourceError:
         return f"unreadable-{os.urandom(4).hex()}"
 

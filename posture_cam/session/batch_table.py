@@ -13,7 +13,7 @@ from posture_cam.session.jobs import Batch, Outcome, result_of
 TABLE, PARQUET = "summary.csv", "summary.parquet"
 COLUMNS = (
     "file", "source", "status", "reason", "duration_s", "judged_s", "good_s", "fair_s", "poor_s", "away_s",
-    "unjudged_s", "score", "longest_hold_s", "alerts", "breaks", "worst_fault", "worst_fault_s",
+    "unjudged_s", "score", "longest_hold_s", "alerts", "breaks", "worst_fault", "worst_fault_s", "neutral",
 )  # fmt: skip
 
 
@@ -44,7 +44,7 @@ def _write_parquet(target: Path, rows: Sequence[dict[str, Any]]) -> Path:
     import pyarrow as pa
     from pyarrow import parquet
 
-    words = {"file", "source", "status", "reason", "worst_fault"}
+    words = {"file", "source", "status", "reason", "worst_fault", "neutral"}
     whole = {"score", "alerts", "breaks"}
     types = [
         (name, pa.string() if name in words else pa.int64() if name in whole else pa.float64())
@@ -68,6 +68,7 @@ def _row(out: Path, outcome: Outcome) -> dict[str, Any]:
     row["longest_hold_s"] = None if hold is None else round(hold["end_s"] - hold["start_s"], 3)
     row["reason"] = outcome.reason or " ".join(result["notes"])
     row["alerts"], row["breaks"] = len(result["alerts"]), len(result["breaks"])
+    row["neutral"] = (result["neutral"] or {}).get("origin")
     if result["faults"]:
         row["worst_fault"], row["worst_fault_s"] = (
             result["faults"][0]["measure"],

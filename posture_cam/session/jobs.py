@@ -30,6 +30,7 @@ class Batch:
         sources: Files and folders; folders are searched through and through.
         out: The folder for results.
         rate_hz, every_frame, profile, model, estimator: As for one analysis.
+        profile_by_folder: Compare each recording with the profile that is called like its folder.
         samples: Write a CSV of each recording's moments as well.
         parquet: Write the table as Parquet as well.
     """
@@ -43,6 +44,7 @@ class Batch:
     estimator: bool = True
     samples: bool = False
     parquet: bool = False
+    profile_by_folder: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from posture_cam.records import (
     Frame,
     Measures,
     Neutral,
+    NeutralOrigin,
     Observation,
     Piece,
     Reason,
@@ -76,6 +77,7 @@ class Judging:
         is_fresh: The neutral posture was taken in this very run.
         needs_own: A live run: without a neutral posture nothing counts, as one is about to be taken, and one
             of pictures of another shape is asked about.
+        origin: Where the neutral posture comes from.
 
     Attributes:
         neutral: What is compared with, or None where there is none yet.
@@ -96,6 +98,7 @@ class Judging:
         *,
         is_fresh: bool = True,
         needs_own: bool = False,
+        origin: NeutralOrigin | None = None,
     ) -> None:
         self._settings, self._estimator, self._policy = settings, estimator, policy
         self._keeper, self._needs_own = keeper, needs_own
@@ -106,6 +109,7 @@ class Judging:
         self.notes: list[str] = []
         self.features: Features | None = None
         self.has_shown_fit = False
+        self._origin = origin
         self._count = self._looks = 0
         self._judged_from_s = 0.0
         self._set_aside_since_s: float | None = None
@@ -113,6 +117,7 @@ class Judging:
 
     def adopt(self, neutral: Neutral) -> None:
         """Compare with this neutral posture, taken just now, from now on."""
+        self._origin = NeutralOrigin.RUN
         self._compare_with(neutral)
         self.confirm()
 
@@ -295,6 +300,7 @@ class Judging:
         return SessionSummary(
             source=source,
             neutral=self.neutral,
+            neutral_origin=self._origin if self.neutral is not None else None,
             duration_s=record.duration_s,
             seconds_by_state=dict(record.seconds_by_state),
             score=record.score,

@@ -28,6 +28,7 @@ from posture_cam.records import (
     Features,
     Frame,
     Neutral,
+    NeutralOrigin,
     Observation,
     Pose,
     Reason,
@@ -131,7 +132,14 @@ class LiveRun:
         self._policy = AlertPolicy(settings.alerts, started_at=started_at)
         estimator = load_estimator() if has_estimator else None
         self._judging = Judging(
-            neutral, settings, estimator, self._policy, keeper, is_fresh=neutral is None, needs_own=True
+            neutral,
+            settings,
+            estimator,
+            self._policy,
+            keeper,
+            is_fresh=neutral is None,
+            needs_own=True,
+            origin=NeutralOrigin.PROFILE,
         )
         self._offers = OfferWatch(settings, estimator)
         self._calibrator = Calibrator(settings) if neutral is None else None

@@ -166,8 +166,8 @@ def misfits(profile: Neutral, header: PoseLogHeader, first: list[Features], sett
         )
     if is_squeezed(profile, first):
         notes.append(
-            "Your face has another shape in the picture than at calibration, as if the picture were squeezed or "
-            "stretched; results may be off. Check the camera's format, or calibrate again for this setup."
+            "Your face has another shape in the picture than at calibration, as if it were squeezed; "
+            "results may be off. Check the camera's format, or calibrate again for this setup."
         )
     upright = _near_neutral([one for one in first if one.view == profile.view], profile, settings)
     return notes + _camera_misfits(profile, upright)

@@ -36,7 +36,7 @@ from posture_cam.outputs.report.svg import (
     TRUNK,
 )
 from posture_cam.records import JUDGED_STATES, Measure, State
-from posture_cam.settings import MeasureInfo
+from posture_cam.settings import MeasureInfo, shown_in
 from posture_cam.sittings import Sitting, Slot, statistic, totals
 
 # Heights tell the states apart without colour: the further from neutral, the taller.
@@ -76,15 +76,7 @@ def unit_words(info: MeasureInfo) -> str:
 
 def shown_measures(sittings: Sequence[Sitting], table: dict[Measure, MeasureInfo]) -> list[Shown]:
     """The two measures that tell most of what was measured: neck and trunk, else what stands in for them."""
-    seconds = dict.fromkeys(
-        (
-            Measure.NECK_INCLINATION_CHANGE,
-            Measure.TRUNK_INCLINATION_CHANGE,
-            Measure.HEAD_DROP,
-            Measure.APPROACH,
-        ),
-        0.0,
-    )
+    seconds = dict.fromkeys(shown_in("chart"), 0.0)
     for sitting in sittings:
         for slot in sitting.slots:
             for measure in seconds:

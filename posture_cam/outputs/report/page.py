@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from posture_cam import __version__
+from posture_cam.boundary import clean
 from posture_cam.files import naming, written_whole
 from posture_cam.outputs.report import care, charts, content
 from posture_cam.outputs.report.content import Report
@@ -31,6 +32,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters["plain"] = plain
+    made.filters["undirected"] = clean  # a title has no bdi that would hold in marks of direction
     return made
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from types import MappingProxyType
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError
+from pydantic import Field, ValidationError
 
+from posture_cam.boundary import Part, Seconds, Value, Words, any_id, read_bounded, what_is_wrong
 from posture_cam.errors import SourceError
 from posture_cam.old_words import OLD_REASON_IDS
 from posture_cam.outputs.history import words_of_neutral
-from posture_cam.records import AlertKind, Measure, Reason, State, View, kept_id
+from posture_cam.records import AlertKind, Measure, NeutralOrigin, Reason, State, View, kept_id
 from posture_cam.sittings import (
     FaultStretch,
     FaultTotal,
@@ -26,57 +28,40 @@ from posture_cam.sittings import (
     Spoken,
     Totals,
 )
+from posture_cam.words import words_of
 
-E = TypeVar("E", bound=StrEnum)
-
-
-def _kept(kind: type[E]) -> Any:
-    """An id of a kind, also one that this version does not know."""
-
-    def read(value: object) -> E:
-        if not isinstance(value, str) or len(value) > _LONGEST_ID:
-            raise ValueError("no id")
-        return kept_id(kind, value)
-
-    return PlainValidator(read)
-
-
-_LONGEST_ID = 200
-_Measure = Annotated[Measure, _kept(Measure)]
-_Reason = Annotated[Reason, _kept(Reason)]
-_View = Annotated[View, _kept(View)]
-_AlertKind = Annotated[AlertKind, _kept(AlertKind)]
-_State = Annotated[State, _kept(State)]
-Seconds = Annotated[float, Field(ge=0.0, le=3.2e7, allow_inf_nan=False)]
-Value = Annotated[float, Field(ge=-1e5, le=1e5, allow_inf_nan=False)]
+_Measure = Annotated[Measure, any_id(Measure)]
+_Reason = Annotated[Reason, any_id(Reason)]
+_View = Annotated[View, any_id(View)]
+_AlertKind = Annotated[AlertKind, any_id(AlertKind)]
+_Origin = Annotated[NeutralOrigin, any_id(NeutralOrigin)]
+_State = Annotated[State, any_id(State)]
 _MOST_BYTES = 200_000_000
+_HINT = "Name the file that --json wrote."
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class _Stretch(_Part):
+class _Stretch(Part):
     start_s: Seconds
     end_s: Seconds
 
 
-class _Source(_Part):
-    name: str
+class _Source(Part):
+    name: Words
     width_px: int
     height_px: int
-    content: str | None = None
+    content: Words | None = None
 
 
-class _Neutral(_Part):
+class _Neutral(Part):
+    origin: _Origin | None = None
     is_personal: bool
-    created_at: str | None
+    created_at: Words | None
     view: _View
     start_s: Seconds | None
     end_s: Seconds | None
 
 
-class _Summary(_Part):
+class _Summary(Part):
     duration_s: Seconds
     good_s: Seconds
     fair_s: Seconds
@@ -85,7 +70,7 @@ class _Summary(_Part):
     unjudged_s: Seconds
     score: Annotated[int, Field(ge=0, le=100)] | None
     longest_hold: _Stretch | None
-    unjudged_s_by_reason: dict[str, Seconds] = {}  # by words, up to 0.1.0
+    unjudged_s_by_reason: Mapping[str, Seconds] = MappingProxyType({})  # by words, up to 0.1.0
     unjudged_s_by_reason_id: dict[_Reason, Seconds] | None = None
     seconds_by_view: dict[_View, Seconds]
 
@@ -105,23 +90,23 @@ class _Episode(_Stretch):
     worst: _Measure | None
 
 
-class _Fault(_Part):
+class _Fault(Part):
     measure: _Measure
     total_s: Seconds
     worst: Value
     longest: tuple[_Stretch, ...]
 
 
-class _Alert(_Part):
+class _Alert(Part):
     timestamp_s: Seconds
     kind: _AlertKind
     measure: _Measure | None
     held_s: Seconds
-    message: str
-    tip_id: str
+    message: Words
+    tip_id: Words
 
 
-class _Portion(_Part):
+class _Portion(Part):
     seconds: Seconds
     mean: Value
     min: Value
@@ -129,35 +114,35 @@ class _Portion(_Part):
     error: Value | None
 
 
-class _Slot(_Part):
+class _Slot(Part):
     start_s: Seconds
     judged_s: Seconds
     posture_changes: Annotated[int, Field(ge=0, le=1_000_000)]
     measures: dict[_Measure, _Portion]
 
 
-class _Course(_Part):
+class _Course(Part):
     slot_s: Seconds
     slots: tuple[_Slot, ...]
 
 
-class _Result(_Part):
+class _Result(Part):
     """What a report needs of a result; docs/formats.md describes all of it."""
 
     kind: Literal["posture_cam analysis"]
     schema_version: Literal[1]
-    version: str
+    version: Words
     partial: bool
     source: _Source
-    model: str
-    estimator: str | None
+    model: Words
+    estimator: Words | None
     neutral: _Neutral | None
     summary: _Summary
     episodes: tuple[_Episode, ...]
     faults: tuple[_Fault, ...]
     alerts: tuple[_Alert, ...]
     breaks: tuple[_Stretch, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Words, ...] = ()
     course: _Course | None = None
     holds: tuple[_Stretch, ...] | None = None
 
@@ -179,7 +164,7 @@ class ReadResult:
     neutral_s: tuple[float, float] | None
     notes: tuple[str, ...]
     size_wh: tuple[int, int]
-    content: str | None
+    content: Words | None
 
 
 def read_result(path: Path) -> ReadResult:
@@ -189,26 +174,18 @@ def read_result(path: Path) -> ReadResult:
         SourceError: The file is no result of an analysis, or cannot be read.
     """
     try:
-        if path.exists() and not path.is_file():
-            raise SourceError(f"{path} is not an ordinary file.", "Name the file that --json wrote.")
-        if path.stat().st_size > _MOST_BYTES:
-            raise SourceError(f"{path} is too large for a result.", "Name the file that --json wrote.")
-        result = _Result.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise SourceError(
-            f"{path} cannot be read ({error.strerror or error}).", "Name the file that --json wrote."
-        ) from error
+        result = _Result.model_validate_json(read_bounded(path, _MOST_BYTES, SourceError, _HINT))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
         raise SourceError(
-            f"{path} is no result of posture-cam analyze --json ({where}: {first['msg'].lower()}).",
+            f"{path} is no result of posture-cam analyze --json ({what_is_wrong(error).lower()}).",
             "Make it with: posture-cam analyze VIDEO --json FILE",
         ) from error
     notes: tuple[str, ...] = ()
     if result.course is None:
         notes = ("The result comes from an older posture_cam and holds no course over time; analyse again.",)
     neutral, neutral_s = result.neutral, None
+    if neutral is not None and neutral.origin is not None and (words := words_of(neutral.origin)):
+        notes = (words, *notes)
     if neutral is not None and not neutral.created_at and neutral.is_personal and neutral.start_s is not None:
         neutral_s = neutral.start_s, neutral.end_s or neutral.start_s
     source = result.source
