@@ -14,19 +14,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidato
 
 from posture_cam.errors import PostureCamError
 from posture_cam.files import reading
+from posture_cam.plain import clean
 from posture_cam.records import kept_id
 
 E = TypeVar("E", bound=StrEnum)
 LONGEST_ID, LONGEST_TEXT = 200, 10_000
 MOST_SECONDS = 3.2e7  # a year
-
-
-def clean(text: str) -> str:
-    """Text from outside without control characters and marks that turn the direction of writing.
-
-    Spaces of all kinds and line breaks become spaces, what else does not print becomes a question mark.
-    """
-    return "".join(char if char.isprintable() else " " if char.isspace() else "?" for char in text)
 
 
 Words = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(clean)]

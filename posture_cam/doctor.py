@@ -50,7 +50,6 @@ def examine() -> list[Finding]:
         _mediapipe(),
         _model(),
         _estimator(),
-        _h264(),
         _display(),
         _cameras(),
         notifications(),
@@ -115,20 +114,6 @@ def _estimator() -> Finding:
     except ModelError as error:
         return Finding("Angle estimator", error.message, is_fine=False, hint=error.hint)
     return Finding("Angle estimator", f"{estimator.name}, {bundled_model(ESTIMATOR_FILE)}")
-
-
-def _h264() -> Finding:
-    try:
-        version = importlib.metadata.version("av")
-    except importlib.metadata.PackageNotFoundError:
-        return Finding(
-            "Annotated video",
-            "MPEG-4 by OpenCV, which browsers do not play",
-            is_fine=False,
-            is_needed=False,
-            hint="For H.264 install PyAV: pip install av",
-        )
-    return Finding("Annotated video", f"H.264 by PyAV {version}")
 
 
 def _display() -> Finding:

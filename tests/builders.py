@@ -242,10 +242,15 @@ def write_video(
 
 def turn_by_90_deg(path: Path) -> Path:
     """Mark an MP4 as filmed with the camera on its side, as phones do: by the matrix of its track header."""
+    return mark(path, (0, 1, -1, 0))
+
+
+def mark(path: Path, matrix: tuple[int, int, int, int]) -> Path:
+    """Mark an MP4 as to be shown turned or mirrored: (x, y) goes to (ax + cy, bx + dy), y pointing down."""
     content = bytearray(path.read_bytes())
     matrix_at = content.index(b"tkhd") + 44
-    one = 1 << 16
-    content[matrix_at : matrix_at + 36] = struct.pack(">9i", 0, one, 0, -one, 0, 0, 0, 0, 1 << 30)
+    a, b, c, d = (one << 16 for one in matrix)
+    content[matrix_at : matrix_at + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
     path.write_bytes(content)
     return path
 

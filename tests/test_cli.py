@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -151,7 +152,7 @@ def test_names_of_files_do_not_steer_the_terminal(tmp_path: Path) -> None:
     done = run("analyze", "\x1b[31m[bold]evil[/bold]\n.mp4", cwd=tmp_path)
     assert done.returncode == 1
     assert "\x1b" not in done.stderr
-    assert "?[31m[bold]evil[/bold]?.mp4 does not exist." in done.stderr
+    assert "?[31m[bold]evil[/bold] .mp4 does not exist." in done.stderr
 
 
 def test_a_write_protected_folder_is_said(tmp_path: Path, poses: Path) -> None:
@@ -299,3 +300,24 @@ def test_an_empty_profile_name_is_refused(poses: Path) -> None:
     done = run("analyze", poses, "--profile", "")
     assert done.returncode == 2
     assert "cannot be the name of a profile" in done.stderr
+
+
+def test_a_name_that_looks_like_an_option_gets_a_hint(poses: Path, tmp_path: Path) -> None:
+    odd = tmp_path / "-x.poses.jsonl"
+    shutil.copy(poses, odd)
+    refused = run("analyze", odd.name, cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "put -- before it" in refused.stderr
+    assert run("analyze", "--", odd.name, cwd=tmp_path).returncode == 0
+    assert run("analyze", f"./{odd.name}", cwd=tmp_path).returncode == 0
+
+
+def test_umlauts_are_names_and_words_in_an_ascii_locale_too(poses: Path, tmp_path: Path) -> None:
+    umlaut = tmp_path / "Übung.poses.jsonl"
+    shutil.copy(poses, umlaut)
+    ascii_only = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = run_process("analyze", umlaut, "--json", tmp_path / "größe.json", environment=ascii_only)
+    assert done.returncode == 0, done.stderr
+    assert "größe.json" in done.stderr
+    told = run_process("checkin", "--pain", "2", "--note", "müde", "--json", environment=ascii_only)
+    assert json.loads(told.stdout)["note"] == "müde"

@@ -6,12 +6,10 @@ from pathlib import Path
 from types import MappingProxyType
 
 import av
-import cv2
 import numpy as np
 import pytest
 from rich.console import Console
 
-from posture_cam.outputs import video as video_output
 from posture_cam.outputs.console import print_summary
 from posture_cam.outputs.overlay import STATE_COLOURS, Overlay, Scene, draw_timeline
 from posture_cam.outputs.video import AnnotatedVideo
@@ -165,18 +163,6 @@ def test_odd_sides_are_made_even_for_players(tmp_path: Path, size_wh: tuple[int,
     with av.open(str(tmp_path / "a.mp4")) as container:
         stream = container.streams.video[0]
         assert (stream.width, stream.height) == tuple(max(2, side + side % 2) for side in size_wh)
-
-
-def test_without_pyav_opencv_writes_the_video_with_the_same_length(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(video_output, "has_h264", lambda: False)
-    times = [number / 10 for number in range(30)]
-    film(tmp_path / "a.mp4", times, (65, 49))
-    capture = cv2.VideoCapture(str(tmp_path / "a.mp4"))
-    assert capture.get(cv2.CAP_PROP_FRAME_COUNT) == pytest.approx(30, abs=1)
-    assert capture.get(cv2.CAP_PROP_FPS) == pytest.approx(10.0)
-    capture.release()
 
 
 def test_a_video_that_fails_leaves_no_file(tmp_path: Path) -> None:

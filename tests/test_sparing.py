@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from posture_cam.session import Analysis, analyze
 from posture_cam.session.judging import Measured, in_hindsight
 from posture_cam.settings import load_settings
 from posture_cam.source import MotionWatch, SparingWatch, VideoFile, small_grey
-from posture_cam.source.sparse import SparseCapture
+from posture_cam.source.container import Recording
 from tests.builders import front_pose, measures, read_stripes, side_pose, stripes, turn_by_90_deg, write_video
 
 NOISE = np.random.default_rng(3)
@@ -206,7 +205,7 @@ def test_pictures_left_out_change_neither_times_nor_numbers(tmp_path: Path, code
 
 def test_some_pictures_are_left_undecoded(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", map(stripes, range(200)), rate=30)
-    capture = SparseCapture.open(path, 0.14)
+    capture = Recording.open(path, most_s=0.14, threads=1)
     assert capture is not None
     count = 0
     while capture.grab():
@@ -242,13 +241,6 @@ def test_a_recording_is_read_whatever_holds_it(tmp_path: Path, ending: str) -> N
     some, _ = sampled(path, is_sparse=True)
     assert abs(len(some) - len(every)) <= 1
     assert [shown for _, _, shown in some][:3] == pytest.approx([shown for _, _, shown in every][:3], abs=4)
-
-
-def test_without_pyav_every_picture_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write_video(tmp_path / "a.mp4", map(stripes, range(60)), rate=30)
-    monkeypatch.setitem(sys.modules, "av", None)
-    assert SparseCapture.open(path, 0.14) is None
-    assert sampled(path, is_sparse=True) == sampled(path, is_sparse=False)
 
 
 def test_recorded_poses_give_the_same_judgement_as_the_video_that_was_looked_at_sparingly(

@@ -1,16 +1,24 @@
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pytest
 
-from posture_cam.errors import SourceError
-from posture_cam.records import Frame
+from posture_cam.errors import NothingJudged, SourceError
+from posture_cam.records import Frame, Pose, Reason, State
+from posture_cam.session import Analysis, analyze
 from posture_cam.source import VideoFile
 from posture_cam.source.timeline import sane_frame_rate
-from tests.builders import read_stripes, stripes, turn_by_90_deg, write_video
+from tests.builders import Film, front_pose, mark, read_stripes, side, stripes, turn_by_90_deg, write_video
+from tests.conftest import SAMPLES
+from tests.test_session import recorded
 
 
 def frames(path: Path, rate_hz: float | None = None) -> list[Frame]:
@@ -142,7 +150,7 @@ def test_the_file_is_released(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", map(stripes, range(5)))
     with VideoFile(path) as source:
         next(source.frames())
-    assert not source._capture.isOpened()
+    assert not hasattr(source._recording, "_stream")
 
 
 def test_a_clock_that_started_long_before_does_not_count_as_duration(tmp_path: Path) -> None:
@@ -156,3 +164,151 @@ def test_a_clock_that_started_long_before_does_not_count_as_duration(tmp_path: P
 def test_an_impossible_frame_rate_is_not_believed() -> None:
     assert sane_frame_rate(0.05) is None
     assert sane_frame_rate(29.97) == 29.97
+
+
+# Shapes and turns.
+
+
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        (1, 0, 0, 1), (0, 1, -1, 0), (-1, 0, 0, -1), (0, -1, 1, 0),
+        (-1, 0, 0, 1), (1, 0, 0, -1), (0, 1, 1, 0), (0, -1, -1, 0),
+    ],
+)  # fmt: skip
+def test_turned_and_mirrored_tags_are_followed(tmp_path: Path, matrix: tuple[int, int, int, int]) -> None:
+    image = np.zeros((48, 64, 3), np.uint8)
+    image[:24, :32], image[:24, 32:] = 255, (255, 0, 0)
+    (first, *_) = frames(mark(write_video(tmp_path / "a.mp4", [image] * 3), matrix))
+    height, width = first.image_bgr.shape[:2]
+    a, b, c, d = matrix
+    shown = {}
+    for (x, y), colour in {(-1, -1): "white", (1, -1): "red", (-1, 1): "black", (1, 1): "black"}.items():
+        shown[a * x + c * y, b * x + d * y] = colour
+    for (x, y), colour in shown.items():
+        blue, _, red = first.image_bgr[round(height * (2 + y) / 4), round(width * (2 + x) / 4)].tolist()
+        assert {"white": red > 180 and blue > 180, "red": red > 150 > blue, "black": red < 60}[colour]
+
+
+def test_pixels_that_are_not_square_are_made_so(tmp_path: Path) -> None:
+    """A picture of 4:3, kept as wide as it is high."""
+    path = tmp_path / "a.mp4"
+    container = av.open(str(path), "w")
+    stream: Any = container.add_stream("libx264", rate=10)
+    stream.width, stream.height, stream.pix_fmt = 48, 48, "yuv420p"
+    stream.codec_context.sample_aspect_ratio = Fraction(4, 3)
+    for _ in range(5):
+        image = av.VideoFrame.from_ndarray(stripes(5, (48, 48)), format="rgb24")
+        container.mux(stream.encode(image))
+    container.mux(stream.encode(None))
+    container.close()
+    with VideoFile(path) as source:
+        assert (source.info.width_px, source.info.height_px) == (64, 48)
+        assert next(source.frames()).image_bgr.shape == (48, 64, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pixels"),
+    [
+        ("a.mp4", "libsvtav1", "yuv420p"),
+        ("a.webm", "libvpx-vp9", "yuv420p"),
+        ("a.mp4", "libx265", "yuv420p10le"),
+        ("a.gif", "gif", "rgb8"),
+    ],
+)
+def test_codecs_of_today_are_read(tmp_path: Path, name: str, codec: str, pixels: str) -> None:
+    images = (stripes(number, (192, 144)) for number in range(30))
+    seen = frames(write_video(tmp_path / name, images, codec=codec, pixels=pixels), 5.0)
+    assert [round(frame.timestamp_s, 1) for frame in seen] == pytest.approx([0.2 * n for n in range(15)])
+    assert [read_stripes(frame.image_bgr) for frame in seen] == list(range(0, 30, 2))
+
+
+def test_a_bare_stream_is_read_at_the_rate_that_it_tells_of_itself(tmp_path: Path) -> None:
+    container = av.open(str(tmp_path / "a.h264"), "w")
+    stream: Any = container.add_stream("libx264", rate=10)
+    stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+    for number in range(80):
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(stripes(number), format="rgb24")))
+    container.mux(stream.encode(None))
+    container.close()
+    seen = frames(tmp_path / "a.h264")
+    assert len(seen) == 80
+    assert seen[-1].timestamp_s == pytest.approx(7.9, abs=0.2)
+
+
+def test_a_long_gap_beside_several_sound_tracks_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "gap.mkv"
+    container = av.open(str(path), "w")
+    pictures: Any = container.add_stream("mpeg4", rate=10)
+    pictures.width, pictures.height, pictures.pix_fmt = 64, 48, "yuv420p"
+    pictures.codec_context.time_base = Fraction(1, 1000)
+    sounds: list[Any] = [container.add_stream("aac", rate=48_000) for _ in range(3)]
+    times_s = [number / 10 for number in range(80)] + [30.0 + number / 10 for number in range(80)]
+    sounded = 0
+    for number, time_s in enumerate(times_s):
+        while sounded * 1024 / 48_000 < time_s:
+            for sound in sounds:
+                samples = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+                samples.sample_rate, samples.pts, samples.time_base = (
+                    48_000,
+                    sounded * 1024,
+                    Fraction(1, 48_000),
+                )
+                container.mux(sound.encode(samples))
+            sounded += 1
+        image = av.VideoFrame.from_ndarray(stripes(number), format="rgb24")
+        image.pts, image.time_base = round(1000 * time_s), Fraction(1, 1000)
+        container.mux(pictures.encode(image))
+    container.mux(pictures.encode(None))
+    container.close()
+    for rate_hz in (None, 5.0):
+        seen = frames(path, rate_hz)
+        assert seen[-1].timestamp_s == pytest.approx(37.9, abs=0.2)
+
+
+def test_the_picture_at_a_time_is_that_one(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mp4", map(stripes, range(200)), rate=30)
+    with VideoFile(path) as source:
+        for number in (150, 7, 199, 0):
+            found = source.picture_at(number / 30)
+            assert found is not None
+            assert read_stripes(found.image_bgr) == number
+
+
+@pytest.mark.parametrize(("clip", "turns"), [("desk-side", 1), ("desk-monitor", 3)])
+def test_a_recording_on_its_side_is_turned_and_judged_as_if_it_were_upright(
+    tmp_path: Path, clip: str, turns: int, sample_poses: Callable[[str], Path]
+) -> None:
+    images = []
+    with VideoFile(SAMPLES / f"{clip}.mp4", 10.0) as source:
+        for frame in source.frames():
+            if frame.timestamp_s > 30.0:
+                break
+            images.append(np.ascontiguousarray(np.rot90(frame.image_bgr, turns)[..., ::-1]))
+    lying = write_video(tmp_path / "lying.mp4", images)
+    turned = analyze(Analysis(lying, video=tmp_path / "shown.mp4", json=tmp_path / "a.json"))
+    assert any("it was turned" in note for note in turned.notes)
+    assert (
+        json.loads((tmp_path / "a.json").read_text("utf-8"))["source"]["turned_deg"] == 90 * (4 - turns) % 360
+    )
+    upright = analyze(Analysis(write_video(tmp_path / "up.mp4", [np.rot90(one, -turns) for one in images])))
+    assert turned.score == pytest.approx(upright.score, abs=4)
+    for state in (State.GOOD, State.POOR):
+        then_s, now_s = (one.seconds_by_state.get(state, 0.0) for one in (upright, turned))
+        assert now_s == pytest.approx(then_s, abs=1.5)
+    with VideoFile(tmp_path / "shown.mp4") as shown:
+        assert (shown.info.width_px > shown.info.height_px) is True
+
+
+def test_poses_that_lie_are_told_and_not_judged(tmp_path: Path) -> None:
+    def lying(time_s: float) -> Pose:
+        pose = front_pose(time_s)
+        landmarks = pose.landmarks.copy()
+        landmarks[:, 0], landmarks[:, 1] = pose.landmarks[:, 1], 1.0 - pose.landmarks[:, 0]
+        return replace(pose, landmarks=landmarks, image_size_wh=pose.image_size_wh[::-1])
+
+    with pytest.raises(NothingJudged, match="lies on its side"):
+        analyze(Analysis(recorded(tmp_path / "a.poses.jsonl", Film().hold(20.0, lying))))
+    bent = Film().hold(5.0, side()).hold(10.0, side(neck_deg=95.0, trunk_deg=85.0)).hold(5.0, side())
+    summary = analyze(Analysis(recorded(tmp_path / "b.poses.jsonl", bent)))
+    assert Reason.ON_ITS_SIDE not in summary.unjudged_s_by_reason  # who bends over has been upright

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import SAMPLES
+from tests.conftest import ROOT, SAMPLES
 from tests.screens import WINDOWS_TRIED, close_windows, needs_screen, screen
 
 CLIP = SAMPLES / "desk-monitor.mp4"
@@ -50,3 +50,39 @@ def test_closing_the_window_ends_the_command_as_q_does(
     assert process.returncode == code, err
     assert words in out
     assert "Error" not in err
+
+
+@needs_screen
+def test_a_window_opens_after_everything_of_ours_is_loaded(tmp_path: Path) -> None:
+    """PyAV loaded before OpenCV would keep the first window from opening, for ever."""
+    names = sorted(
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for path in (ROOT / "posture_cam").rglob("*.py")
+        if path.name != "__main__.py"
+    )
+    code = (
+        "import importlib, random, sys\n"
+        f"names = {names!r}\n"
+        "random.Random(int(sys.argv[1])).shuffle(names)\n"
+        "for name in names: importlib.import_module(name)\n"
+        "loaded = list(sys.modules)\n"
+        "assert loaded.index('cv2') < loaded.index('av')\n"
+        "import numpy as np\n"
+        "from posture_cam.outputs.windows import PictureWindow\n"
+        "window = PictureWindow('posture_cam')\n"
+        "window.open()\n"
+        "window.show(np.zeros((90, 160, 3), np.uint8))\n"
+        "window.key()\n"
+        "print('open', window.look())\n"
+    )
+    with screen(tmp_path) as shown:
+        for seed in ("1", "2"):
+            done = subprocess.run(
+                [sys.executable, "-c", code, seed],
+                env=shown.environment,
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+            assert done.stdout == "open True\n", done.stderr

@@ -25,6 +25,7 @@ class Hint(StrEnum):
     SHOULDERS_OUT = "Get both shoulders into the picture."
     MOVE_BACK = "Move back a little."
     COME_CLOSER = "Come a little closer."
+    ON_ITS_SIDE = "The picture lies on its side. Turn the camera."
     TURN = "Turn to the screen."
     HOLD_STILL = "Hold still."
     STAY = "Good. Stay like this."
@@ -37,8 +38,14 @@ REFUSALS = {
     Hint.SHOULDERS_OUT: "the shoulders were outside the picture",
     Hint.MOVE_BACK: "the person was too close to the camera",
     Hint.COME_CLOSER: "the person was too far from the camera",
+    Hint.ON_ITS_SIDE: "the picture lies on its side",
     Hint.TURN: "the head was turned away",
     Hint.HOLD_STILL: "the person moved",
+}
+_HINTS = {
+    Reason.NOBODY: Hint.NOBODY,
+    Reason.TOO_SMALL: Hint.COME_CLOSER,
+    Reason.ON_ITS_SIDE: Hint.ON_ITS_SIDE,
 }
 # A moment without a usable pose does not undo what was collected; a longer time does.
 _FORGIVEN_S = 1.0
@@ -130,9 +137,7 @@ class Calibrator:
         if features.reason is not None:
             if brightness is not None and brightness < self._calibration.dark_below:
                 return Hint.TOO_DARK
-            return {Reason.NOBODY: Hint.NOBODY, Reason.TOO_SMALL: Hint.COME_CLOSER}.get(
-                features.reason, Hint.FACE_HIDDEN
-            )
+            return _HINTS.get(features.reason, Hint.FACE_HIDDEN)
         pose = features.pose
         if pose is None:
             return None

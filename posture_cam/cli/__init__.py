@@ -6,8 +6,10 @@ Exit codes: 0 done, 1 expected failure, 2 wrong usage, 130 interrupted with what
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -25,7 +27,7 @@ from posture_cam.cli import (
     recordings,
 )
 from posture_cam.cli.common import INTERRUPTED, app, say, talk
-from posture_cam.errors import OutputError, PostureCamError
+from posture_cam.errors import OutputError, PostureCamError, UsageError
 
 __all__ = [
     "about",
@@ -58,6 +60,7 @@ def main() -> None:
             stream.reconfigure(errors="replace")  # a terminal that lacks a character shows a question mark
     try:
         try:
+            _check_names(sys.argv[1:])
             app()
         finally:
             sys.stdout.flush()
@@ -78,6 +81,19 @@ def main() -> None:
         if error.errno != errno.EPIPE:  # else its reader went away, as in `| head`
             say(OutputError(f"The output cannot be written ({error.strerror}).", "Is the disk full?"))
         sys.exit(1)
+
+
+def _check_names(arguments: Sequence[str]) -> None:
+    """Refuse a file whose name would be taken for options.
+
+    Raises:
+        UsageError: One of them is.
+    """
+    for argument in itertools.takewhile(lambda one: one != "--", arguments):
+        if argument.startswith("-") and len(argument) > 1 and os.path.isfile(argument):  # noqa: PTH113
+            raise UsageError(
+                f"{argument} is taken for an option.", f"Write ./{argument}, or put -- before it."
+            )
 
 
 def _leave_stdout() -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperGroup
 
-from posture_cam.boundary import clean
 from posture_cam.errors import PostureCamError
+from posture_cam.plain import clean
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -4,6 +4,7 @@ from posture_cam.geometry.estimator import AngleEstimator, EstimatesAhead, Estim
 from posture_cam.geometry.features import FeatureExtractor
 from posture_cam.geometry.measures import average_neutral, compare, on_the_way
 from posture_cam.geometry.movement import MovementMeter
+from posture_cam.geometry.orientation import Orientation
 
 __all__ = [
     "AngleEstimator",
@@ -11,6 +12,7 @@ __all__ = [
     "Estimator",
     "FeatureExtractor",
     "MovementMeter",
+    "Orientation",
     "average_neutral",
     "compare",
     "on_the_way",

@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from posture_cam.geometry.orientation import Orientation
 from posture_cam.geometry.points import CORE, EARS, EYES, HIPS, MOUTH, SHOULDERS
 from posture_cam.geometry.view import BEHIND_ABOVE_DEG, ViewTracker, facing_sign, shoulder_yaw_deg
 from posture_cam.records import Features, FloatArray, Landmark, Pose, Reason, View
@@ -40,6 +41,7 @@ class FeatureExtractor:
     def __init__(self, settings: Settings, view: View | None = None) -> None:
         self._gates = settings.gates
         self._views = ViewTracker(settings.view, view)
+        self._orientation = Orientation(was_upright=view is not None)
         self._view = view or View.FRONT
         # Of the last pose, which may come again: landmarks, confidence, view and values.
         self._last: tuple[FloatArray | None, float | None, View, dict[str, float] | None]
@@ -56,6 +58,11 @@ class FeatureExtractor:
         if confidence is None:
             self._last = pose.landmarks, None, self._view, None
             return self._nothing(timestamp_s, Reason.HEAD_HIDDEN)
+        if not is_same:
+            self._orientation.update(pose)
+        if self._orientation.lies:
+            self._last = pose.landmarks, confidence, self._view, None
+            return self._nothing(timestamp_s, Reason.ON_ITS_SIDE)
         self._view = self._views.update(pose)
         if not is_same or view != self._view:
             values = _measure(pose, self._view, self._gates)

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from posture_cam.boundary import clean
+from posture_cam.plain import clean
 from posture_cam.records import JUDGED_STATES, NeutralOrigin
 from posture_cam.words import clock, count_words, words_of
 

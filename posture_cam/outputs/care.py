@@ -7,11 +7,11 @@ from typing import Any
 
 from rich.console import Console
 
-from posture_cam.boundary import clean
 from posture_cam.checkins import CheckIn, Sign, Urgency, advice, besides_words
 from posture_cam.exercises import exercise_title, known_exercises
 from posture_cam.history import KeptCheckIn, KeptExercise
 from posture_cam.outputs.coach import done_as_json, done_words
+from posture_cam.plain import clean
 from posture_cam.programme import Programme, Progress
 from posture_cam.workplaces import Item
 

@@ -13,9 +13,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from posture_cam.boundary import clean
 from posture_cam.exercises import AIM_WORDS, Exercise
 from posture_cam.outputs.styles import STATE_STYLES
+from posture_cam.plain import clean
 from posture_cam.records import (
     JUDGED_STATES,
     FaultTime,

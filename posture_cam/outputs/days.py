@@ -13,10 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from posture_cam import __version__
-from posture_cam.boundary import clean
 from posture_cam.outputs.console import print_tips, print_unjudged
 from posture_cam.outputs.styles import STATE_STYLES
 from posture_cam.outputs.tables import reason_as_json
+from posture_cam.plain import clean
 from posture_cam.records import JUDGED_STATES, Measure, State
 from posture_cam.settings import load_measures
 from posture_cam.sittings import ANSWERED_WITHIN_S, Run, Sitting, Spoken, Totals, hold_words, totals

@@ -58,12 +58,18 @@ class JsonResult:
         duration_s: Of the recording, so that its course is told in a fair number of parts.
         settings: When away is a break, and which gaps end a posture.
         content: What tells the recording from others, where there is one.
+        turns: Quarter turns against the clock by which it was turned.
     """
 
     def __init__(
-        self, target: Path | TextIO, duration_s: float, settings: Settings, content: str | None = None
+        self,
+        target: Path | TextIO,
+        duration_s: float,
+        settings: Settings,
+        content: str | None = None,
+        turns: int = 0,
     ) -> None:
-        self._target, self._content = target, content
+        self._target, self._content, self._turns = target, content, turns
         self._slot_s = next(
             (slot_s for slot_s in _SLOTS_S if duration_s / slot_s <= _MOST_SLOTS), _SLOTS_S[-1]
         )
@@ -83,7 +89,7 @@ class JsonResult:
         """
         self._ledger.close()
         content = as_json(summary) | self._course(self._ledger.taken())
-        content["source"]["content"] = self._content
+        content["source"] |= {"content": self._content, "turned_deg": 90 * self._turns}
         text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         if not isinstance(self._target, Path):
             self._target.write(text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator
 from contextlib import ExitStack
 from fractions import Fraction
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from posture_cam.errors import OutputError
 from posture_cam.files import naming, written_whole
+from posture_cam.media import av
 from posture_cam.outputs.overlay import Overlay, Scene, draw_timeline
 from posture_cam.records import (
     Alert,
@@ -143,9 +143,8 @@ class AnnotatedVideo:
         if self._encoder is None:
             height, width = image_bgr.shape[:2]
             frame_rate = min(self._source.frame_rate or _DEFAULT_FRAME_RATE, _MAX_FRAME_RATE)
-            make = _H264 if has_h264() else _Mpeg4
             with naming(self._target):
-                self._encoder = make(self._temporary, (_even(width), _even(height)), frame_rate)
+                self._encoder = _H264(self._temporary, (_even(width), _even(height)), frame_rate)
         with naming(self._target):
             self._encoder.write(image_bgr, timestamp_s)
 
@@ -162,11 +161,6 @@ class AnnotatedVideo:
         if self._encoder is not None:
             self._encoder.close()
         self._stack.__exit__(kind, error, traceback)
-
-
-def has_h264() -> bool:
-    """Whether PyAV is here to write H.264."""
-    return importlib.util.find_spec("av") is not None
 
 
 def _even(size_px: int) -> int:
@@ -196,11 +190,7 @@ class _H264:
     """H.264 by PyAV, with true times."""
 
     def __init__(self, path: Path, size_wh: tuple[int, int], frame_rate: float) -> None:
-        import av  # an extra, and slow to import
-
-        self._av = av
         self._size_wh = size_wh
-        self._errors: type[Exception] = av.error.FFmpegError
         self._container: Any = av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
         self._stream = self._container.add_stream(
             "libx264", rate=Fraction(frame_rate).limit_denominator(1001)
@@ -212,7 +202,7 @@ class _H264:
         self._last_pts = -1
 
     def write(self, image_bgr: NDArray[np.uint8], timestamp_s: float) -> None:
-        frame = self._av.VideoFrame.from_ndarray(_padded(image_bgr, self._size_wh), format="bgr24")
+        frame = av.VideoFrame.from_ndarray(_padded(image_bgr, self._size_wh), format="bgr24")
         frame.pts = self._last_pts = max(round(timestamp_s / _TIME_BASE), self._last_pts + 1)
         frame.time_base = _TIME_BASE
         self._mux(frame)
@@ -224,39 +214,8 @@ class _H264:
     def _mux(self, frame: Any) -> None:
         try:
             self._container.mux(self._stream.encode(frame))
-        except self._errors as error:
+        except av.FFmpegError as error:
             raise OSError(str(error)) from error
-
-
-class _Mpeg4:
-    """MPEG-4 Part 2 by OpenCV, which knows no times: frames are repeated or left out to keep them."""
-
-    def __init__(self, path: Path, size_wh: tuple[int, int], frame_rate: float) -> None:
-        self._size_wh = size_wh
-        self._rate = frame_rate
-        self._written = 0
-        self._image: NDArray[np.uint8] | None = None
-        self._writer = cv2.VideoWriter(
-            str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"mp4v"), frame_rate, size_wh
-        )
-        if not self._writer.isOpened():
-            raise OSError("OpenCV cannot write MP4 here")
-
-    def write(self, image_bgr: NDArray[np.uint8], timestamp_s: float) -> None:
-        self._fill(timestamp_s)
-        self._image = _padded(image_bgr, self._size_wh)
-
-    def close(self) -> None:
-        if self._image is not None:
-            self._fill((self._written + 1) / self._rate)
-        self._writer.release()
-
-    def _fill(self, until_s: float) -> None:
-        if self._image is None:
-            return
-        for _ in range(self._written, round(until_s * self._rate)):
-            self._writer.write(self._image)
-            self._written += 1
 
 
 def _padded(image_bgr: NDArray[np.uint8], size_wh: tuple[int, int]) -> NDArray[np.uint8]:

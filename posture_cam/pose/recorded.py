@@ -16,9 +16,10 @@ import orjson
 from pydantic import Field, ValidationError
 
 from posture_cam import __version__
-from posture_cam.boundary import MOST_SECONDS, Part, Seconds, Words, clean, what_is_wrong
+from posture_cam.boundary import MOST_SECONDS, Part, Seconds, Words, what_is_wrong
 from posture_cam.errors import SourceError
 from posture_cam.files import Kind, kind_of, reading
+from posture_cam.plain import clean
 from posture_cam.records import LANDMARK_COUNT, FloatArray, Pose, Sample, SourceInfo
 
 KIND = "posture_cam poses"

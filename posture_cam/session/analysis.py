@@ -50,6 +50,7 @@ from posture_cam.session.poses import (
     POSES_SUFFIX,
     Listener,
     Poses,
+    See,
     check_stretch,
     estimated_poses,
     is_recorded,
@@ -138,10 +139,16 @@ def analyze(
     _check_request(request)
     profile = load_profile(request.profile) if request.profile is not None else None
     search = NeutralSearch(settings)
-    see = search.see if profile is None and request.neutral_s is None else None
+
+    def begin_to_see() -> See:
+        nonlocal search
+        search = NeutralSearch(settings)
+        return search.see
+
+    searches = profile is None and request.neutral_s is None
     with ExitStack() as stack:
         if request.is_recorded:
-            poses = recorded_poses(request.path, see)
+            poses = recorded_poses(request.path, search.see if searches else None)
         else:
             poses = estimated_poses(
                 request.path,
@@ -154,7 +161,7 @@ def analyze(
                 target=request.poses,
                 stretch_s=request.neutral_s,
                 processors=request.processors,
-                see=see,
+                begin_to_see=begin_to_see if searches else None,
             )
         neutral = _neutral(request, profile, search, poses, settings)
         keeper = _keeper(request, poses, settings) if request.save else None
@@ -285,7 +292,7 @@ def _judge(
     end_s, partial, is_first = poses.end_s, poses.partial, True
     was_stopped = listener.should_stop()  # in the first pass; what it found is still judged
     with ExitStack() as stack:
-        sinks = _sinks(request, header, neutral, stack, end_s, settings)
+        sinks = _sinks(request, header, neutral, stack, end_s, settings, poses.turns)
 
         def settle(observations: Iterator[Observation]) -> None:
             for observation in observations:
@@ -353,6 +360,7 @@ def _sinks(
     stack: ExitStack,
     end_s: float,
     settings: Settings,
+    turns: int,
 ) -> list[Sink]:
     sinks: list[Sink] = []
     if request.csv is not None:
@@ -360,17 +368,17 @@ def _sinks(
     if request.video is not None:
         from posture_cam.outputs.video import AnnotatedVideo
 
-        frames = _frames_again(request.path, stack)
+        frames = _frames_again(request.path, stack, turns)
         sinks.append(stack.enter_context(AnnotatedVideo(request.video, header.source, frames, neutral)))
     if request.json is not None:
-        sinks.append(stack.enter_context(JsonResult(request.json, end_s, settings, header.content)))
+        sinks.append(stack.enter_context(JsonResult(request.json, end_s, settings, header.content, turns)))
     return sinks
 
 
-def _frames_again(path: Path, stack: ExitStack) -> Iterator[Frame]:
+def _frames_again(path: Path, stack: ExitStack, turns: int) -> Iterator[Frame]:
     from posture_cam.source import VideoFile
 
-    return stack.enter_context(VideoFile(path)).frames()
+    return stack.enter_context(VideoFile(path, turns=turns)).frames()
 
 
 def _nothing_judged(summary: SessionSummary) -> NothingJudged:
@@ -384,6 +392,7 @@ def _nothing_judged(summary: SessionSummary) -> NothingJudged:
         Reason.OTHER_VIEW: "Calibrate from where this camera stands, or leave --profile out.",
         Reason.SETTLING: "Record for at least ten seconds.",
         Reason.TOO_SMALL: "Bring the camera closer.",
+        Reason.ON_ITS_SIDE: "Analyse the video itself: it is turned then.",
     }
     what = words_of(main) if main is not None else "too short"
     hint = (

@@ -9,10 +9,11 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from posture_cam.errors import NeutralError, SourceError
 from posture_cam.files import content_of, naming, written_whole
+from posture_cam.geometry import Orientation
 from posture_cam.pose.recorded import PoseLog, PoseLogEnd, PoseLogHeader, PoseLogWriter
 from posture_cam.records import Frame, Pose, Sample, SourceInfo
 from posture_cam.session.parts import Look, Parts, goals_s, share_memory, starts_s
@@ -46,12 +47,17 @@ class Listener:
 
 @dataclass(slots=True)
 class Poses:
-    """Poses of a whole recording, and what is known of it."""
+    """Poses of a whole recording, and what is known of it.
+
+    Attributes:
+        turns: Quarter turns against the clock by which it was turned, as it lay on its side.
+    """
 
     log: PoseLog
     end_s: float
     partial: bool
     notes: list[str] = field(default_factory=list)
+    turns: int = 0
 
 
 def is_recorded(path: Path) -> bool:
@@ -90,9 +96,9 @@ def estimated_poses(
     stretch_s: tuple[float, float] | None = None,
     until_s: float | None = None,
     processors: int | None = None,
-    see: See | None = None,
+    begin_to_see: Callable[[], See] | None = None,
 ) -> Poses:
-    """Find the poses of a video and keep them.
+    """Find the poses of a video and keep them; one that lies on its side is turned.
 
     Args:
         path: The video.
@@ -107,7 +113,8 @@ def estimated_poses(
         until_s: What comes after this is left out.
         processors: How many parts of a long recording to look at at once, which changes nothing about what is
             found; None takes all there are.
-        see: Takes each sample as it will be read again, while the next picture is on its way.
+        begin_to_see: Gives what takes each sample as it will be read again, while the next picture is on its
+            way; asked again where a recording is begun anew.
 
     Raises:
         SourceError: The video cannot be read.
@@ -115,13 +122,56 @@ def estimated_poses(
         ModelError: The model is missing, wrong, or cannot be fetched.
         OutputError: The poses cannot be written.
     """
+    options: dict[str, Any] = {
+        "rate_hz": rate_hz,
+        "model": model,
+        "is_sparing": is_sparing,
+        "target": target,
+        "stretch_s": stretch_s,
+        "until_s": until_s,
+        "processors": processors,
+    }
+    see = begin_to_see() if begin_to_see is not None else None
+    with ExitStack() as first:
+        poses = _estimated(path, settings, listener, first, see=see, **options)
+        if not poses.turns or (poses.partial and listener.should_stop()):
+            stack.enter_context(first.pop_all())
+            return poses
+    see = begin_to_see() if begin_to_see is not None else None
+    turned = _estimated(path, settings, listener, stack, see=see, turns=poses.turns, **options)
+    turned.notes.append(f"The recording lies on its side; it was turned by {_TURN_WORDS[poses.turns]}.")
+    turned.turns = poses.turns
+    return turned
+
+
+_TURN_WORDS = {1: "90° against the clock", 2: "180°", 3: "90° with the clock"}
+
+
+def _estimated(
+    path: Path,
+    settings: Settings,
+    listener: Listener,
+    stack: ExitStack,
+    *,
+    rate_hz: float | None,
+    model: str,
+    is_sparing: bool,
+    target: Path | None,
+    stretch_s: tuple[float, float] | None,
+    until_s: float | None,
+    processors: int | None,
+    see: See | None,
+    turns: int = 0,
+) -> Poses:
+    """One pass over a video; it ends early, and says by what, where the video has to be turned first."""
     # Slow to import, and not needed for recorded poses.
     from posture_cam.pose.model_store import find_model
     from posture_cam.source import VideoFile
 
     def opened(start_s: float, stack: ExitStack) -> VideoFile:
         # One thread decodes, so that the other processors are the model's.
-        return stack.enter_context(VideoFile(path, rate_hz, threads=1, is_sparse=is_sparing, start_s=start_s))
+        source = VideoFile(path, rate_hz, threads=1, is_sparse=is_sparing, start_s=start_s, turns=turns)
+        return stack.enter_context(source)
 
     first = stack.enter_context(ExitStack())  # what the beginning is looked at with
     source = opened(0.0, first)
@@ -162,6 +212,7 @@ def estimated_poses(
     header = PoseLogHeader(source.info, estimator.model, RUNNING_MODE, rate_hz, content, written_at)
     partial = has_samples = False
     last_s = 0.0
+    orientation, has_to_turn = Orientation(), 0
     with (
         written_whole(target) as temporary,
         naming(target),
@@ -177,6 +228,12 @@ def estimated_poses(
                     has_samples = True
                     if see is not None:
                         see(sample)
+                    if sample.pose is not None and not sample.is_reused and not turns:
+                        orientation.update(sample.pose)
+                        has_to_turn = orientation.turns
+            if has_to_turn:
+                partial = True
+                break
             if until_s is not None and last_s > until_s:
                 partial = True
                 break
@@ -190,7 +247,7 @@ def estimated_poses(
         end_s = _end_s(parts.end_s if not partial else last_s, source.info, rate_hz)
         notes = _source_notes(source.info, end_s, parts.clock_repairs, partial=partial)
         writer.finish(PoseLogEnd(end_s, partial, tuple(notes)))
-    return Poses(PoseLog(target), end_s, partial, notes)
+    return Poses(PoseLog(target), end_s, partial, notes, has_to_turn)
 
 
 def _looks(

@@ -162,7 +162,7 @@ def _pictures(
     table = limits_of([sitting])
     made = []
     with ExitStack() as stack:
-        source = stack.enter_context(VideoFile(video))
+        source = stack.enter_context(VideoFile(video, turns=found.turns))
         if not _is_same(found, video, source.info):
             raise SourceError(
                 f"{video.name} is not the recording that the result tells of ({sitting.name}).",

@@ -6,7 +6,7 @@ from posture_cam.source.cameras import camera_number, camera_users, list_cameras
 from posture_cam.source.live import Device, LiveSource, open_device
 from posture_cam.source.motion import MotionWatch, SparingWatch, small_grey
 from posture_cam.source.played import PlayedFile
-from posture_cam.source.video import Glimpse, VideoFile
+from posture_cam.source.video import Glimpse, VideoFile, shown_name
 
 __all__ = [
     "Camera",
@@ -23,6 +23,7 @@ __all__ = [
     "list_cameras",
     "open_device",
     "read_ahead",
+    "shown_name",
     "small_grey",
     "source_name",
 ]

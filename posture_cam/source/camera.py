@@ -11,14 +11,11 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit, urlunsplit
 
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
-
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from posture_cam.errors import SourceError, UsageError
+from posture_cam.media import cv2
 from posture_cam.records import Frame, Reason, SourceInfo
 from posture_cam.source.timeline import sane_frame_rate
 

@@ -1,4 +1,4 @@
-"""Recorded videos, read by OpenCV, or by PyAV where that spares work."""
+"""Recorded videos: what is due of their frames, and when."""
 
 from __future__ import annotations
 
@@ -11,23 +11,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-# FFmpeg inside OpenCV talks on its own; this is read when cv2 loads.
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
-
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from posture_cam.errors import SourceError
 from posture_cam.records import Frame, SourceInfo
+from posture_cam.source.container import Recording
 from posture_cam.source.motion import small_grey
-from posture_cam.source.sparse import SparseCapture
-from posture_cam.source.timeline import Timeline, sane_frame_rate
+from posture_cam.source.timeline import ASSUMED_FRAME_RATE, Timeline
 
 PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".heic", ".avif"}
 MAX_FRAMES_WITHOUT_PICTURE = 300
 _MOST_OF_INTERVAL = 0.7
+# Of the time between two frames: as near as this it is the frame that was meant.
+_NEAR = 0.4
 
 
 T = TypeVar("T")
@@ -57,17 +54,20 @@ class Glimpse:
 class VideoFile:
     """A recording; a context manager that releases the file on every way out.
 
+    Pictures come upright and with square pixels, as the container says.
+
     Args:
         path: The file.
         rate_hz: Frames to yield per second of video; None yields every frame.  The frames between are
-            grabbed, not converted.
+            decoded, not converted.
         threads: That decode; None leaves it to FFmpeg.  One takes the least work in all.
         is_sparse: Pictures that none other is made from may be left out where there are enough of the rest;
             frames then lie up to 0.7 of an interval from the times they are due at.
         start_s: Begin there, at one of the `starts`; frames are then counted from it.
+        turns: Quarter turns against the clock, for a recording that lies on its side without saying so.
 
     Raises:
-        SourceError: The file is missing, not readable, or holds no video that OpenCV can decode.
+        SourceError: The file is missing, not readable, or holds no video that can be decoded.
     """
 
     def __init__(
@@ -78,40 +78,28 @@ class VideoFile:
         *,
         is_sparse: bool = False,
         start_s: float = 0.0,
+        turns: int = 0,
     ) -> None:
         _check_file(path)
-        self._path = path
-        self._rate_hz = rate_hz
-        parameters = [] if threads is None else [cv2.CAP_PROP_N_THREADS, threads]
-        self._capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG, parameters)
-        if not self._capture.isOpened():
-            self._capture.release()
+        self._path, self._rate_hz = path, rate_hz
+        most_s = _MOST_OF_INTERVAL / rate_hz if is_sparse and rate_hz is not None else None
+        recording = Recording.open(path, most_s=most_s, threads=threads, turns=turns)
+        if recording is None:
             raise SourceError(
                 f"{path} holds no video that can be read: it may be damaged, cut off while recording, "
                 "sound only, or of an unknown format.",
                 f"If it plays elsewhere, convert it: ffmpeg -i {path.name} -c:v libx264 converted.mp4",
             )
-        frame_rate = sane_frame_rate(self._capture.get(cv2.CAP_PROP_FPS))
-        frame_count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        self._has_first = self._capture.grab()
-        first_count = self._capture.get(cv2.CAP_PROP_PTS)
-        if 0.1 * frame_count < first_count < frame_count:
-            frame_count -= first_count  # the container counts from a clock that started long before
-        duration_s = frame_count / frame_rate if frame_rate and 0 < frame_count < 1e9 else None
+        self._recording = recording
+        width, height = recording.size_wh
         self._info = SourceInfo(
-            name=path.name,
-            width_px=int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
-            height_px=int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
-            frame_rate=frame_rate,
-            duration_s=duration_s,
+            name=shown_name(path),
+            width_px=width,
+            height_px=height,
+            frame_rate=recording.frame_rate,
+            duration_s=recording.duration_s,
         )
-        self._timeline = Timeline(frame_rate, duration_s)
-        self.frames_grabbed = 0
-        self._sparse: SparseCapture | None = None
-        if is_sparse and rate_hz is not None and not self._capture.get(cv2.CAP_PROP_ORIENTATION_META):
-            self._sparse = SparseCapture.open(path, _MOST_OF_INTERVAL / rate_hz)
-        if self._sparse is not None:
-            self._capture.release()  # it holds an index of the whole file, and pictures
+        self._timeline = Timeline(recording.frame_rate, self._info.duration_s)
         if start_s > 0.0:
             self._go_to(start_s)
 
@@ -127,83 +115,66 @@ class VideoFile:
 
     @property
     def position_s(self) -> float:
-        """The time of the frame grabbed last."""
+        """The time of the last frame known of."""
         last_s = max(self._timeline.last_s, 0.0)
-        if self._sparse is not None and not self._timeline.repaired:
-            return last_s + self._sparse.end_s - self._sparse.time_s
+        if not self._timeline.repaired:
+            return last_s + max(self._recording.end_s - self._recording.time_s, 0.0)
         return last_s
 
     def starts(self, goals_s: Sequence[float]) -> list[float]:
         """Times that reading can begin at, at those asked for or before; none where only at its beginning."""
-        if self._sparse is None or self._rate_hz is None or not goals_s:
+        if not self._recording.is_sparse or not goals_s:
             return []
-        capture = SparseCapture.open(self._path, _MOST_OF_INTERVAL / self._rate_hz)
-        if capture is None:
+        recording = Recording.open(self._path, threads=1)
+        if recording is None:
             return []
-        first_s = capture.first_s
+        first_s = recording.first_s
         try:
-            found = {capture.key_time_s(goal_s + first_s) for goal_s in goals_s}
+            found = {recording.key_time_s(goal_s + first_s) for goal_s in goals_s}
         finally:
-            capture.close()
+            recording.close()
         return sorted(time_s - first_s for time_s in found if time_s is not None and time_s > first_s)
 
     def _go_to(self, start_s: float) -> None:
-        if self._sparse is None:
-            self.close()
-            raise SourceError(f"{self._path} can be read from its beginning only.")
+        first_s = self._recording.first_s
         try:
-            self._timeline.place(self._sparse.first_s)  # times count from the first picture of all
-            self._sparse.go_to(start_s + self._sparse.first_s)
+            self._timeline.place(first_s)  # times count from the first picture of all
+            self._recording.go_to(start_s + first_s)
         except OSError as error:
             self.close()
             raise SourceError(f"{self._path} cannot be read from {start_s:g} s on: {error}.") from error
 
-    def _grab(self) -> bool:
-        if self._has_first:
-            self._has_first = False
-            return True
-        return self._capture.grab()
-
     def grab_next(self) -> float | None:
         """Go to the next frame with a time of its own; that time in seconds, or None at the end."""
-        while self._grab() if self._sparse is None else self._sparse.grab():
-            if self._sparse is None:
-                self.frames_grabbed += 1
-                reported_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0
-            else:
-                self.frames_grabbed, reported_s = self._sparse.index + 1, self._sparse.time_s
-            time_s = self._timeline.place(reported_s)
+        while self._recording.grab():
+            time_s = self._timeline.place(self._recording.time_s)
             if time_s is not None:
                 return time_s
         return None
 
     def retrieve(self) -> NDArray[np.uint8] | None:
         """The frame grabbed last, blue-green-red; None where it is damaged."""
-        if self._sparse is not None:
-            return self._sparse.retrieve()
-        got, image = self._capture.retrieve()
-        if not got or image is None or image.size == 0:
-            return None
-        return _as_bgr(image)
+        return self._recording.picture()()
 
     def picture_at(self, time_s: float) -> Frame | None:
         """The picture at a time, wherever the last one was; None where it cannot be decoded.
 
         Not to be called where pictures may be left out.
         """
-        assert self._sparse is None
-        self._has_first = False
-        self._capture.set(cv2.CAP_PROP_POS_MSEC, 1000.0 * time_s)
-        if not self._capture.grab():
-            return None
-        image = self.retrieve()
-        return None if image is None else Frame(0, time_s, image)
+        assert not self._recording.is_sparse
+        wanted_s = time_s + self._recording.first_s
+        self._recording.go_before(wanted_s)
+        while self._recording.grab():
+            if self._recording.time_s >= wanted_s - _NEAR / (
+                self._recording.frame_rate or ASSUMED_FRAME_RATE
+            ):
+                image = self.retrieve()
+                return None if image is None else Frame(0, time_s, image)
+        return None
 
     def close(self) -> None:
         """Release the file."""
-        self._capture.release()
-        if self._sparse is not None:
-            self._sparse.close()
+        self._recording.close()
 
     def frames(self) -> Iterator[Frame]:
         """The frames due at the rate asked for, in order, upright as the container's rotation says.
@@ -226,9 +197,9 @@ class VideoFile:
         return None if image is None else Frame(index, time_s, image)
 
     def _glimpse(self, index: int, time_s: float) -> Glimpse | None:
-        luma = self._sparse.luma() if self._sparse is not None else None
-        if self._sparse is not None and luma is not None:
-            return Glimpse(index, time_s, small_grey(luma), self._sparse.picture())
+        luma = self._recording.luma()
+        if luma is not None:
+            return Glimpse(index, time_s, small_grey(luma), self._recording.picture())
         image = self.retrieve()
         return None if image is None else Glimpse(index, time_s, small_grey(image), lambda: image)
 
@@ -239,7 +210,7 @@ class VideoFile:
         while (time_s := self.grab_next()) is not None:
             if self._rate_hz is not None and time_s < due_s - 1e-6:
                 continue
-            one = take(self.frames_grabbed - 1, time_s)
+            one = take(self._recording.index, time_s)
             if one is None:
                 failed += 1
                 if not taken and failed > MAX_FRAMES_WITHOUT_PICTURE:
@@ -272,17 +243,13 @@ class VideoFile:
         self.close()
 
 
-def _as_bgr(image: np.ndarray) -> NDArray[np.uint8]:
-    image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image
-    return image.astype(np.uint8, copy=False)
+def shown_name(path: Path) -> str:
+    """The name of a file for people; what is no valid text in it is replaced."""
+    return os.fsencode(path.name).decode("utf-8", "replace")
 
 
 def _check_file(path: Path) -> None:
-    """Say plainly what is wrong with a path before OpenCV fails without words."""
-    try:
-        str(path).encode("utf-8")
-    except UnicodeEncodeError:  # OpenCV ends the whole program on these
-        raise SourceError(f"The name of {path} is not valid text.", "Give the file another name.") from None
+    """Say plainly what is wrong with a path before FFmpeg fails without words."""
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):

@@ -13,11 +13,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from posture_cam import __version__
-from posture_cam.boundary import clean
 from posture_cam.files import naming, written_whole
 from posture_cam.outputs.report import care, charts, content
 from posture_cam.outputs.report.content import Report
 from posture_cam.outputs.report.drawing import Chart
+from posture_cam.plain import clean
 from posture_cam.records import State
 
 

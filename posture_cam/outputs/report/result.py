@@ -50,6 +50,7 @@ class _Source(Part):
     width_px: int
     height_px: int
     content: Words | None = None
+    turned_deg: Literal[0, 90, 180, 270] = 0
 
 
 class _Neutral(Part):
@@ -156,6 +157,7 @@ class ReadResult:
         neutral_s: The stretch of the recording that served as neutral, where it was one.
         size_wh: Of its pictures.
         content: What tells it from other recordings, where the result knows.
+        turns: Quarter turns against the clock by which it was turned.
         notes: What the file does not hold.
     """
 
@@ -165,6 +167,7 @@ class ReadResult:
     notes: tuple[str, ...]
     size_wh: tuple[int, int]
     content: Words | None
+    turns: int = 0
 
 
 def read_result(path: Path) -> ReadResult:
@@ -190,7 +193,9 @@ def read_result(path: Path) -> ReadResult:
         neutral_s = neutral.start_s, neutral.end_s or neutral.start_s
     source = result.source
     size_wh = source.width_px, source.height_px
-    return ReadResult(_sitting(result), _totals(result), neutral_s, notes, size_wh, source.content)
+    return ReadResult(
+        _sitting(result), _totals(result), neutral_s, notes, size_wh, source.content, source.turned_deg // 90
+    )
 
 
 def _sitting(result: _Result) -> Sitting:

@@ -1,0 +1,337 @@
+"""Recordings as PyAV reads them: pictures in order, upright and in their true shape, with their own times.
+
+Half of the pictures of many recordings serve no other picture: H.264 and HEVC mark them.  Whoever looks five
+times a second can leave them undecoded.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posture_cam.media import av, cv2
+from posture_cam.source.timeline import ASSUMED_FRAME_RATE, sane_frame_rate
+
+# Codecs that mark pictures which serve no other.
+_SPARSE_CODECS = ("h264", "hevc")
+# Containers in which time only advances, and that can be searched for it.
+_WITH_INDEX = ("mp4", "matroska")
+# They look for it by the time at which it is decoded, which is earlier.
+_BEYOND_S = (0.0, 0.05, 0.1, 0.2, 0.5, 1.0)
+# Formats whose first plane is the luma, a byte for each pixel.
+_WITH_LUMA = ("yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12", "gray")
+# Few colours, mixed by dots: their noise is no detail.
+_DITHERED = ("pal8", "gif")
+# What PyAV raises on damaged files.
+FAILURES = (OSError, ValueError, av.FFmpegError)
+# Pixels of a shape that no camera has are a mistake of the file.
+_MOST_PIXEL_ASPECT = 4.0
+
+
+class Recording:
+    """Grabs the pictures of a recording one by one; where told so, only as many as are needed.
+
+    Args:
+        container: Open, with a stream of video.
+        stream: That stream.
+        most_s: Pictures that none other is made from may be left out where steps stay within this; None
+            leaves out nothing.
+        threads: That decode; None leaves it to FFmpeg.
+        turns: Quarter turns against the clock, besides those that the recording asks for.
+
+    Attributes:
+        index: Of the picture grabbed last, counted among all of the recording.
+        time_s: Its time by the container's clock.
+        end_s: The time of the last picture known of, decoded or not.
+        first_s: The time of the first picture of all.
+    """
+
+    def __init__(
+        self,
+        container: Any,
+        stream: Any,
+        *,
+        most_s: float | None = None,
+        threads: int | None = None,
+        turns: int = 0,
+    ) -> None:
+        self._container, self._stream, self._turns = container, stream, turns
+        is_sparse = most_s is not None and is_fit_for_sparse(stream)
+        self._most_s = most_s if is_sparse else None
+        # One for all: making one takes as long as a picture.  It serves one thread at a time.
+        self._reformatter, self._in_use = av.video.reformatter.VideoReformatter(), threading.Lock()
+        if threads is None:
+            stream.thread_type = "AUTO"
+        else:
+            stream.thread_count = threads
+        if is_sparse:
+            stream.codec_context.skip_frame = "NONREF"
+        self.frame_rate = _frame_rate(stream)
+        self._frame: Any = None
+        self._waiting: list[int] = []  # times of pictures that are known of but not counted yet
+        self._untimed = 0
+        self._frames: Iterator[Any] = self._decoded()
+        self.index = -1
+        self.time_s = self.end_s = self.first_s = 0.0
+
+    @classmethod
+    def open(
+        cls, path: Path, *, most_s: float | None = None, threads: int | None = None, turns: int = 0
+    ) -> Self | None:
+        """A recording, its first picture known; None where it holds no video that can be decoded."""
+        try:
+            container = av.open(str(path.absolute()))
+        except FAILURES:
+            return None
+        stream = _main_stream(container)
+        recording = None
+        if stream is not None:
+            with suppress(*FAILURES):
+                recording = cls(container, stream, most_s=most_s, threads=threads, turns=turns)
+        first = next(recording._frames, None) if recording is not None else None
+        if recording is None or first is None:
+            container.close()
+            return None
+        recording._frames = itertools.chain([first], recording._frames)
+        recording._frame = first
+        recording.first_s = recording.end_s if first.pts is None else recording._seconds(first.pts)
+        return recording
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether pictures may be left out."""
+        return self._most_s is not None
+
+    @property
+    def size_wh(self) -> tuple[int, int]:
+        """Width and height of its pictures as they are handed out."""
+        frame = self._frame
+        width, height = round(frame.width * self._pixel_aspect(frame)), frame.height
+        return (height, width) if self._orientation(frame)[0] % 2 else (width, height)
+
+    @property
+    def duration_s(self) -> float | None:
+        """How long the container says that the pictures last, or None."""
+        stream, container = self._stream, self._container
+        if stream.duration and stream.time_base:
+            return float(stream.duration * stream.time_base)
+        told = stream.metadata.get("DURATION", "")
+        with suppress(ValueError):
+            hours, minutes, seconds = (float(part) for part in told.split(":"))
+            return self._since_first(3600.0 * hours + 60.0 * minutes + seconds)
+        if container.duration:
+            return self._since_first(container.duration / av.time_base)
+        return None
+
+    def _since_first(self, end_s: float) -> float:
+        """The duration of a container that counts from a clock which started long before."""
+        return end_s - self.first_s if 0.1 * end_s < self.first_s < end_s else end_s
+
+    def key_time_s(self, before_s: float) -> float | None:
+        """The time of a picture that needs no earlier one, about the last one up to a time; None if unknown.
+
+        Leaves the reading there.
+        """
+        if not any(name in self._container.format.name for name in _WITH_INDEX):
+            return None
+        with suppress(*FAILURES):
+            self._seek(before_s)
+            first = next(self._container.demux(self._stream), None)
+            if first is not None and first.is_keyframe and first.pts is not None:
+                return self._seconds(first.pts)
+        return None
+
+    def go_to(self, key_time_s: float) -> None:
+        """Read on from the picture there, one that needs no earlier one; `index` counts from there.
+
+        Raises:
+            OSError: There is no going there.
+        """
+        for beyond_s in _BEYOND_S:
+            found_s = self.key_time_s(key_time_s + beyond_s)
+            if found_s is None or abs(found_s - key_time_s) > 1e-6:
+                continue
+            try:
+                self._seek(key_time_s + beyond_s)
+            except FAILURES as error:
+                raise OSError(str(error)) from error
+            self._begin_at(key_time_s)
+            return
+        raise OSError("no picture to begin with is found there again")
+
+    def go_before(self, time_s: float) -> None:
+        """Read on from a picture before a time, or from the beginning where there is no going there."""
+        try:
+            self._seek(max(time_s, self.first_s))
+            self._begin_at(time_s)
+        except FAILURES:
+            with suppress(*FAILURES):
+                self._container.seek(0)
+                self._begin_at(self.first_s)
+
+    def _begin_at(self, time_s: float) -> None:
+        self._waiting, self._untimed, self.index, self.time_s = [], 0, -1, time_s
+        self._frames = self._decoded()
+
+    def _seek(self, time_s: float) -> None:
+        assert self._stream.time_base is not None
+        self._container.seek(round(time_s / self._stream.time_base), stream=self._stream)
+
+    def grab(self) -> bool:
+        """Go to the next picture; False at the end."""
+        frame = next(self._frames, None)
+        if frame is None:
+            return False
+        self._frame = frame
+        before_s = self.time_s
+        if frame.pts is None:  # bare streams carry no times: counted from the frame rate
+            self.index += 1
+            self.time_s = self._untimed / (self.frame_rate or ASSUMED_FRAME_RATE)
+            self._untimed += 1
+            self.end_s = max(self.end_s, self.time_s)
+            return True
+        if not self._waiting:
+            self.index += 1
+        while self._waiting and self._waiting[0] <= frame.pts:
+            heapq.heappop(self._waiting)
+            self.index += 1
+        self.time_s = self._seconds(frame.pts)
+        if self._most_s is not None and self.index > 0 and self.time_s - before_s > self._most_s:
+            self._stream.codec_context.skip_frame = "DEFAULT"
+        return True
+
+    def picture(self) -> Callable[[], NDArray[np.uint8] | None]:
+        """What makes the picture grabbed last when it is called, however much later, on any thread.
+
+        It gives height x width x 3, blue-green-red; None where it cannot be had.
+        """
+        frame = self._frame
+        assert frame is not None
+        width = max(round(frame.width * self._pixel_aspect(frame)), 1)
+        orientation = self._orientation(frame)
+
+        def make() -> NDArray[np.uint8] | None:
+            with suppress(*FAILURES), self._in_use:
+                picture = self._reformatter.reformat(
+                    frame, width=width, height=frame.height, format="bgr24", threads=1
+                )
+                image = np.asarray(picture.to_ndarray(), np.uint8)
+                return _upright(image, *orientation, is_dithered=frame.format.name in _DITHERED)
+            return None
+
+        return make
+
+    def _orientation(self, frame: Any) -> tuple[int, bool]:
+        """Quarter turns against the clock, and before them whether it is mirrored, to show it upright."""
+        turns, is_mirrored = 0, False
+        with suppress(*FAILURES, KeyError, AttributeError):
+            data = frame.side_data.get("DISPLAYMATRIX")
+            if data is not None:
+                turns, is_mirrored = orientation_of(bytes(data))
+        return (turns + self._turns) % 4, is_mirrored
+
+    def _pixel_aspect(self, frame: Any) -> float:
+        """Width over height of a pixel."""
+        told = frame.sample_aspect_ratio if hasattr(frame, "sample_aspect_ratio") else None
+        told = told or self._stream.sample_aspect_ratio or self._stream.codec_context.sample_aspect_ratio
+        aspect = float(told) if told else 1.0
+        return aspect if 1 / _MOST_PIXEL_ASPECT <= aspect <= _MOST_PIXEL_ASPECT else 1.0
+
+    def luma(self) -> NDArray[np.uint8] | None:
+        """The luma of the picture grabbed last, as it was decoded; None where it has none to be taken so."""
+        frame = self._frame
+        assert frame is not None
+        if frame.format.name not in _WITH_LUMA:
+            return None
+        plane: Any = frame.planes[0]
+        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)  # keeps what it is a view of
+        return np.asarray(rows[: frame.height, : frame.width], np.uint8)
+
+    def close(self) -> None:
+        """Release the file, and at once what the decoder holds: it and this hold each other."""
+        self._frames, self._frame = iter(()), None
+        self._container.close()
+        vars(self).pop("_stream", None)  # closing the container leaves its decoder open
+
+    def _decoded(self) -> Iterator[Any]:
+        with suppress(*FAILURES):  # a file that breaks off ends there
+            for packet in self._container.demux(self._stream):
+                if packet.pts is not None:
+                    heapq.heappush(self._waiting, packet.pts)
+                    self.end_s = max(self.end_s, self._seconds(packet.pts))
+                with suppress(*FAILURES):  # a damaged picture
+                    yield from packet.decode()
+
+    def _seconds(self, pts: int) -> float:
+        assert self._stream.time_base is not None
+        return float(pts * self._stream.time_base)
+
+
+def _upright(
+    image: NDArray[np.uint8], turns: int, is_mirrored: bool, *, is_dithered: bool
+) -> NDArray[np.uint8]:
+    if is_dithered:
+        image = np.asarray(cv2.GaussianBlur(image, (3, 3), 0.8), np.uint8)
+    if is_mirrored:
+        image = image[:, ::-1]
+    if turns:
+        image = np.rot90(image, turns)
+    return np.ascontiguousarray(image)
+
+
+def is_fit_for_sparse(stream: Any) -> bool:
+    """Whether pictures of a stream can be left out, and carry a time: bare streams of H.264 do not."""
+    is_marked = stream.codec_context.name in _SPARSE_CODECS
+    return is_marked and stream.time_base is not None and stream.start_time is not None
+
+
+def orientation_of(matrix: bytes) -> tuple[int, bool]:
+    """How to show a picture upright by the matrix that its container gives (ISO 14496-12, 16.16 fixed point).
+
+    Args:
+        matrix: Nine 32-bit integers.
+
+    Returns:
+        Quarter turns against the clock, and whether it is mirrored left to right before them.
+    """
+    a, b, _, c, d, *_ = struct.unpack("=9i", matrix[:36])
+    is_mirrored = a * d - b * c < 0
+    if is_mirrored:
+        a, b = -a, -b
+    degrees = math.degrees(math.atan2(b, a))  # how far the matrix turns a point, y down: with the clock
+    return round(-degrees / 90.0) % 4, is_mirrored
+
+
+def _main_stream(container: Any) -> Any:
+    """The video that is no cover picture."""
+    streams = [one for one in container.streams.video if not _is_cover(one)]
+    return streams[0] if streams else None
+
+
+def _is_cover(stream: Any) -> bool:
+    disposition = getattr(stream, "disposition", None)
+    cover = getattr(type(disposition), "attached_pic", None)
+    return cover is not None and bool(disposition & cover)
+
+
+def _frame_rate(stream: Any) -> float | None:
+    rates = [stream.average_rate, stream.guessed_rate, stream.base_rate]
+    if stream.start_time is None:  # a bare stream: its average is none, but what FFmpeg takes for granted
+        rates.reverse()
+        rates.sort(key=lambda rate: rate != stream.guessed_rate)
+    for told in rates:
+        if told:
+            rate = sane_frame_rate(float(told))
+            if rate is not None:
+                return rate
+    return None
