@@ -7,9 +7,11 @@ run would have spoken.
 from __future__ import annotations
 
 from collections import defaultdict, deque
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from posture_cam.exercises import exercise_for
+from posture_cam.permission import Permission
 from posture_cam.records import JUDGED_STATES, Alert, AlertKind, Assessment, Doubt, Measure, State
 from posture_cam.settings import AlertSettings, load_measures
 from posture_cam.tips import GENERAL, TipRotation
@@ -36,19 +38,26 @@ class AlertPolicy:
     Args:
         settings: When to speak.
         started_at: The time of day at timestamp 0, with its zone, for quiet hours; None knows none.
+        permission: What the person may be offered, asked for each time.
 
     Attributes:
         corrected: The alert that the last moment answered, or None.
     """
 
-    def __init__(self, settings: AlertSettings, *, started_at: datetime | None = None) -> None:
-        self._settings = settings
+    def __init__(
+        self,
+        settings: AlertSettings,
+        *,
+        started_at: datetime | None = None,
+        permission: Callable[[], Permission] = Permission,
+    ) -> None:
+        self._settings, self._permission = settings, permission
         self._started_at = started_at
         self._quiet = tuple(parse_hours(hours) for hours in settings.quiet_hours)
         self._snoozed_until_s: float | None = None
         self._open: Alert | None = None
         self.corrected: Alert | None = None
-        self._tips = TipRotation()
+        self._tips = TipRotation(lambda tip: permission().allows_tip(tip))
         self._last_s: float | None = None
         self._bad_since_s: float | None = None
         self._poor_since_s: float | None = None
@@ -220,13 +229,15 @@ class AlertPolicy:
             return None
         self._hinted_s = now_s
         seated_s = now_s - self._seated_since_s
-        exercise = exercise_for(self._worst_of_hour(), must_be_seen=True)
-        message = (
-            f"In the chair for {duration_words(seated_s)}. If you like: {exercise.title.lower()}, "
-            f"{exercise.dose}."
-        )
-        tip = self._tips.next(Measure.STILLNESS)
-        return Alert(now_s, None, seated_s, message, tip, AlertKind.BREAK, exercise.name)
+        exercise = exercise_for(self._worst_of_hour(), must_be_seen=True, allows=self._permission().allows)
+        message = f"In the chair for {duration_words(seated_s)}. Time for a short break."
+        if exercise is not None:
+            message = (
+                f"In the chair for {duration_words(seated_s)}. If you like: {exercise.title.lower()}, "
+                f"{exercise.dose}."
+            )
+        tip, name = self._tips.next(Measure.STILLNESS), None if exercise is None else exercise.name
+        return Alert(now_s, None, seated_s, message, tip, AlertKind.BREAK, name)
 
     def _worst_of_hour(self) -> Measure | None:
         blame: defaultdict[Measure, float] = defaultdict(float)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -141,20 +141,29 @@ def exercise_title(name: str) -> str:
     return known.get(name, name)
 
 
-def exercise_for(fault: Measure | None, *, must_be_seen: bool = False) -> Exercise:
+def exercise_for(
+    fault: Measure | None,
+    *,
+    must_be_seen: bool = False,
+    allows: Callable[[Exercise], bool] = lambda _exercise: True,
+) -> Exercise | None:
     """What to offer for a fault; standing up where it has no exercise of its own.
 
     Args:
         fault: What was off.
         must_be_seen: Only what a camera in front counts.
+        allows: Whether an exercise may be offered to this person.
+
+    Returns:
+        None where none may be offered.
     """
-    fitting = [
-        exercise
-        for exercise in load_exercises()
-        if fault in exercise.faults and (exercise.is_seen_from_front or not must_be_seen)
+    allowed = [
+        one for one in load_exercises() if allows(one) and (one.is_seen_from_front or not must_be_seen)
     ]
+    allowed.sort(key=lambda one: one.name != OFFERED_WITHOUT_FAULT)
+    fitting = [one for one in allowed if fault in one.faults]
     fitting.sort(key=lambda exercise: fault not in exercise.best_for)
-    return fitting[0] if fitting else exercise_called(OFFERED_WITHOUT_FAULT)
+    return next(iter([*fitting, *allowed]), None)
 
 
 @dataclass(frozen=True, slots=True)

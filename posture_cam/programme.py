@@ -13,6 +13,7 @@ from datetime import date, timedelta
 from posture_cam.checkins import SEVERE_PAIN, CheckIn, Place
 from posture_cam.errors import UsageError
 from posture_cam.exercises import Aim, Exercise, exercise_for, exercise_title, known_exercises, load_exercises
+from posture_cam.permission import Permission
 from posture_cam.records import Measure
 
 WEEKS, PER_WEEK = (4, 6), (2, 3)
@@ -116,12 +117,14 @@ def plan(
             )
     last = check_ins[-1] if check_ins else None
     is_gentle = last is not None and last.pain >= SEVERE_PAIN
-    allowed = [one for one in load_exercises() if one.gentle or not is_gentle]
+    permission = Permission(is_severe=is_gentle)  # a plan waits for flags to be looked at; its exercises stay
+    allowed = [one for one in load_exercises() if permission.allows(one)]
     reasons: dict[str, str] = {}
     for fault in sorted(faults, key=lambda name: -faults[name])[:_FOR_FAULTS]:
         label = labels.get(fault) or fault.rsplit("_", 1)[0].replace("_", " ")
         words = f"{label} was among what was off for longest."
-        reasons.setdefault(exercise_for(fault).name, words)
+        if (exercise := exercise_for(fault)) is not None:
+            reasons.setdefault(exercise.name, words)
     for place in last.places if last is not None and last.pain else ():
         for name in _FOR_PLACE.get(place, ()):
             reasons.setdefault(name, f"you told of pain in the {place.replace('-', ' ')}.")

@@ -6,7 +6,7 @@ Times are seconds from the sitting's origin: the start of the day, or of the rec
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
 
@@ -111,6 +111,7 @@ class Spoken:
     Attributes:
         answered_s: When the user began to sit well, or left the chair; None where that did not happen.
         watched_s: How long was watched after it.
+        is_live: It was said; else it would have been, in the analysis of a recording.
     """
 
     time_s: float
@@ -121,6 +122,7 @@ class Spoken:
     tip_id: str
     answered_s: float | None = None
     watched_s: float = 0.0
+    is_live: bool = True
 
     @property
     def is_about_posture(self) -> bool:
@@ -245,10 +247,9 @@ class Totals:
         known = [one.was_answered for one in self.spoken if one.was_answered is not None]
         return sum(known), len(known)
 
-    @property
-    def tips(self) -> tuple[Tip, ...]:
-        """For the longest faults; general where there was none."""
-        return tips_for_faults({fault.measure: fault.seconds for fault in self.faults})
+    def tips(self, allows: Callable[[Tip], bool] = lambda _tip: True) -> tuple[Tip, ...]:
+        """For the longest faults, general where there was none; of those that may be given to the person."""
+        return tips_for_faults({fault.measure: fault.seconds for fault in self.faults}, allows=allows)
 
 
 def hold_words(sums: Totals) -> str:
@@ -281,7 +282,7 @@ def totals(sittings: Iterable[Sitting]) -> Totals:
                     fault_s[measure] += portion.fault_s
                     worst[measure] = max(worst.get(measure, 0.0), portion.worst, key=abs)
         breaks += len(sitting.breaks)
-        spoken += sitting.spoken
+        spoken += (one for one in sitting.spoken if one.is_live)  # a recording answers to nobody
         if sitting.holds:
             longest_hold_s = max(longest_hold_s or 0.0, *(hold.seconds for hold in sitting.holds))
     ordered = sorted(fault_s, key=lambda measure: -fault_s[measure])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Literal
 
@@ -63,15 +63,20 @@ def tips_for(fault: str) -> tuple[Tip, ...]:
 
 
 class TipRotation:
-    """Tips for a fault in turn, never the same one twice running."""
+    """Tips for a fault in turn, never the same one twice running.
 
-    def __init__(self) -> None:
+    Args:
+        allows: Whether a tip may be given to this person.
+    """
+
+    def __init__(self, allows: Callable[[Tip], bool] = lambda _tip: True) -> None:
+        self._allows = allows
         self._turn: Counter[str] = Counter()
         self._last: Tip | None = None
 
     def next(self, fault: str) -> Tip:
         """The next tip for a fault by its id; a general one where it has none."""
-        tips = [tip for tip in load_tips() if tip.fault == fault] or tips_for(GENERAL)
+        tips = self._allowed(fault) or self._allowed(GENERAL)
         tip = tips[self._turn[fault] % len(tips)]
         if tip == self._last and len(tips) > 1:
             self._turn[fault] += 1
@@ -80,14 +85,22 @@ class TipRotation:
         self._last = tip
         return tip
 
+    def _allowed(self, fault: str) -> list[Tip]:
+        return [tip for tip in load_tips() if tip.fault == fault and self._allows(tip)]
 
-def tips_for_faults(seconds_by_fault: Mapping[Measure, float], most: int = 3) -> tuple[Tip, ...]:
+
+def tips_for_faults(
+    seconds_by_fault: Mapping[Measure, float],
+    most: int = 3,
+    allows: Callable[[Tip], bool] = lambda _tip: True,
+) -> tuple[Tip, ...]:
     """One tip for each of the longest faults, a general one where there was none.
 
     Args:
         seconds_by_fault: How long each fault lasted.
         most: Tips in all.
+        allows: Whether a tip may be given to this person.
     """
-    rotation = TipRotation()
+    rotation = TipRotation(allows)
     worst = sorted(seconds_by_fault, key=lambda name: -seconds_by_fault[name])[:most]
     return tuple(rotation.next(name) for name in worst) or (rotation.next(GENERAL),)

@@ -80,6 +80,7 @@ def kept_run(
     alerts: Iterable[tuple[float, float | None]] = (),
     content: str | None = None,
     ended: str = "done",
+    is_analysis: bool = False,
 ) -> None:
     """Keep a run at once; alerts are (time, answered time or None), both from the run's start."""
     ledger = Ledger(60.0, start.timestamp(), 60.0, 10.0)
@@ -98,6 +99,7 @@ def kept_run(
         notes=list(notes),
         views={View.FRONT.value: end_s},
         content=content,
+        is_analysis=is_analysis,
         end_s=end_s,
         ended=ended,
     )

@@ -206,6 +206,7 @@ def test_a_break_offers_an_exercise_for_the_worst_fault_of_the_last_hour() -> No
     bad = [(1790, FAIR), (60, GOOD)]
     given = [alert for alert in alerts(*bad) if alert.kind == AlertKind.BREAK]
     offered = exercise_for(Measure.NECK_INCLINATION_CHANGE, must_be_seen=True)
+    assert offered is not None
     assert [alert.exercise for alert in given] == [offered.name]
     assert offered.title.lower() in given[0].message
     assert offered.is_seen_from_front

@@ -327,7 +327,7 @@ def test_a_report_tells_of_exercises_and_pain() -> None:
     keep_check_in(check_in(3, day=0.1, flags=("fever",), returns=True))
     page = page_of(of_days(MONDAY, MONDAY))
     assert "Exercises, and how it felt" in page
-    assert "keeps coming back; fever, chills" in page
+    assert "Keeps coming back; fever, chills" in page
     assert "Pain of 10: 31 Oct: 6, 01 Nov: 5, 02 Nov: 3, 02 Nov: 3." in page
     assert "8 (left 4, right 4)" in page
     assert "&lt;b&gt;stiff&lt;/b&gt;" in page

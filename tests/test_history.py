@@ -767,7 +767,7 @@ def test_history_on_the_command_line(tmp_path: Path) -> None:
         (["report", "-o", "report.pdf"], 2, "is no page"),
         (["report", "--from", "2026-12-01", "--to", "2026-11-01"], 2, "lies before"),
         (["report", "--from", "2020-01-01", "--to", "2020-01-02"], 1, "Nothing is kept from 2020-01-01"),
-        (["report", "--result", "missing.json"], 1, "cannot be read"),
+        (["report", "--result", "missing.json"], 1, "does not exist"),
         (["report", "--frames", "x.mp4"], 2, "--frames goes with --result"),
         (["report", "-o", "/nowhere/report.html"], 1, "does not exist"),
     ],

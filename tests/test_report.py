@@ -17,10 +17,10 @@ import pytest
 from matplotlib.figure import Figure
 
 from posture_cam.errors import HistoryError, SourceError
-from posture_cam.history import Figures
+from posture_cam.history import Figures, today
 from posture_cam.outputs.report import Report, page_of, read_result
 from posture_cam.outputs.report.charts import Shown, _limits, _minutes
-from posture_cam.outputs.report.content import cards, past_score, trend_words
+from posture_cam.outputs.report.content import alert_words, cards, past_score, trend_words
 from posture_cam.records import Measure, NeutralOrigin, State
 from posture_cam.session import Analysis, analyze
 from posture_cam.session.report import Reporting, of_days, report
@@ -389,3 +389,57 @@ def test_the_course_of_a_result_holds_drops_and_lateral_measures(
     page = (tmp_path / "a.html").read_text("utf-8")
     for label in ("Drop of the ears from neutral", "Shoulder tilt", "Head tilt"):
         assert f">{label}<" in page
+
+
+def test_counts_and_answers_come_from_live_runs_only() -> None:
+    kept_run(MONDAY, [(600, GOOD), (300, POOR)], alerts=[(640.0, None)])
+    kept_run(
+        MONDAY.replace(hour=15), [(600, GOOD), (600, POOR)], source="desk.mp4", content="abc",
+        alerts=[(610.0 + 10 * number, None) for number in range(5)], is_analysis=True,
+    )  # fmt: skip
+    made = of_days(MONDAY.date(), MONDAY.date())
+    assert alert_words(made).startswith("The monitor spoke up once")
+    day = json.loads(run("history", "--day", MONDAY.date().isoformat(), "--json").stdout)["days"][0]
+    assert day["alert_count"] == 1
+    assert [one["is_live"] for one in day["alerts"]].count(True) == 1
+
+
+def test_less_than_an_hour_is_not_compared_with_past_weeks() -> None:
+    for week in range(1, 4):
+        kept_run(MONDAY - timedelta(weeks=week), [(5400, GOOD)])
+    kept_run(MONDAY, [(600, POOR)])
+    assert "too little to compare" in trend_words(of_days(MONDAY.date(), MONDAY.date()))
+    kept_run(MONDAY.replace(hour=15), [(3600, POOR)])
+    assert "below your weeks before" in trend_words(of_days(MONDAY.date(), MONDAY.date()))
+
+
+@needs_browser
+def test_tables_fit_a_phone_and_a_sheet_of_paper(tmp_path: Path) -> None:
+    a_week()
+    run(
+        "checkin",
+        "--pain",
+        "4",
+        "--where",
+        "neck,lower-back",
+        "--difficult",
+        "sitting,lifting",
+        "--note",
+        "w " * 200,
+    )
+    target = tmp_path / "report.html"
+    report(Reporting(target, date(2026, 11, 23), today()))
+    wide = (
+        "return [...document.querySelectorAll('.scroll')]"
+        ".filter(e => e.scrollWidth > e.clientWidth + 1).length"
+    )
+    with browser() as chromium:
+        chromium.resize(390)
+        chromium.open(target.as_uri())
+        assert chromium.run("return document.querySelectorAll('.scroll').length") > 4
+        assert chromium.run(wide) == 0
+        assert chromium.run("return document.documentElement.scrollWidth") <= 390
+        chromium.resize(695)  # A4 within its margins
+        chromium.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+        assert chromium.run("return document.documentElement.scrollWidth") <= 695
+        assert chromium.run(wide.replace("'.scroll'", "'.scroll, table'")) == 0

@@ -166,6 +166,7 @@ class Record:
         seconds_by_view: How long the person was seen from where.
         longest_hold: Start and end of the longest time in one posture, or None.
         judged_count: Observations with a state of good, fair or poor.
+        off_s: How long each measure was outside its good range in judged time, good time included.
     """
 
     def __init__(self) -> None:
@@ -182,6 +183,7 @@ class Record:
         self._stretches: dict[Measure, list[tuple[float, float]]] = {}
         self._fault_s: defaultdict[Measure, float] = defaultdict(float)
         self._worst: dict[Measure, Finding] = {}
+        self.off_s: defaultdict[Measure, float] = defaultdict(float)
         self._known_gaps: list[tuple[float, float, Reason]] = []
         self._end_s = 0.0
 
@@ -236,6 +238,8 @@ class Record:
             series.add(value, held_s)
             if name in measures.errors:
                 series.add_error(measures.errors[name], held_s)
+        for finding in assessment.findings:
+            self.off_s[finding.measure] += held_s
         self._note_hold(observation)
         self.judged_count += 1
         if assessment.score is not None:

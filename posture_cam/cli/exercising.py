@@ -6,18 +6,19 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from posture_cam.cli.common import INTERRUPTED, app, configured_camera, data, is_stream, talk
-from posture_cam.errors import SourceError, UsageError
+from posture_cam.errors import HistoryError, SourceError, UsageError
 from posture_cam.terminal import Bars, quiet_native, stoppable
 
 if TYPE_CHECKING:
     from posture_cam.exercises import Exercise, ExerciseDone, Moment
+    from posture_cam.permission import Permission
     from posture_cam.records import Frame
     from posture_cam.session import Show
 
@@ -61,7 +62,11 @@ def exercise(
     if name is None:
         if source is not None or as_json or at is not None:
             raise UsageError("Which exercise?", "Name one; posture-cam exercise lists them.")
-        print_exercises(load_exercises(), data())
+        permission = _permission()
+        if listed := [one for one in load_exercises() if permission.allows(one)]:
+            print_exercises(listed, data())
+        if permission.words:
+            talk().print(permission.words, style="bold yellow", highlight=False, markup=False)
         return
     chosen = exercise_called(name)
     recording = Path(source) if source is not None and not is_stream(source) else None
@@ -115,8 +120,17 @@ def run_exercise(
         typer.Exit: They interrupted it; what was done is kept.
     """
     from posture_cam.config import load_config
+    from posture_cam.exercises import load_exercises
 
-    _warn_of_flags()
+    permission = _permission()
+    if not permission.allows(chosen):
+        gentle = [one.name for one in load_exercises() if permission.allows(one)]
+        raise HistoryError(
+            permission.words,
+            f"Gentle ones: {', '.join(gentle)}."
+            if gentle
+            else "Once somebody has looked at it: posture-cam checkin, and say so (or --cleared).",
+        )
     began_utc_s: float | None = None
     with ExitStack() as stack:
         stack.enter_context(quiet_native(verbose=verbose))
@@ -141,16 +155,10 @@ def run_exercise(
         raise typer.Exit(INTERRUPTED)
 
 
-def _warn_of_flags() -> None:
-    """Say what somebody told at a check-in that a doctor should look at before any exercise."""
-    from posture_cam.checkins import standing_flags
-    from posture_cam.errors import HistoryError
-    from posture_cam.history import History
-    from posture_cam.outputs.care import flag_words
+def _permission() -> Permission:
+    from posture_cam.session import care
 
-    with suppress(HistoryError), History.opened() as kept:  # said where it is needed
-        if flags := standing_flags([one.check_in for one in kept.check_ins()]):
-            talk().print(flag_words(flags), style="bold yellow", highlight=False, markup=False)
+    return care.permission()
 
 
 def _guided(

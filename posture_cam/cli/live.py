@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from posture_cam.config import Config
     from posture_cam.exercises import ExerciseDone
     from posture_cam.protocols import Keeper, LiveSink
-    from posture_cam.records import Neutral
+    from posture_cam.records import Neutral, Tip
 
 
 @app.command()
@@ -127,7 +127,7 @@ def monitor(
 
 def _watch(config: Config, *, realtime: bool, as_json: bool) -> None:
     from posture_cam.outputs.console import print_summary
-    from posture_cam.session import Monitoring, choose_profile
+    from posture_cam.session import Monitoring, care, choose_profile
     from posture_cam.session import monitor as run
     from posture_cam.source import camera_number, source_name
 
@@ -166,6 +166,7 @@ def _watch(config: Config, *, realtime: bool, as_json: bool) -> None:
             sinks,
             keeper=_keeper(config, request.started_at, profile if neutral else None, stack),
             took=_takes(config, request.started_at),
+            permission=care.permission,
             should_stop=stop.is_set,
             download=bars.show_bytes,
         )
@@ -289,10 +290,16 @@ def _sinks(
 
         from posture_cam.outputs.window import Window
 
-        sinks.append(stack.enter_context(Window(neutral, time.monotonic)))
+        sinks.append(stack.enter_context(Window(neutral, time.monotonic, _allows_tip)))
     quiet = display.quiet or (as_json and not console.is_terminal)
     sinks.append(stack.enter_context(StatusLine(console, started_at, quiet=quiet, keys=keys.pressed)))
     return sinks
+
+
+def _allows_tip(tip: Tip) -> bool:
+    from posture_cam.session import care
+
+    return care.permission().allows_tip(tip)
 
 
 @app.command()

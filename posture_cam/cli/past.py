@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import sys
 import webbrowser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, TextIO, TypeVar
 
 import typer
 
@@ -19,6 +20,8 @@ from posture_cam.terminal import Bars, quiet_native, stoppable
 if TYPE_CHECKING:
     from posture_cam.history import History
     from posture_cam.sittings import Sitting
+
+T = TypeVar("T")
 
 NOTHING_KEPT = "Nothing is kept in the history yet."
 FIRST_STEPS = "Run posture-cam monitor, which keeps each run, or posture-cam analyze VIDEO --save."
@@ -126,6 +129,7 @@ def history(
     from posture_cam.history import History, today
     from posture_cam.outputs.care import kept_as_json, print_kept
     from posture_cam.outputs.days import days_as_json, print_days, write_days_csv
+    from posture_cam.session import care
     from posture_cam.words import parse_day
 
     now = today()
@@ -146,7 +150,7 @@ def history(
         write_days_csv(found, sys.stdout)
     else:
         if found:
-            print_days(found, data())
+            print_days(found, data(), care.permission())
         print_kept(done, check_ins, data())
     has_care = bool(done or check_ins)
     if not days_of_any:
@@ -190,21 +194,42 @@ def export(
         if path.suffix.lower() not in (".json", ".csv"):
             raise UsageError(f"{target} names no format.", "Give it a name that ends in .json or .csv.")
         check_writable(path, never=(history_path(),))
+    unread: list[str] = []
+
+    def read(what: str, call: Callable[[], T], otherwise: T) -> T:
+        """What can be read; what cannot is left out, and told in the end."""
+        try:
+            return call()
+        except HistoryError as error:
+            unread.append(f"{what}: {error.message}")
+            return otherwise
+
     with History.opened() as kept:
-        days = range_of(kept.days(), first, last)
         start, end = bounds_of(first, last)
-        care = kept_as_json(kept.exercises(start, end), kept.check_ins(start, end), kept.programme())
+        days = range_of(read("days", kept.days, []), first, last)
+        care = kept_as_json(
+            read("exercises", lambda: kept.exercises(start, end), []),
+            read("check-ins", lambda: kept.check_ins(start, end), []),
+            read("programme", kept.programme, None),
+        )
         if not days and (is_csv or not (care["exercises"] or care["check_ins"])):
             raise HistoryError(*_nothing(kept))
 
+        def one_by_one() -> Iterator[Sitting]:
+            for day in days:
+                sitting = read(str(day), partial(kept.sitting, day), None)
+                if sitting is not None:
+                    yield sitting
+
         def write(file: TextIO) -> None:
             if is_csv:
-                write_export_csv(_one_by_one(kept, days), file)
+                write_export_csv(one_by_one(), file)
             else:
-                write_export_json(_one_by_one(kept, days), file, care)
+                write_export_json(one_by_one(), file, care)
 
         if target == "-":
             write(sys.stdout)
+            _tell_unread(unread)
             return
         with (
             written_whole(path, private=True) as temporary,
@@ -215,6 +240,15 @@ def export(
     more = len(care["exercises"]) + len(care["check_ins"])
     words = "" if is_csv or not more else f", and {more} of exercises and check-ins"
     _tell(f"Wrote {plain(target)}: {count_words(len(days), 'day')}{words}")
+    _tell_unread(unread)
+
+
+def _tell_unread(unread: list[str]) -> None:
+    """Say what could not be taken along; then it is not done."""
+    for words in unread:
+        talk().print(f"Left out, as it cannot be read: {plain(words)}", style="yellow", highlight=False)
+    if unread:
+        raise typer.Exit(1)
 
 
 def range_of(days: list[date], first: str | None, last: str | None) -> list[date]:
@@ -242,18 +276,120 @@ def bounds_of(first: str | None, last: str | None) -> tuple[date, date]:
     return start, end
 
 
-def _one_by_one(kept: History, days: list[date]) -> Iterator[Sitting]:
-    for day in days:
-        sitting = kept.sitting(day)
-        if sitting is not None:
-            yield sitting
-
-
 def _nothing(kept: History) -> tuple[str, str]:
     days = kept.days_of_any()
     if not days:
         return NOTHING_KEPT, FIRST_STEPS
     return "Nothing is kept of these days.", f"There is something from {days[0]} to {days[-1]}."
+
+
+@history_app.command("entries")
+def entries(
+    first: Annotated[
+        str | None, typer.Option("--from", metavar="DATE", help="The first day.", show_default="all")
+    ] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="The last day.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Your check-ins and exercises one by one, with the numbers to correct or delete them by."""
+    from posture_cam.history import History
+    from posture_cam.outputs.care import kept_as_json, print_kept
+
+    start, end = bounds_of(first, last)
+    with History.opened() as kept:
+        done, check_ins = kept.exercises(start, end), kept.check_ins(start, end)
+    if as_json:
+        typer.echo(json.dumps(kept_as_json(done, check_ins), indent=2, ensure_ascii=False))
+        return
+    if not done and not check_ins:
+        _tell("No check-in and no exercise is kept of these days.")
+        return
+    print_kept(done, check_ins, data(), are_numbered=True)
+    _tell(
+        "Correct one: posture-cam history correct --check-in 3 --pain 4. Delete one: history delete --check-in 3"
+    )
+
+
+@history_app.command("correct")
+def correct(
+    check_in: Annotated[
+        int | None, typer.Option(min=1, metavar="NUMBER", help="A check-in.", show_default=False)
+    ] = None,
+    exercise: Annotated[
+        int | None, typer.Option(min=1, metavar="NUMBER", help="An exercise.", show_default=False)
+    ] = None,
+    pain: Annotated[
+        int | None, typer.Option(min=0, max=10, metavar="0-10", help="Of a check-in.", show_default=False)
+    ] = None,
+    where: Annotated[
+        str | None, typer.Option(metavar="PLACES", help="Of a check-in; with commas, or none.")
+    ] = None,
+    radiates: Annotated[
+        bool | None, typer.Option("--radiates/--no-radiates", help="Of a check-in.", show_default=False)
+    ] = None,
+    note: Annotated[str | None, typer.Option(metavar="WORDS", help="Of a check-in.")] = None,
+    flag: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Warning signs of a check-in; none takes them back."),
+    ] = None,
+    repetitions: Annotated[
+        int | None,
+        typer.Option(min=0, max=10_000, metavar="N", help="Of an exercise.", show_default=False),
+    ] = None,
+) -> None:
+    """Correct one check-in or exercise; history entries tells their numbers."""
+    from dataclasses import replace
+
+    from posture_cam.checkins import Place, red_flags
+    from posture_cam.cli.asking import several
+    from posture_cam.history import History, correct_check_in, correct_exercise
+
+    if (check_in is None) == (exercise is None):
+        raise UsageError("history correct needs one of --check-in and --exercise.", "")
+    of_check_in = {"--pain": pain, "--where": where, "--radiates": radiates, "--note": note, "--flag": flag}
+    given = [option for option, value in of_check_in.items() if value is not None]
+    if exercise is not None and given:
+        raise UsageError(f"{given[0]} is of a check-in.", "An exercise has --repetitions.")
+    if check_in is not None and repetitions is not None:
+        raise UsageError("--repetitions are of an exercise.", "Leave it out.")
+    if not given and repetitions is None:
+        raise UsageError("There is nothing to correct.", "Add what it should be, such as --pain 4.")
+    known = {one.name for one in red_flags()}
+    flags = tuple(name for name in flag or () if name != "none")
+    for name in flags:
+        if name not in known:
+            raise UsageError(f"There is no warning sign {name!r}.", f"They are: {', '.join(sorted(known))}.")
+    with History.opened() as kept:
+        made = {one.number: one.check_in for one in kept.check_ins()}
+        done = {one.number: one.done for one in kept.exercises()}
+    if check_in is not None:
+        old = made.get(check_in)
+        if old is None:
+            raise HistoryError(
+                f"There is no check-in {check_in}.", "posture-cam history entries tells numbers."
+            )
+        correct_check_in(
+            check_in,
+            replace(
+                old,
+                pain=old.pain if pain is None else pain,
+                places=old.places if where is None else several(where, Place, "--where"),
+                radiates=old.radiates if radiates is None else radiates,
+                note=old.note if note is None else note.strip(),
+                flags=old.flags if flag is None else flags,
+            ),
+        )
+        _tell(f"Corrected check-in {check_in}.")
+        return
+    assert exercise is not None
+    assert repetitions is not None
+    was = done.get(exercise)
+    if was is None:
+        raise HistoryError(f"There is no exercise {exercise}.", "posture-cam history entries tells numbers.")
+    left = None if was.left is None else (repetitions + 1) // 2
+    right = None if left is None else repetitions - left
+    correct_exercise(exercise, replace(was, repetitions=repetitions, left=left, right=right))
+    _tell(f"Corrected exercise {exercise}.")
 
 
 @history_app.command("delete")
@@ -267,12 +403,22 @@ def delete(
             min=1, max=2**62, metavar="NUMBER", help="One run; history tells numbers.", show_default=False
         ),
     ] = None,
+    check_in: Annotated[
+        int | None, typer.Option(min=1, max=2**62, metavar="NUMBER", help="One check-in.", show_default=False)
+    ] = None,
+    exercise: Annotated[
+        int | None, typer.Option(min=1, max=2**62, metavar="NUMBER", help="One exercise.", show_default=False)
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Everything.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Delete what is kept, after asking."""
-    if (before is not None) + (run is not None) + everything != 1:
-        raise UsageError("history delete needs one of --before, --run and --all.", "")
+    entry = (
+        ("check-in", "check_ins", check_in) if check_in is not None else ("exercise", "exercises", exercise)
+    )
+    chosen = [before is not None, run is not None, check_in is not None, exercise is not None, everything]
+    if sum(chosen) != 1:
+        raise UsageError("history delete needs one of --before, --run, --check-in, --exercise and --all.", "")
     from posture_cam.history import Writer, erase, today
     from posture_cam.settings import history_path
     from posture_cam.words import parse_day
@@ -280,17 +426,22 @@ def delete(
     day = parse_day(before) if before is not None else None
     if day is not None and day > today():
         raise UsageError(f"{day} has not come yet.", "--all deletes everything.")
-    if not everything and not _is_something_there(run, day):
+    if entry[2] is None and not everything and not _is_something_there(run, day):
         return
     if everything and not history_path().exists():
         _tell(f"{NOTHING_KEPT} There is nothing to delete.")
         return
     what = "everything" if everything else f"run {run}" if run is not None else f"everything before {day}"
+    if entry[2] is not None:
+        what = f"{entry[0]} {entry[2]}"
     if not yes:
         typer.confirm(f"Delete {what} from the history? It cannot be brought back.", abort=True, err=True)
     try:
-        with Writer() as writer:
-            if run is not None:
+        with Writer(is_exclusive=entry[2] is None) as writer:
+            if entry[2] is not None:
+                if not writer.delete_entry(entry[1], entry[2]):
+                    raise HistoryError(f"There is no {what}.", "posture-cam history entries tells numbers.")
+            elif run is not None:
                 writer.delete_run(run)
             elif day is not None:
                 writer.delete_before(day)

@@ -30,7 +30,7 @@ def programme(
 ) -> None:
     """A plan of 4 to 6 weeks from your own faults and check-ins: what is next, and what has changed."""
     from posture_cam.history import keep_programme, stop_programme, today
-    from posture_cam.outputs.care import flag_words, print_plan, print_progress, programme_as_json
+    from posture_cam.outputs.care import print_plan, print_progress, programme_as_json
     from posture_cam.programme import PER_WEEK, WEEKS
     from posture_cam.session import care
 
@@ -59,9 +59,10 @@ def programme(
             highlight=False,
         )
         return
-    if standing.flags and (start or do):
+    permission = standing.permission
+    if permission.flags and (start or do):
         raise HistoryError(
-            flag_words(standing.flags),
+            permission.words,
             "Once somebody has looked at it: posture-cam checkin, and say so (or --cleared).",
         )
     if start or standing.progress is None:
@@ -74,7 +75,7 @@ def programme(
             content = programme_as_json(proposed, care.standing().progress if start else None)
             typer.echo(json.dumps(content, ensure_ascii=False))
             return
-        print_plan(proposed, data(), flags=standing.flags)
+        print_plan(proposed, data(), permission)
         then = "Begun. The first session: posture-cam programme --do"
         talk().print(then if start else "Begin it: posture-cam programme --start", highlight=False)
         return
@@ -83,7 +84,7 @@ def programme(
     if as_json:
         typer.echo(json.dumps(programme_as_json(standing.programme, standing.progress), ensure_ascii=False))
         return
-    print_progress(standing.programme, standing.progress, standing.changes, data(), flags=standing.flags)
+    print_progress(standing.programme, standing.progress, standing.changes, data(), permission)
     if do:
         _do_session(standing, no_camera=no_camera)
 
@@ -99,9 +100,9 @@ def _do_session(standing: Standing, *, no_camera: bool) -> None:
         talk().print("The programme is over.", highlight=False)
         return
     session = [one.with_share(progress.dose_share) for one in known_exercises(progress.today_names)]
-    if standing.is_severe:
-        session = [one for one in session if one.gentle]
-        talk().print("You told of severe pain: only gentle exercises today.", style="yellow", highlight=False)
+    session = [one for one in session if standing.permission.allows(one)]
+    if standing.permission.words:
+        talk().print(standing.permission.words, style="yellow", highlight=False)
     left = [one for one in session if standing.done_today.get(one.name, 0) < one.total]
     if not left:
         then = f" The next session: {progress.next_day}." if progress.next_day is not None else ""

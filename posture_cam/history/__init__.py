@@ -3,6 +3,8 @@
 from posture_cam.history.care import (
     KeptCheckIn,
     KeptExercise,
+    correct_check_in,
+    correct_exercise,
     keep_check_in,
     keep_exercise,
     keep_programme,
@@ -24,6 +26,8 @@ __all__ = [
     "RunFacts",
     "RunGone",
     "Writer",
+    "correct_check_in",
+    "correct_exercise",
     "day_at",
     "day_bounds_s",
     "erase",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from posture_cam.checkins import CheckIn, Difficulty, Place
+from posture_cam.errors import HistoryError
 from posture_cam.exercises import ExerciseDone
 from posture_cam.history.database import as_ms
 from posture_cam.history.days import day_at, zone_name, zone_of
@@ -29,21 +30,24 @@ class KeptExercise:
         time: The time of day, as the clock on the wall told it.
         done: What came of it.
         reason: Why: "own", "break" or "programme".
+        number: By which it is corrected or deleted.
     """
 
     day: date
     time: str
     done: ExerciseDone
     reason: str
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class KeptCheckIn:
-    """A check-in, and day and time of it, where it was made."""
+    """A check-in, day and time of it where it was made, and the number by which it is corrected."""
 
     day: date
     time: str
     check_in: CheckIn
+    number: int = 0
 
 
 def keep_exercise(
@@ -87,23 +91,49 @@ def keep_check_in(check_in: CheckIn, path: Path | None = None) -> None:
         HistoryError: The history cannot be written.
     """
     with Writer(path, is_exclusive=False) as writer:
-        writer.insert(
-            "check_ins",
-            {
-                "time_ms": as_ms(check_in.time_utc_s),
-                "zone": zone_name(),
-                "pain": check_in.pain,
-                "places": json.dumps(check_in.places),
-                "radiates": check_in.radiates,
-                "since_days": check_in.since_days,
-                "returns": check_in.returns,
-                "difficult": json.dumps(check_in.difficult),
-                "flags": json.dumps(check_in.flags),
-                "wants_alternative": check_in.wants_alternative,
-                "is_cleared": check_in.is_cleared,
-                "note": check_in.note,
-            },
-        )
+        writer.insert("check_ins", {"zone": zone_name(), **_row_of(check_in)})
+
+
+def correct_check_in(number: int, check_in: CheckIn, path: Path | None = None) -> None:
+    """Put a check-in in the place of a kept one.
+
+    Raises:
+        HistoryError: There is none of that number, or the history cannot be written.
+    """
+    with Writer(path, is_exclusive=False) as writer:
+        if not writer.update("check_ins", number, _row_of(check_in)):
+            raise HistoryError(f"There is no check-in {number}.", _ENTRIES)
+
+
+def correct_exercise(number: int, done: ExerciseDone, path: Path | None = None) -> None:
+    """Correct the counts of a kept exercise.
+
+    Raises:
+        HistoryError: There is none of that number, or the history cannot be written.
+    """
+    counts = {"repetitions": done.repetitions, "left_count": done.left, "right_count": done.right}
+    with Writer(path, is_exclusive=False) as writer:
+        if not writer.update("exercises", number, counts):
+            raise HistoryError(f"There is no exercise {number}.", _ENTRIES)
+
+
+_ENTRIES = "posture-cam history entries tells their numbers."
+
+
+def _row_of(check_in: CheckIn) -> dict[str, Any]:
+    return {
+        "time_ms": as_ms(check_in.time_utc_s),
+        "pain": check_in.pain,
+        "places": json.dumps(check_in.places),
+        "radiates": check_in.radiates,
+        "since_days": check_in.since_days,
+        "returns": check_in.returns,
+        "difficult": json.dumps(check_in.difficult),
+        "flags": json.dumps(check_in.flags),
+        "wants_alternative": check_in.wants_alternative,
+        "is_cleared": check_in.is_cleared,
+        "note": check_in.note,
+    }
 
 
 def keep_programme(programme: Programme, path: Path | None = None) -> None:
@@ -150,9 +180,10 @@ def exercises(rows: Rows, first: date, last: date) -> list[KeptExercise]:
         seen,
         whole,
         reason,
+        number,
     ) in rows(
         "SELECT start_ms, zone, name, repetitions, left_count, right_count, holds, refused,"
-        " (end_ms - start_ms) / 1000.0, is_seen, is_whole, reason FROM exercises ORDER BY start_ms, id"
+        " (end_ms - start_ms) / 1000.0, is_seen, is_whole, reason, id FROM exercises ORDER BY start_ms, id"
     ):
         zone = zone_of(zone_words)
         day = day_at(start_ms / 1000, zone)
@@ -169,7 +200,7 @@ def exercises(rows: Rows, first: date, last: date) -> list[KeptExercise]:
                 bool(seen),
                 bool(whole),
             )
-            found.append(KeptExercise(day, f"{moment:%H:%M}", done, reason))
+            found.append(KeptExercise(day, f"{moment:%H:%M}", done, reason, number))
     return found
 
 
@@ -189,9 +220,10 @@ def check_ins(rows: Rows, first: date, last: date) -> list[KeptCheckIn]:
         alternative,
         cleared,
         note,
+        number,
     ) in rows(
         "SELECT time_ms, zone, pain, places, radiates, since_days, returns, difficult, flags,"
-        " wants_alternative, is_cleared, note FROM check_ins ORDER BY time_ms, id"
+        " wants_alternative, is_cleared, note, id FROM check_ins ORDER BY time_ms, id"
     ):
         day = day_at(time_ms / 1000, zone_of(zone))
         if first <= day <= last:
@@ -209,7 +241,7 @@ def check_ins(rows: Rows, first: date, last: date) -> list[KeptCheckIn]:
                 note,
             )
             moment = datetime.fromtimestamp(time_ms / 1000, UTC).astimezone(zone_of(zone))
-            found.append(KeptCheckIn(day, f"{moment:%H:%M}", one))
+            found.append(KeptCheckIn(day, f"{moment:%H:%M}", one, number))
     return found
 
 

@@ -17,6 +17,7 @@ from posture_cam.history.schema import APPLICATION_ID, MIGRATIONS, migrate, vers
 from posture_cam.plain import clean
 from posture_cam.settings import history_path
 
+TAKE_ALONG = "posture-cam history export FILE.json takes along what can be read."
 _CANNOT_WRITE = "Is the disk full, or the folder read-only or not yours?"
 
 
@@ -176,7 +177,8 @@ def telling(path: Path) -> Iterator[None]:
         raise HistoryError(f"The history {path} cannot be used ({words}).", hint) from error
     except sqlite3.DatabaseError as error:
         raise HistoryError(
-            f"The history {path} is damaged ({error}).", "Move it away; a new one is begun then."
+            f"The history {path} is damaged ({error}).",
+            f"{TAKE_ALONG} Then move it away; a new one is begun.",
         ) from error
     except OSError as error:
         raise HistoryError(

@@ -19,7 +19,7 @@ import psutil
 from posture_cam.errors import HistoryError
 from posture_cam.history import care
 from posture_cam.history.care import KeptCheckIn, KeptExercise
-from posture_cam.history.database import reading
+from posture_cam.history.database import TAKE_ALONG, reading
 from posture_cam.history.days import day_at, day_bounds_s, zone_of
 from posture_cam.programme import Programme
 from posture_cam.records import AlertKind, Measure, Reason, State, View, kept_id
@@ -51,10 +51,12 @@ def _telling(method: Callable[P, T]) -> Callable[P, T]:
     def told(*arguments: P.args, **options: P.kwargs) -> T:
         try:
             return method(*arguments, **options)
-        except (ValueError, OverflowError) as error:
+        except (ValueError, OverflowError, sqlite3.DatabaseError) as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise  # locked, or a disk that fails: no damage
             raise HistoryError(
-                f"The history holds what cannot be ({error}).",
-                "posture-cam history delete --all begins a new one.",
+                f"The history is damaged: it holds what cannot be ({error}).",
+                f"{TAKE_ALONG} Then posture-cam history delete --all begins a new one.",
             ) from error
 
     return told
@@ -146,7 +148,8 @@ class History:
         """Another one whenever something was written."""
         rows = self._rows(
             "SELECT count(*), max(id), max(end_ms), max(saved_ms), total(end_ms),"
-            " (SELECT total(id) FROM exercises), (SELECT total(id) FROM check_ins) FROM runs"
+            " (SELECT total(id) + total(repetitions) FROM exercises),"
+            " (SELECT total(id) + total(pain) FROM check_ins) FROM runs"
         )
         return "-".join(str(one) for one in rows[0]) if rows else ""
 
@@ -229,7 +232,7 @@ class History:
         while day <= min(last, day_at(max(end_ms - 1, start_ms) / 1000, zone)):
             bounds_s = day_bounds_s(day, zone)
             left_ms, right_ms = (round(one * 1000) for one in bounds_s)
-            parts = _Parts(self._rows, number, left_ms, right_ms, end_ms)
+            parts = _Parts(self._rows, number, left_ms, right_ms, end_ms, is_live=kind != "analysis")
             run = Run(
                 number=number,
                 start_s=(max(start_ms, left_ms) - left_ms) / 1000,
@@ -273,8 +276,10 @@ def _ended(ended: str | None, process: int | None, end_ms: int) -> str:
 class _Parts:
     """The parts of one run within one day, with times from the day's start."""
 
-    def __init__(self, rows: Any, run: int, left_ms: int, right_ms: int, end_ms: int) -> None:
-        self._rows, self._run = rows, run
+    def __init__(
+        self, rows: Any, run: int, left_ms: int, right_ms: int, end_ms: int, *, is_live: bool
+    ) -> None:
+        self._rows, self._run, self._is_live = rows, run, is_live
         self._left_ms, self._right_ms, self._end_ms = left_ms, right_ms, end_ms
 
     def _at(self, time_ms: int) -> float:
@@ -357,6 +362,7 @@ class _Parts:
                 tip_id,
                 None if answered_ms is None else (answered_ms - self._left_ms) / 1000,
                 (self._end_ms - time_ms) / 1000,
+                self._is_live,
             )
             for time_ms, kind, measure, held_s, message, tip_id, answered_ms in self._rows(
                 "SELECT time_ms, kind, measure, held_s, message, tip_id, answered_ms FROM alerts"

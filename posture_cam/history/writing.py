@@ -118,6 +118,30 @@ class Writer:
                 f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})", tuple(values.values())
             )
 
+    def update(self, table: str, number: int, values: Mapping[str, Any]) -> bool:
+        """Change one row of a table; whether there was one.
+
+        Raises:
+            HistoryError: It cannot be written.
+        """
+        changes = ", ".join(f"{name} = ?" for name in values)
+        with self._transaction():
+            done = self._connection.execute(
+                f"UPDATE {table} SET {changes} WHERE id = ?", (*values.values(), number)
+            )
+        return bool(done.rowcount)
+
+    def delete_entry(self, table: str, number: int) -> bool:
+        """Delete one row of a table; whether there was one.
+
+        Raises:
+            HistoryError: It cannot be written.
+        """
+        with self._transaction():
+            count = self._connection.execute(f"DELETE FROM {table} WHERE id = ?", (number,)).rowcount
+        self._wipe()
+        return bool(count)
+
     def begin_programme(self, values: Mapping[str, Any]) -> None:
         """Add a programme, and end the one that goes on.
 

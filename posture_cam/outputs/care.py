@@ -11,6 +11,7 @@ from posture_cam.checkins import CheckIn, Sign, Urgency, advice, besides_words
 from posture_cam.exercises import exercise_title, known_exercises
 from posture_cam.history import KeptCheckIn, KeptExercise
 from posture_cam.outputs.coach import done_as_json, done_words
+from posture_cam.permission import Permission
 from posture_cam.plain import clean
 from posture_cam.programme import Programme, Progress
 from posture_cam.workplaces import Item
@@ -86,15 +87,10 @@ def check_in_as_json(check_in: CheckIn, signs: Sequence[Sign] | None = None) -> 
     return content
 
 
-def flag_words(flags: Sequence[Sign]) -> str:
-    """What stands in the way of exercises, and what to do about it."""
-    return f"You told of this: {'; '.join(sign.question.lower() for sign in flags)}. {advice(flags)}"
-
-
-def print_plan(programme: Programme, console: Console, *, flags: Sequence[Sign]) -> None:
-    """A plan as it is proposed."""
-    if flags:
-        _say(console, flag_words(flags), style="bold yellow")
+def print_plan(programme: Programme, console: Console, permission: Permission) -> None:
+    """A plan as it is proposed; with a standing warning sign no exercise is named."""
+    if permission.words:
+        _say(console, permission.words, style="bold yellow")
     _say(
         console,
         f"{programme.weeks} weeks, {programme.per_week} sessions a week, "
@@ -102,11 +98,12 @@ def print_plan(programme: Programme, console: Console, *, flags: Sequence[Sign])
         style="bold",
     )
     for number, names in enumerate(programme.sessions, start=1):
-        titles = ", ".join(exercise_title(name) for name in names)
-        _say(console, f"  Session {number}: {titles}")
-    for reason in programme.reasons:
+        titles = ", ".join(one.title for one in known_exercises(names) if permission.allows(one))
+        if titles:
+            _say(console, f"  Session {number}: {titles}")
+    for reason in programme.reasons if not permission.flags else ():
         _say(console, f"  {reason}", style="bright_black")
-    if not programme.reasons:
+    if not programme.reasons and not permission.flags:
         _say(console, "  Nothing is known of your faults yet, so there is something of everything.")
     _say(console, f"Weeks and sessions as in the article: many people attend so many. {NO_DIAGNOSIS}")
 
@@ -116,12 +113,11 @@ def print_progress(
     progress: Progress,
     changes: Sequence[str],
     console: Console,
-    *,
-    flags: Sequence[Sign],
+    permission: Permission,
 ) -> None:
     """How far a programme is."""
-    if flags:
-        _say(console, flag_words(flags), style="bold yellow")
+    if permission.words:
+        _say(console, permission.words, style="bold yellow")
     week = min(progress.week, programme.weeks)
     _say(console, f"Week {week} of {programme.weeks}, since {programme.start}.", style="bold")
     _say(
@@ -135,10 +131,11 @@ def print_progress(
             console,
             f"Next: {progress.next_day}; {progress.dose_share:.0%} of each dose for now.".replace("%", " %"),
         )
-        for exercise in known_exercises(progress.next_names):
+        for exercise in filter(permission.allows, known_exercises(progress.next_names)):
             dose = exercise.with_share(progress.dose_share).dose
             _say(console, f"  {exercise.title} ({exercise.name}): {dose}")
-        _say(console, "Do it now: posture-cam programme --do")
+        if not permission.flags:
+            _say(console, "Do it now: posture-cam programme --do")
     for words in changes:
         _say(console, words)
     if not changes:
@@ -201,14 +198,21 @@ def workspace_as_json(
     }
 
 
-def print_kept(exercises: Sequence[KeptExercise], check_ins: Sequence[KeptCheckIn], console: Console) -> None:
-    """Exercises and check-ins of some days."""
+def print_kept(
+    exercises: Sequence[KeptExercise],
+    check_ins: Sequence[KeptCheckIn],
+    console: Console,
+    *,
+    are_numbered: bool = False,
+) -> None:
+    """Exercises and check-ins of some days, with the numbers by which they are corrected where asked for."""
     if exercises:
         _say(console, "")
         _say(console, "Exercises", style="bold")
         for kept in exercises:
             title = exercise_title(kept.done.name)
-            _say(console, f"  {kept.day} {kept.time}  {title}: {done_words(kept.done)}")
+            number = f"  (exercise {kept.number})" if are_numbered else ""
+            _say(console, f"  {kept.day} {kept.time}  {title}: {done_words(kept.done)}{number}")
     if check_ins:
         _say(console, "")
         _say(console, "Check-ins", style="bold")
@@ -216,7 +220,8 @@ def print_kept(exercises: Sequence[KeptExercise], check_ins: Sequence[KeptCheckI
             words = f"  {one.day}  pain {one.check_in.pain} of 10{_where(one.check_in)}."
             besides = besides_words(one.check_in)
             words += f" {besides[0].upper()}{besides[1:]}." if besides else ""
-            _say(console, f"{words} {one.check_in.note}".rstrip())
+            number = f"  (check-in {one.number})" if are_numbered else ""
+            _say(console, f"{words} {one.check_in.note}".rstrip() + number)
 
 
 def kept_as_json(
@@ -226,6 +231,7 @@ def kept_as_json(
     content: dict[str, Any] = {
         "exercises": [
             {
+                "number": kept.number,
                 "date": kept.day.isoformat(),
                 "time": kept.time,
                 **done_as_json(kept.done),
@@ -237,7 +243,12 @@ def kept_as_json(
             for kept in exercises
         ],
         "check_ins": [
-            {"date": one.day.isoformat(), "time": one.time, **check_in_as_json(one.check_in)}
+            {
+                "number": one.number,
+                "date": one.day.isoformat(),
+                "time": one.time,
+                **check_in_as_json(one.check_in),
+            }
             for one in check_ins
         ],
     }

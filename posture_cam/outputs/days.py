@@ -16,6 +16,7 @@ from posture_cam import __version__
 from posture_cam.outputs.console import print_tips, print_unjudged
 from posture_cam.outputs.styles import STATE_STYLES
 from posture_cam.outputs.tables import reason_as_json
+from posture_cam.permission import Permission
 from posture_cam.plain import clean
 from posture_cam.records import JUDGED_STATES, Measure, State
 from posture_cam.settings import load_measures
@@ -40,8 +41,9 @@ _FAULTS_SHOWN = 4
 _ALERTS_SHOWN = 6
 
 
-def print_days(sittings: Sequence[Sitting], console: Console) -> None:
+def print_days(sittings: Sequence[Sitting], console: Console, permission: Permission | None = None) -> None:
     """A line for each day and all of them together; then what was off and what may help."""
+    permission = permission or Permission()
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bright_black")
     table.add_column("day")
     columns = (
@@ -78,7 +80,7 @@ def print_days(sittings: Sequence[Sitting], console: Console) -> None:
         _print_spoken(sittings[0], console)
     if sums.judged_s > 0:
         console.print("\n[bold]Worth trying[/bold]")
-        print_tips(sums.tips, console)
+        print_tips(sums.tips(permission.allows_tip), console)
     print_unjudged(sums.unjudged_s_by_reason, console)
     console.print(
         "\nMeasured by a camera, in comparison with your own neutral posture; no medical finding.",
@@ -132,14 +134,15 @@ def _print_faults(sums: Totals, console: Console) -> None:
 
 
 def _print_spoken(sitting: Sitting, console: Console) -> None:
-    if not sitting.spoken:
+    spoken = [one for one in sitting.spoken if one.is_live]
+    if not spoken:
         return
     console.print("\n[bold]Alerts[/bold]")
-    for one in sitting.spoken[:_ALERTS_SHOWN]:
+    for one in spoken[:_ALERTS_SHOWN]:
         words = f"  {sitting.time_at(one.time_s)}  {clean(one.message)}  {_answer_words(one)}"
         console.print(words, highlight=False, markup=False)
-    if len(sitting.spoken) > _ALERTS_SHOWN:
-        console.print(f"  and {len(sitting.spoken) - _ALERTS_SHOWN} more", highlight=False)
+    if len(spoken) > _ALERTS_SHOWN:
+        console.print(f"  and {len(spoken) - _ALERTS_SHOWN} more", highlight=False)
 
 
 def _answer_words(one: Spoken) -> str:
@@ -325,6 +328,7 @@ def _spoken(sitting: Sitting, one: Spoken) -> dict[str, Any]:
         "measure": one.measure.value if one.measure else None,
         "held_s": _seconds(one.held_s),
         "message": one.message,
+        "is_live": one.is_live,
         "tip_id": one.tip_id,
         "answered_after_s": None if one.answered_s is None else _seconds(one.answered_s - one.time_s),
         "corrected_within_60_s": one.was_answered,

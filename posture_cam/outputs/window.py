@@ -43,14 +43,20 @@ class Window(LiveOutput):
     Args:
         neutral: For the ghost.
         clock: Seconds, for how long a sentence stays.
+        allows: Whether a tip may be given to this person.
     """
 
-    def __init__(self, neutral: Neutral | None, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        neutral: Neutral | None,
+        clock: Callable[[], float],
+        allows: Callable[[Tip], bool] = lambda _tip: True,
+    ) -> None:
         self._overlay = Overlay(neutral, is_mirrored=True)
         self._clock = clock
         self._window = PictureWindow(TITLE)
         self._alert: Alert | None = None
-        self._tips, self._tip = TipRotation(), None
+        self._tips, self._tip = TipRotation(allows), None
         self._words, self._words_until_s = "", 0.0
         self._picture: NDArray[np.uint8] = np.full((*_BLANK_WH[::-1], 3), 40, np.uint8)
         self._shows_help = False

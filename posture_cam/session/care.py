@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from posture_cam.checkins import SEVERE_PAIN, Sign, standing_flags
+from posture_cam.errors import HistoryError
 from posture_cam.history import History, today
+from posture_cam.permission import Permission, permission_of
 from posture_cam.programme import (
     CHANGE_AFTER_DAYS,
     Programme,
@@ -33,17 +35,27 @@ class Standing:
         programme: The one begun last; None where there was none.
         progress: How far it is; None where none goes on.
         changes: What has changed, in sentences; from two weeks on.
-        flags: Red flags of check-ins that somebody should look at first.
         done_today: Repetitions by exercise.
-        is_severe: Whether the last check-in of these weeks told of severe pain.
+        permission: Which exercises may be offered.
     """
 
     programme: Programme | None
     progress: Progress | None
     changes: tuple[str, ...]
-    flags: tuple[Sign, ...]
     done_today: Mapping[str, int]
-    is_severe: bool
+    permission: Permission
+
+
+def permission() -> Permission:
+    """Which exercises may be offered to the person now, by their check-ins.
+
+    A history that cannot be read is told where it is used; here it forbids nothing.
+    """
+    try:
+        with History.opened() as kept:
+            return permission_of([one.check_in for one in kept.check_ins()], time.time())
+    except HistoryError:
+        return Permission()
 
 
 def standing() -> Standing:
@@ -55,12 +67,10 @@ def standing() -> Standing:
     day = today()
     with History.opened() as kept:
         check_ins = kept.check_ins()
-        flags = standing_flags([one.check_in for one in check_ins])
-        lately = [one.check_in for one in check_ins if one.day > day - timedelta(days=_FAULT_DAYS)]
-        is_severe = bool(lately) and lately[-1].pain >= SEVERE_PAIN
+        permission = permission_of([one.check_in for one in check_ins], time.time())
         programme = kept.programme()
         if programme is None or programme.stopped is not None or day >= programme.end + _WEEK:
-            return Standing(programme, None, (), flags, {}, is_severe)
+            return Standing(programme, None, (), {}, permission)
         done: defaultdict[date, Counter[str]] = defaultdict(Counter)
         for one in kept.exercises(programme.start, day):
             done[one.day][one.done.name] += one.done.repetitions
@@ -69,7 +79,7 @@ def standing() -> Standing:
             _change_in_posture(kept, programme, day),
         ]
     told = tuple(words for words in changes if words)
-    return Standing(programme, progress(programme, done, day), told, flags, done[day], is_severe)
+    return Standing(programme, progress(programme, done, day), told, done[day], permission)
 
 
 def proposal(weeks: int, per_week: int) -> Programme:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from posture_cam.alerts import AlertPolicy
 from posture_cam.assessment import DriftWatch, Judge, Record, Settler, Trust
 from posture_cam.geometry import Estimator, FeatureExtractor, average_neutral, compare, on_the_way
+from posture_cam.permission import Permission
 from posture_cam.protocols import Keeper
 from posture_cam.records import (
     Alert,
@@ -78,6 +79,7 @@ class Judging:
         needs_own: A live run: without a neutral posture nothing counts, as one is about to be taken, and one
             of pictures of another shape is asked about.
         origin: Where the neutral posture comes from.
+        permission: What the person may be offered.
 
     Attributes:
         neutral: What is compared with, or None where there is none yet.
@@ -99,6 +101,7 @@ class Judging:
         is_fresh: bool = True,
         needs_own: bool = False,
         origin: NeutralOrigin | None = None,
+        permission: Callable[[], Permission] = Permission,
     ) -> None:
         self._settings, self._estimator, self._policy = settings, estimator, policy
         self._keeper, self._needs_own = keeper, needs_own
@@ -109,7 +112,7 @@ class Judging:
         self.notes: list[str] = []
         self.features: Features | None = None
         self.has_shown_fit = False
-        self._origin = origin
+        self._origin, self._permission = origin, permission
         self._count = self._looks = 0
         self._judged_from_s = 0.0
         self._set_aside_since_s: float | None = None
@@ -310,7 +313,10 @@ class Judging:
             faults=faults,
             unjudged_s_by_reason=dict(record.unjudged_s_by_reason),
             longest_hold=record.longest_hold,
-            tips=tips_for_faults({fault.measure: fault.total_s for fault in faults}),
+            tips=tips_for_faults(
+                {fault.measure: fault.total_s for fault in faults} or record.off_s,
+                allows=self._permission().allows_tip,
+            ),
             views=dict(record.seconds_by_view),
             model=model,
             sample_count=self._count,

@@ -18,6 +18,7 @@ from posture_cam.assessment import Calibrator
 from posture_cam.errors import ModelError, NeutralError, PostureCamError
 from posture_cam.exercises import ExerciseDone, exercise_title
 from posture_cam.geometry import FeatureExtractor
+from posture_cam.permission import Permission
 from posture_cam.pose.recorded import PoseLogHeader
 from posture_cam.pose.settling import Settling
 from posture_cam.profiles import has_profile, save_profile
@@ -121,6 +122,7 @@ class LiveRun:
         started_at: datetime,
         keeper: Keeper | None = None,
         took: Callable[[ExerciseDone, float], None] = lambda _done, _began_s: None,
+        permission: Callable[[], Permission] = Permission,
     ) -> None:
         self._keeper, self._took = keeper, took
         self._settings, self._source = settings, source
@@ -129,7 +131,7 @@ class LiveRun:
         self._motion, self._background = motion, background
         self._profile_name, self._is_stored = profile_name, neutral is not None
         self._pace = Pace(settings.pace, eco)
-        self._policy = AlertPolicy(settings.alerts, started_at=started_at)
+        self._policy = AlertPolicy(settings.alerts, started_at=started_at, permission=permission)
         estimator = load_estimator() if has_estimator else None
         self._judging = Judging(
             neutral,
@@ -140,6 +142,7 @@ class LiveRun:
             is_fresh=neutral is None,
             needs_own=True,
             origin=NeutralOrigin.PROFILE,
+            permission=permission,
         )
         self._offers = OfferWatch(settings, estimator)
         self._calibrator = Calibrator(settings) if neutral is None else None

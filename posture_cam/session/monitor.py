@@ -10,6 +10,7 @@ from pathlib import Path
 
 from posture_cam.errors import NeutralError
 from posture_cam.exercises import ExerciseDone
+from posture_cam.permission import Permission
 from posture_cam.profiles import load_profile, profile_names
 from posture_cam.protocols import Keeper, LiveSink, LiveVideoSource
 from posture_cam.records import Neutral, SessionSummary
@@ -50,6 +51,7 @@ def monitor(
     source: LiveVideoSource | None = None,
     keeper: Keeper | None = None,
     took: Callable[[ExerciseDone, float], None] = lambda _done, _began_s: None,
+    permission: Callable[[], Permission] = Permission,
     should_stop: Callable[[], bool] = lambda: False,
     download: Callable[[str, int, int], None] | None = None,
 ) -> SessionSummary:
@@ -62,6 +64,7 @@ def monitor(
         source: Taken instead of the one that the request names, for a source of your own.
         keeper: Keeps the run for later.
         took: Called with an exercise that a break offered and that was seen done, and when it began.
+        permission: Which exercises and tips may be offered to the person; asked for each.
         should_stop: Asked many times a second.
         download: Called while a model is fetched.
 
@@ -97,6 +100,7 @@ def monitor(
             started_at=request.started_at,
             keeper=keeper,
             took=took,
+            permission=permission,
         )
         return run.watch(should_stop)
 

@@ -9,13 +9,15 @@ from typing import TypedDict
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from posture_cam.checkins import besides_words
+from posture_cam.checkins import advice, besides_words, red_flags
 from posture_cam.exercises import exercise_title
 from posture_cam.history import Figures, History, KeptCheckIn, KeptExercise
 from posture_cam.outputs.report.content import Rows
 from posture_cam.outputs.report.drawing import FONT_PT, Chart, bare, drawn, name_axis, panels
 from posture_cam.outputs.report.svg import INK, NECK, STATE_INKS
+from posture_cam.permission import Permission, permission_of
 from posture_cam.records import State
+from posture_cam.words import sentence
 
 _SHOWN = 12
 _PAIN_DAYS = 28
@@ -30,18 +32,34 @@ class Care(TypedDict):
     lately: tuple[KeptCheckIn, ...]
     figures: tuple[Figures, ...]
     last_day: date
+    permission: Permission
 
 
 def care_of(kept: History, first: date, last: date) -> Care:
     """Exercises of some days, and check-ins and figures of the weeks up to the last of them."""
     since = last - timedelta(days=_PAIN_DAYS - 1)
+    check_ins = [one.check_in for one in kept.check_ins(last=last)]
     return Care(
         exercises=tuple(kept.exercises(first, last)),
         check_ins=tuple(kept.check_ins(first, last)),
         lately=tuple(kept.check_ins(since, last)),
         figures=tuple(kept.figures_between(since, last)),
         last_day=last,
+        permission=permission_of(check_ins, check_ins[-1].time_utc_s if check_ins else 0.0),
     )
+
+
+def warnings_of(check_ins: Sequence[KeptCheckIn], permission: Permission) -> list[str]:
+    """Warning signs told on these days, or still standing: what, when, and what to do."""
+    found = []
+    for kept in check_ins:
+        signs = [sign.question for sign in red_flags() if sign.name in kept.check_in.flags]
+        found += [f"{kept.day:%a} {kept.day.day} {kept.day:%B}: {sign}" for sign in signs]
+    if permission.flags:
+        found.append(f"Nobody has looked at this yet, as far as check-ins tell. {advice(permission.flags)}")
+    elif found:
+        found.append("A later check-in says that somebody has looked at it.")
+    return found
 
 
 def exercises_table(exercises: Sequence[KeptExercise]) -> Rows:
@@ -70,8 +88,8 @@ def exercises_table(exercises: Sequence[KeptExercise]) -> Rows:
 
 
 def check_ins_table(check_ins: Sequence[KeptCheckIn]) -> Rows:
-    """Check-ins, the latest first."""
-    rows = []
+    """Check-ins, the latest first; below each what else was told, in whole."""
+    rows, below = [], []
     for kept in list(reversed(check_ins))[:_SHOWN]:
         one = kept.check_in
         rows.append(
@@ -82,14 +100,15 @@ def check_ins_table(check_ins: Sequence[KeptCheckIn]) -> Rows:
                 {True: "yes", False: "no", None: "–"}[one.radiates],
                 "–" if one.since_days is None else f"{one.since_days} d",
                 ", ".join(one.difficult) or "–",
-                besides_words(one) or "–",
-                one.note or "–",
             )
         )
-    heads = ("When", "Pain", "Where", "Into a leg", "Since", "Difficult", "Besides", "In their own words")
+        besides = besides_words(one)
+        words = [f"{sentence(besides)}."] if besides else []
+        below.append(" ".join([*words, f"“{one.note}”"] if one.note else words))
+    heads = ("When", "Pain", "Where", "Into a leg", "Since", "Difficult")
     caption = "Check-ins (numeric rating scale: 0 none, 10 the worst imaginable)"
     caption += f", the last {_SHOWN} of {len(check_ins)}" if len(check_ins) > _SHOWN else ""
-    return Rows(caption, heads, tuple(rows))
+    return Rows(caption, heads, tuple(rows), tuple(below))
 
 
 def course_of_pain(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from posture_cam.history import Figures, KeptCheckIn, KeptExercise
 from posture_cam.outputs.report.charts import ENOUGH_SLOTS, Shown, shown_measures, unit_words
+from posture_cam.permission import Permission
 from posture_cam.records import JUDGED_STATES, AlertKind, Measure, Reason, State
 from posture_cam.settings import MeasureInfo, load_measures
 from posture_cam.sittings import ANSWERED_WITHIN_S, Sitting, Totals, hold_words, statistic, totals
@@ -48,6 +49,7 @@ class Report:
         lately: Check-ins of the four weeks up to the last of these days.
         figures: Of the same weeks.
         last_day: The last of these days, whether anything of it is kept or not.
+        permission: What the person may be offered, by all check-ins up to that day.
     """
 
     sittings: tuple[Sitting, ...]
@@ -62,6 +64,7 @@ class Report:
     lately: tuple[KeptCheckIn, ...] = ()
     figures: tuple[Figures, ...] = ()
     last_day: date | None = None
+    permission: Permission = field(default_factory=Permission)
 
     @property
     def is_recording(self) -> bool:
@@ -93,11 +96,12 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """A table: the caption, column heads, rows of cells."""
+    """A table: the caption, column heads, rows of cells; and for each row what stands below it."""
 
     caption: str
     heads: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    below: tuple[str, ...] = ()
 
 
 def limits_of(sittings: Sequence[Sitting]) -> dict[Measure, MeasureInfo]:
@@ -143,6 +147,8 @@ def trend_words(report: Report) -> str:
     """The score against the user's own past weeks."""
     if report.is_recording:
         return "mean over the judged time"
+    if report.sums.judged_s < _LEAST_WEEK_S:
+        return "less than an hour was judged: too little to compare with other weeks"
     mean = past_score(report.weeks)
     if mean is None or report.sums.score is None:
         return "no earlier weeks are kept to compare with"
@@ -151,6 +157,12 @@ def trend_words(report: Report) -> str:
         return f"as in your weeks before ({mean:.0f})"
     points = "1 point" if abs(change) == 1 else f"{abs(change)} points"
     return f"{points} {'above' if change > 0 else 'below'} your weeks before ({mean:.0f})"
+
+
+def is_comparable(report: Report) -> bool:
+    """Whether enough was judged to stand beside past weeks."""
+    is_enough = report.sums.judged_s >= _LEAST_WEEK_S and report.sums.score is not None
+    return is_enough and not report.is_recording
 
 
 def past_score(weeks: Sequence[Figures]) -> float | None:
@@ -300,6 +312,8 @@ def alerts_table(report: Report) -> Rows:
     groups: dict[str, list[bool | None]] = {}
     for sitting in report.sittings:
         for one in sitting.spoken:
+            if not one.is_live and not report.is_recording:
+                continue
             if one.kind == AlertKind.BREAK:
                 followed = any(
                     0 <= away.start_s - one.time_s <= _A_BREAK_FOLLOWED_S for away in sitting.breaks

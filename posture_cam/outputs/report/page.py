@@ -56,7 +56,7 @@ def day_parts(report: Report) -> dict[str, Any]:
     labels, changes, breaks = content.rhythm_of(report)
     shown = content.shown_of(report)
     weeks = [week for week in report.weeks if week.score is not None]
-    has_trend = bool(weeks) and report.sums.score is not None and not report.is_recording
+    has_trend = bool(weeks) and content.is_comparable(report)
     return {
         "report": report,
         "has_sitting": report.is_recording or any(sitting.runs for sitting in report.sittings),
@@ -87,12 +87,13 @@ def day_parts(report: Report) -> dict[str, Any]:
         "weeks": weeks,
         "exercises_table": care.exercises_table(report.exercises),
         "check_ins_table": care.check_ins_table(report.check_ins),
+        "warnings": care.warnings_of(report.check_ins, report.permission),
         "pain": None
         if report.last_day is None
         else _markup(care.course_of_pain(report.lately, report.figures, report.last_day)),
         "alerts_table": content.alerts_table(report),
         "alert_words": content.alert_words(report),
-        "tips": report.sums.tips if report.sums.judged_s > 0 else (),
+        "tips": report.sums.tips(report.permission.allows_tip) if report.sums.judged_s > 0 else (),
         "unseen_table": content.unseen_table(report),
         "runs_table": content.runs_table(report),
         "notes": content.notes_of(report),

@@ -275,7 +275,7 @@ def _worst(slots: tuple[Slot, ...], fault: _Fault, stretch: _Stretch) -> float:
 
 def _spoken(result: _Result) -> tuple[Spoken, ...]:
     return tuple(
-        Spoken(one.timestamp_s, one.kind, one.measure, one.held_s, one.message, one.tip_id)
+        Spoken(one.timestamp_s, one.kind, one.measure, one.held_s, one.message, one.tip_id, is_live=False)
         for one in result.alerts
     )
 
