@@ -14,7 +14,7 @@ import platformdirs
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from posture_cam.errors import OutputError, SettingsError, UsageError
-from posture_cam.files import naming, written_whole
+from posture_cam.files import Kind, kind_of, make_folder, naming, written_whole
 from posture_cam.settings import Settings, load_settings, read_data
 from posture_cam.words import parse_hours
 
@@ -204,11 +204,11 @@ def write_template() -> Path:
         OutputError: There is such a file already, or it cannot be written.
     """
     path = config_path()
-    if path.exists():
+    if kind_of(path) != Kind.NOTHING:
         raise OutputError(f"{path} is there already.", "Change it there, or delete it first.")
     with naming(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    with written_whole(path) as temporary, naming(path):
+        make_folder(path.parent)
+    with written_whole(path, private=True) as temporary, naming(path):
         temporary.write_text(config_template(), "utf-8")
     return path
 

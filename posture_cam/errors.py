@@ -15,9 +15,11 @@ Each carries a sentence for the user and a hint that says what to do next.
 
 from __future__ import annotations
 
+from posture_cam.plain import redacted
+
 
 class PostureCamError(Exception):
-    """Root of all expected failures.
+    """Root of all expected failures; what it says holds no password of an address.
 
     Attributes:
         message: One sentence that says what went wrong.
@@ -28,8 +30,8 @@ class PostureCamError(Exception):
     exit_code = 1
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
+        super().__init__(redacted(message))
+        self.message = redacted(message)
         self.hint = hint
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import secrets
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -112,24 +113,36 @@ def written_whole(target: Path, *, private: bool = False) -> Iterator[Path]:
     Raises:
         OutputError: The folder cannot be written to, or the disk is full.
     """
+    name = f".{target.stem}-{secrets.token_hex(6)}{target.suffix}"
+    temporary = target.absolute().parent / name
     try:
-        handle, name = tempfile.mkstemp(
-            dir=target.absolute().parent, prefix=f".{target.stem}-", suffix=target.suffix
-        )
+        # The system takes the usual permissions off: asking it which would change them for a moment.
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600 if private else 0o666))
     except OSError as error:
         raise OutputError(f"{target} cannot be written ({error.strerror or error}).") from error
-    os.close(handle)
-    temporary = Path(name)
     try:
         yield temporary
         with naming(target):
-            if not private:
-                mask = os.umask(0)
-                os.umask(mask)
-                temporary.chmod(0o666 & ~mask)
             temporary.replace(target.resolve())  # through a link, not over it
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def make_folder(folder: Path, *, private: bool = True) -> None:
+    """Make a folder and those above it, where they are missing; never writable by others, whatever the umask.
+
+    Args:
+        folder: Which.
+        private: Only the user may look into it.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    missing = [one for one in (folder, *folder.parents) if kind_of(one) == Kind.NOTHING]
+    for one in reversed(missing):
+        one.mkdir(mode=0o700 if private else 0o755, exist_ok=True)
+    if not missing:
+        folder.mkdir(exist_ok=True)
 
 
 @contextmanager

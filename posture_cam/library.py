@@ -38,6 +38,7 @@ from posture_cam.records import (
 from posture_cam.session import Analysis, Listener, Monitoring
 from posture_cam.session import analyze as run_analysis
 from posture_cam.session import monitor as run_monitor
+from posture_cam.terminal import quiet_native
 from posture_cam.words import words_of
 
 if TYPE_CHECKING:
@@ -158,6 +159,7 @@ def analyze(
     video: str | Path | None = None,
     poses: str | Path | None = None,
     progress: Callable[[str, float, float | None], None] | None = None,
+    verbose: bool = False,
 ) -> Result:
     """Analyse a recording, or recorded poses.
 
@@ -174,6 +176,7 @@ def analyze(
         video: A file to write the annotated recording into.
         poses: A file to write the landmarks into.
         progress: Called with the name of the pass, the seconds done and the seconds in all.
+        verbose: Let MediaPipe and FFmpeg talk on stderr.
 
     Raises:
         SourceError: The recording cannot be read; NothingJudged where nothing in it could be judged.
@@ -205,7 +208,8 @@ def analyze(
         poses=_path(poses),
     )
     listener = Listener() if progress is None else Listener(progress=progress)
-    summary = run_analysis(request, listener, seen=lambda one: moments.append(Moment.of(one)))
+    with quiet_native(verbose=verbose):
+        summary = run_analysis(request, listener, seen=lambda one: moments.append(Moment.of(one)))
     return Result(summary, tuple(moments))
 
 
@@ -223,6 +227,7 @@ class Monitor:
         profile: The neutral posture; None takes the one that belongs to the source, if there is one.
         realtime: Play a recording at its own pace.
         model: full, lite, heavy, or the path of a model.
+        verbose: Let MediaPipe and FFmpeg talk on stderr.
 
     Attributes:
         summary: Everything said about the run, once it is over.
@@ -235,7 +240,9 @@ class Monitor:
         profile: str | None = None,
         realtime: bool = False,
         model: str = "full",
+        verbose: bool = False,
     ) -> None:
+        self._is_verbose = verbose
         if isinstance(source, int) and source < 0:
             raise UsageError(f"There is no camera {source}.", "posture-cam cameras lists them.")
         is_own = not isinstance(source, (int, str, Path))
@@ -276,13 +283,14 @@ class Monitor:
 
     def _watch(self) -> None:
         try:
-            self.summary = run_monitor(
-                self._request,
-                load_config({}).settings(),
-                [_Passing(self._moments, self.events)],
-                source=self._own,
-                should_stop=self._stop.is_set,
-            )
+            with quiet_native(verbose=self._is_verbose):
+                self.summary = run_monitor(
+                    self._request,
+                    load_config({}).settings(),
+                    [_Passing(self._moments, self.events)],
+                    source=self._own,
+                    should_stop=self._stop.is_set,
+                )
         except BaseException as error:
             self._moments.put(error)
         else:

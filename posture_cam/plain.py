@@ -1,6 +1,11 @@
-"""Text from outside, as it may be shown."""
+"""Text as it may be shown: without what would steer a terminal, and without passwords."""
 
 from __future__ import annotations
+
+import re
+
+# What stands before the host of an address, whole or mistyped, with a scheme or without one.
+_LOGIN = re.compile(r"[^\s/@:'\"\\=(]*:[^\s/@'\"\\]+@")
 
 
 def clean(text: str) -> str:
@@ -9,3 +14,8 @@ def clean(text: str) -> str:
     Spaces of all kinds and line breaks become spaces, what else does not print becomes a question mark.
     """
     return "".join(char if char.isprintable() else " " if char.isspace() else "?" for char in text)
+
+
+def redacted(text: str) -> str:
+    """Text without the user names and passwords of addresses in it."""
+    return _LOGIN.sub("***@", text)

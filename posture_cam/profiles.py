@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, 
 
 from posture_cam.boundary import Pixels, Words, read_bounded, what_is_wrong
 from posture_cam.errors import NeutralError, UsageError
-from posture_cam.files import Kind, kind_of, naming, reading, written_whole
+from posture_cam.files import Kind, kind_of, make_folder, naming, reading, written_whole
 from posture_cam.records import LANDMARK_COUNT, Measure, Neutral, Pose, View
 from posture_cam.settings import profiles_dir
 
@@ -128,7 +128,7 @@ def save_profile(name: str, neutral: Neutral) -> Path:
     path = profile_path(name)
     content = {"kind": "posture_cam neutral", "schema_version": SCHEMA_VERSION, **_as_json(neutral)}
     with naming(path):
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(path.parent)
         with suppress(FileNotFoundError):
             _keep_previous(path)
     with written_whole(path, private=True) as temporary, naming(path):
@@ -167,7 +167,7 @@ def _previous_path(name: str) -> Path:
 def _keep_previous(path: Path) -> None:
     content = path.read_bytes()
     previous = _previous_path(path.stem)
-    previous.parent.mkdir(exist_ok=True, mode=0o700)
+    make_folder(previous.parent)
     with written_whole(previous, private=True) as temporary:
         temporary.write_bytes(content)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import logging
 import os
 import signal
@@ -11,13 +13,102 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 # Launchers such as uv pass Ctrl-C on to a program that the terminal has told already.
 ONE_KEY_PRESS_S = 1.0
+
+
+class ForgivingStream(io.TextIOWrapper):
+    """Where talk goes; that it cannot be written is no reason to end the work."""
+
+    def write(self, text: str, /) -> int:
+        """Take text."""
+        with suppress(OSError):
+            return super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Write it out."""
+        with suppress(OSError, ValueError):
+            super().flush()
+
+    @classmethod
+    def to(cls, descriptor: int, encoding: str | None, *, closes: bool) -> ForgivingStream:
+        """A stream that writes to a file descriptor, line by line."""
+        raw = io.BufferedWriter(io.FileIO(descriptor, "w", closefd=closes))
+        return cls(raw, encoding=encoding, errors="replace", line_buffering=True)
+
+
+def ready_streams() -> None:
+    """Make the three streams usable whatever the shell has closed; talk that cannot be written is dropped.
+
+    A closed stdout fails when it is written to, as a full disk does.
+    """
+    for number, flags in ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_RDWR)):
+        try:
+            os.fstat(number)
+        except OSError:
+            opened = os.open(os.devnull, flags)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+    if sys.stdin is None:
+        sys.stdin = open(0, closefd=False, encoding="utf-8")  # noqa: SIM115
+    if sys.stdout is None:
+        raw = io.BufferedWriter(_Closed())
+        sys.stdout = io.TextIOWrapper(raw, encoding="utf-8", errors="replace")
+    elif hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that lacks a character shows a question mark
+    if sys.stderr is None or sys.stderr is sys.__stderr__:
+        encoding = None if sys.stderr is None else sys.stderr.encoding
+        sys.stderr = ForgivingStream.to(2, encoding, closes=False)
+
+
+class _Closed(io.RawIOBase):
+    """A stream that was closed before we came."""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, _data: object, /) -> int:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+
+def leave_stdout() -> None:
+    """Leave nothing for Python to flush at its end."""
+    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    with suppress(OSError):
+        os.dup2(sys.stdout.fileno(), 1)
+
+
+_consoles: dict[int, tuple[Any, Console]] = {}
+
+
+def console_for(stream: Any, width: int | None = None) -> Console:
+    """The console that writes to a stream, always the same one.
+
+    On a terminal lines are broken between words; elsewhere they stay whole, and tables are as wide as told.
+    """
+    known = _consoles.get(id(stream))
+    if known is not None and known[0] is stream:
+        return known[1]
+    from rich.console import Console
+
+    class WordWise(Console):
+        """Breaks lines between words wherever a person reads them."""
+
+        def print(self, *objects: Any, soft_wrap: bool | None = None, **options: Any) -> None:
+            super().print(*objects, soft_wrap=soft_wrap and not self.is_terminal, **options)
+
+    console = WordWise(file=stream)
+    if width is not None and not console.is_terminal:
+        console = WordWise(file=stream, width=width)
+    _consoles[id(stream)] = (stream, console)
+    return console
 
 
 class Bars:
@@ -110,28 +201,65 @@ def stoppable(
 
 @contextmanager
 def quiet_native(*, verbose: bool) -> Iterator[None]:
-    """Send what native libraries write to stderr nowhere; Python's own words still come through."""
+    """Send what native libraries write to stderr nowhere; Python's own words still come through.
+
+    Runs may overlap, on several threads: the last one to leave puts everything back as it was.
+    """
     os.environ.setdefault("GLOG_minloglevel", "3")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("matplotlib").setLevel(logging.CRITICAL)  # mediapipe imports it; it talks of its cache
-    if verbose or not _is_real_stderr():
+    if verbose:
         yield
         return
-    sys.stderr.flush()
-    kept = os.dup(2)
-    before = sys.stderr
+    _silence.enter()
     try:
-        with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - not a path of ours
-            os.dup2(nowhere.fileno(), 2)
-        sys.stderr = os.fdopen(os.dup(kept), "w", encoding=before.encoding, errors="replace", buffering=1)
         yield
     finally:
-        sys.stderr.flush()
-        if sys.stderr is not before:
-            sys.stderr.close()
-        sys.stderr = before
-        os.dup2(kept, 2)
-        os.close(kept)
+        _silence.leave()
+
+
+class _Silence:
+    """Where file descriptor 2 leads while native libraries are kept quiet."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._count = 0
+        self._kept: int | None = None
+        self._before: TextIO | None = None
+
+    def enter(self) -> None:
+        with self._lock:
+            self._count += 1
+            if self._count > 1:
+                return
+            try:
+                kept = os.dup(2)
+            except OSError:  # there is none
+                return
+            self._kept = kept
+            if _is_real_stderr():  # Python's words go on to where they went
+                sys.stderr.flush()
+                self._before = sys.stderr
+                sys.stderr = ForgivingStream.to(os.dup(kept), sys.stderr.encoding, closes=True)
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, 2)
+            os.close(nowhere)
+
+    def leave(self) -> None:
+        with self._lock:
+            self._count -= 1
+            if self._count or self._kept is None:
+                return
+            if self._before is not None:
+                with suppress(OSError, ValueError):
+                    sys.stderr.close()
+                sys.stderr, self._before = self._before, None
+            os.dup2(self._kept, 2)
+            os.close(self._kept)
+            self._kept = None
+
+
+_silence = _Silence()
 
 
 def _is_real_stderr() -> bool:

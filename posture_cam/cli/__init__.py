@@ -9,7 +9,9 @@ import errno
 import itertools
 import os
 import sys
+import time
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -28,6 +30,7 @@ from posture_cam.cli import (
 )
 from posture_cam.cli.common import INTERRUPTED, app, say, talk
 from posture_cam.errors import OutputError, PostureCamError, UsageError
+from posture_cam.terminal import leave_stdout, ready_streams
 
 __all__ = [
     "about",
@@ -45,9 +48,10 @@ __all__ = [
 
 _OUTPUT_GONE = tuple(
     getattr(errno, name)
-    for name in ("EPIPE", "ENOSPC", "EDQUOT", "EFBIG", "EIO")
+    for name in ("EBADF", "EPIPE", "ENOSPC", "EDQUOT", "EFBIG", "EIO")
     if hasattr(errno, name)  # Windows lacks some
 )
+_NO_THREAD = "can't start new thread"
 
 
 def main() -> None:
@@ -55,9 +59,8 @@ def main() -> None:
     # The networks are small: on a busy machine a second thread of numpy's spins longer than it works.  Read
     # when numpy is loaded, also by the processes of a batch.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a terminal that lacks a character shows a question mark
+    ready_streams()
+    _check_zone()
     try:
         try:
             _check_names(sys.argv[1:])
@@ -75,12 +78,42 @@ def main() -> None:
         talk().print("Interrupted.", style="yellow")
         sys.exit(INTERRUPTED)
     except OSError as error:
-        if error.errno not in _OUTPUT_GONE:
+        sys.exit(_system_failed(error))
+    except (MemoryError, ImportError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and _NO_THREAD not in str(error):
             raise
-        _leave_stdout()
-        if error.errno != errno.EPIPE:  # else its reader went away, as in `| head`
-            say(OutputError(f"The output cannot be written ({error.strerror}).", "Is the disk full?"))
-        sys.exit(1)
+        words = " ".join(str(error).split()) or "out of memory"
+        sys.exit(say(PostureCamError(f"This system gives too little to run: {words}.", _ROOM)))
+
+
+_ROOM = "Close other programs, or raise its limits (ulimit); posture-cam doctor tells what is missing."
+
+
+def _system_failed(error: OSError) -> int:
+    """Say what the system refused; the exit code."""
+    what = error.strerror or str(error)
+    if error.errno not in _OUTPUT_GONE or error.filename is not None:
+        where = f"{os.fsdecode(error.filename)}: " if error.filename is not None else ""
+        return say(
+            PostureCamError(f"The system refused something: {where}{what}.", "Check permissions and limits.")
+        )
+    leave_stdout()
+    if error.errno == errno.EBADF:
+        return say(OutputError("The output cannot be written (it is closed).", "Leave out >&-."))
+    if error.errno != errno.EPIPE:  # else its reader went away, as in `| head`
+        say(OutputError(f"The output cannot be written ({what}).", "Is the disk full?"))
+    return 1
+
+
+def _check_zone() -> None:
+    """Fall back to UTC where the system's time zone is none that a clock could show."""
+    try:
+        datetime.now().astimezone()
+    except (ValueError, OverflowError, OSError):
+        os.environ["TZ"] = "UTC"
+        if hasattr(time, "tzset"):
+            time.tzset()
+        talk().print("The time zone of this system cannot be used; times are in UTC.", style="yellow")
 
 
 def _check_names(arguments: Sequence[str]) -> None:
@@ -94,11 +127,6 @@ def _check_names(arguments: Sequence[str]) -> None:
             raise UsageError(
                 f"{argument} is taken for an option.", f"Write ./{argument}, or put -- before it."
             )
-
-
-def _leave_stdout() -> None:
-    """Leave nothing for Python to flush at its end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _version(asked: bool) -> None:

@@ -69,20 +69,17 @@ def plain(text: str) -> str:
 
 
 def talk() -> Console:
-    """What is said to people."""
-    from rich.console import Console
+    """What is said to people; one console for all, so that words and progress bars share the terminal."""
+    from posture_cam.terminal import console_for
 
-    return Console(file=sys.stderr)
+    return console_for(sys.stderr)
 
 
 def data() -> Console:
     """What was asked for."""
-    from rich.console import Console
+    from posture_cam.terminal import console_for
 
-    console = Console(file=sys.stdout)
-    if not console.is_terminal:
-        console = Console(file=sys.stdout, width=120)
-    return console
+    return console_for(sys.stdout, width=120)
 
 
 def is_stream(source: str) -> bool:

@@ -14,6 +14,7 @@ import typer
 
 from posture_cam.cli.common import app, data, is_stream, plain, talk
 from posture_cam.errors import UsageError
+from posture_cam.plain import redacted
 from posture_cam.terminal import Bars, Keys, quiet_native, stoppable
 
 if TYPE_CHECKING:
@@ -112,9 +113,17 @@ def monitor(
     verbose: Annotated[bool, typer.Option("--verbose", help="Let MediaPipe and OpenCV talk.")] = False,
 ) -> None:
     """Watch how you sit, live: a quiet nudge when it is worth it, and a summary at the end."""
+    words = "Ending." if quiet else "Ending; the summary follows."
+    with stoppable(talk, words, also_hangup=True) as stop:  # before anything slow is loaded
+        _monitor(locals(), stop.is_set)
+
+
+def _monitor(arguments: dict[str, Any], should_stop: Callable[[], bool]) -> None:
     from posture_cam.config import load_config, option_sections
 
-    given: dict[str, Any] = {name: value for name, value in locals().items() if name in option_sections()}
+    given: dict[str, Any] = {name: value for name, value in arguments.items() if name in option_sections()}
+    quiet_hours, source, camera = (arguments[name] for name in ("quiet_hours", "source", "camera"))
+    realtime, as_json, verbose = (arguments[name] for name in ("realtime", "as_json", "verbose"))
     given["quiet_hours"] = tuple(quiet_hours) if quiet_hours else None
     if source is not None and camera is not None:
         raise UsageError("--camera and --source exclude each other.", "Choose one of them.")
@@ -122,10 +131,10 @@ def monitor(
         given["source"] = ""
     config = load_config(given)
     with quiet_native(verbose=verbose):
-        _watch(config, realtime=realtime, as_json=as_json)
+        _watch(config, should_stop, realtime=realtime, as_json=as_json)
 
 
-def _watch(config: Config, *, realtime: bool, as_json: bool) -> None:
+def _watch(config: Config, should_stop: Callable[[], bool], *, realtime: bool, as_json: bool) -> None:
     from posture_cam.outputs.console import print_summary
     from posture_cam.session import Monitoring, care, choose_profile
     from posture_cam.session import monitor as run
@@ -148,8 +157,6 @@ def _watch(config: Config, *, realtime: bool, as_json: bool) -> None:
     profile, neutral = choose_profile(request)
     name = number_or_name.name if isinstance(number_or_name, Path) else source_name(number_or_name)
     with ExitStack() as stack:
-        words = "Ending." if config.display.quiet else "Ending; the summary follows."
-        stop = stack.enter_context(stoppable(talk, words, also_hangup=True))
         if neutral is None and config.display.quiet:
             talk().print("Sit the way you want to sit for five seconds: that serves as neutral for this run.")
         bars = Bars(talk())
@@ -167,7 +174,7 @@ def _watch(config: Config, *, realtime: bool, as_json: bool) -> None:
             keeper=_keeper(config, request.started_at, profile if neutral else None, stack),
             took=_takes(config, request.started_at),
             permission=care.permission,
-            should_stop=stop.is_set,
+            should_stop=should_stop,
             download=bars.show_bytes,
         )
     if not as_json and not config.display.quiet:
@@ -347,4 +354,4 @@ def config(
     elif init:
         talk().print(f"Wrote {plain(str(write_template()))}", highlight=False, soft_wrap=True)
     else:
-        typer.echo(as_toml(load_config().model_dump()))
+        typer.echo(redacted(as_toml(load_config().model_dump())))

@@ -6,9 +6,11 @@ import json
 import sys
 import webbrowser
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, TextIO, TypeVar
 
 import typer
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 NOTHING_KEPT = "Nothing is kept in the history yet."
+ENTRIES = "posture-cam history entries tells their numbers."
 FIRST_STEPS = "Run posture-cam monitor, which keeps each run, or posture-cam analyze VIDEO --save."
 
 
@@ -94,10 +97,22 @@ def dashboard(
     with stoppable(talk, "Ending.", also_hangup=True) as stop, serving(port) as address:
         typer.echo(address)
         talk().print("Open this address in a browser of this machine. Ctrl-C ends it.", highlight=False)
-        if open_it and not webbrowser.open(address):
-            talk().print("No browser could be opened; open the address yourself.", style="yellow")
-        while not stop.wait(0.5):
-            pass
+        with ExitStack() as stack:
+            # Every user of a machine sees the command lines of all: the address stands in a file of ours.
+            if open_it and not webbrowser.open(stack.enter_context(_leading_to(address)).as_uri()):
+                talk().print("No browser could be opened; open the address yourself.", style="yellow")
+            while not stop.wait(0.5):
+                pass
+
+
+@contextmanager
+def _leading_to(address: str) -> Iterator[Path]:
+    """A page that only its owner can read, and that leads to an address."""
+    with TemporaryDirectory(prefix="posture_cam-") as folder:  # for its owner alone
+        page = Path(folder) / "dashboard.html"
+        leads = f'<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0;url={address}">'
+        page.write_text(f'{leads}<a href="{address}">posture_cam</a>', "utf-8")
+        yield page
 
 
 history_app = typer.Typer(
@@ -306,7 +321,8 @@ def entries(
         return
     print_kept(done, check_ins, data(), are_numbered=True)
     _tell(
-        "Correct one: posture-cam history correct --check-in 3 --pain 4. Delete one: history delete --check-in 3"
+        "Correct one: posture-cam history correct --check-in 3 --pain 4\n"
+        "Delete one: posture-cam history delete --check-in 3"
     )
 
 
@@ -365,9 +381,7 @@ def correct(
     if check_in is not None:
         old = made.get(check_in)
         if old is None:
-            raise HistoryError(
-                f"There is no check-in {check_in}.", "posture-cam history entries tells numbers."
-            )
+            raise HistoryError(f"There is no check-in {check_in}.", ENTRIES)
         correct_check_in(
             check_in,
             replace(
@@ -385,7 +399,7 @@ def correct(
     assert repetitions is not None
     was = done.get(exercise)
     if was is None:
-        raise HistoryError(f"There is no exercise {exercise}.", "posture-cam history entries tells numbers.")
+        raise HistoryError(f"There is no exercise {exercise}.", ENTRIES)
     left = None if was.left is None else (repetitions + 1) // 2
     right = None if left is None else repetitions - left
     correct_exercise(exercise, replace(was, repetitions=repetitions, left=left, right=right))
@@ -440,7 +454,7 @@ def delete(
         with Writer(is_exclusive=entry[2] is None) as writer:
             if entry[2] is not None:
                 if not writer.delete_entry(entry[1], entry[2]):
-                    raise HistoryError(f"There is no {what}.", "posture-cam history entries tells numbers.")
+                    raise HistoryError(f"There is no {what}.", ENTRIES)  # noqa: TRY301
             elif run is not None:
                 writer.delete_run(run)
             elif day is not None:

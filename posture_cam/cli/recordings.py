@@ -114,6 +114,7 @@ def analyze(
     from posture_cam.session import Analysis, Listener
     from posture_cam.session import analyze as run
     from posture_cam.session.jobs import Batch
+    from posture_cam.session.parts import share_memory
     from posture_cam.words import parse_moment, parse_stretch
 
     if out is not None:
@@ -172,8 +173,9 @@ def analyze(
         recorded_at=parse_moment(recorded_at) if recorded_at is not None else None,
     )
 
+    share_memory()
     filed: list[KeptAs] = []
-    with quiet_native(verbose=verbose), stoppable(talk) as stop, Bars(talk()) as bars:
+    with quiet_native(verbose=verbose), stoppable(talk, also_hangup=True) as stop, Bars(talk()) as bars:
         summary = run(
             request,
             Listener(progress=bars.show_seconds, download=bars.show_bytes, should_stop=stop.is_set),
@@ -188,7 +190,7 @@ def analyze(
         if kept_as.trouble is not None:
             raise kept_as.trouble
         _say_kept(kept_as, is_told=recorded_at is not None)
-    if summary.partial and stop.is_set():
+    if stop.is_set():
         talk().print("Interrupted; what was done until then is kept.", style="yellow")
         raise typer.Exit(INTERRUPTED)
 
@@ -209,7 +211,11 @@ def _run_batch(batch: Batch, count: int | None, scheduler: str | None, *, verbos
     check_batch(batch)
     found = find_jobs(batch.sources, batch.out)
     total = sum(job.size_bytes for job in found)
-    with quiet_native(verbose=verbose), stoppable(talk, _STOPPING) as stop, Bars(talk()) as bars:
+    with (
+        quiet_native(verbose=verbose),
+        stoppable(talk, _STOPPING, also_hangup=True) as stop,
+        Bars(talk()) as bars,
+    ):
         seen_bytes = 0
 
         def note(outcome: Outcome) -> None:

@@ -32,6 +32,8 @@ def zone_of(name: str) -> tzinfo:
     """The zone of a name as `zone_name` gives it; UTC where this machine does not know it."""
     if match := _OFFSET.fullmatch(name):
         offset = timedelta(hours=int(match[2]), minutes=int(match[3]))
+        if offset >= timedelta(days=1):  # no clock shows that
+            return UTC
         return timezone(-offset if match[1] == "-" else offset)
     try:
         return ZoneInfo(name)

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from posture_cam.errors import HistoryError
+from posture_cam.files import make_folder
 from posture_cam.history import deleting
 from posture_cam.history.database import bring_up_to_date, locked, opened, telling
 from posture_cam.history.days import day_at, today, zone_of
@@ -48,7 +49,7 @@ class Writer:
         self._stack = ExitStack()
         self.is_wiped = True
         with ExitStack() as stack, telling(self._path):
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(self._path.parent)
             if is_exclusive:
                 stack.enter_context(locked(self._path))
             self._connection = stack.enter_context(opened(self._path, busy_s))

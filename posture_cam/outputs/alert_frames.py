@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -9,9 +11,12 @@ from pathlib import Path
 import cv2
 
 from posture_cam.errors import OutputError
-from posture_cam.files import check_writable
+from posture_cam.files import check_writable, make_folder
 from posture_cam.outputs.live import LiveOutput, local_time
 from posture_cam.records import Observation
+
+# Files of one name that are passed over.
+_MOST_OF_A_SECOND = 100
 
 
 class AlertFrames(LiveOutput):
@@ -28,7 +33,7 @@ class AlertFrames(LiveOutput):
 
     def __init__(self, folder: Path, started_at: datetime, say: Callable[[str], None]) -> None:
         try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(folder)
         except OSError as error:
             raise OutputError(
                 f"The folder {folder} cannot be made ({error.strerror}).", "Name a folder of your own."
@@ -47,9 +52,22 @@ class AlertFrames(LiveOutput):
         try:
             done, data = cv2.imencode(".jpg", frame.image_bgr)
             if done:
-                path.touch(mode=0o600)
-                path.write_bytes(data.tobytes())
+                self._keep(path, data.tobytes())
         except OSError as error:
             if not self._has_failed:
                 self._has_failed = True
                 self._say(f"The picture of an alert cannot be kept: {path} ({error.strerror}).")
+
+    @staticmethod
+    def _keep(path: Path, content: bytes) -> None:
+        """Write a file of our own, never over one that is there and never through somebody's link."""
+        for number in range(2, _MOST_OF_A_SECOND):
+            try:
+                handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            except FileExistsError:
+                path = path.with_name(f"{path.stem.partition('~')[0]}~{number}.jpg")
+                continue
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            return
+        raise FileExistsError(errno.EEXIST, "too many files of that name", str(path))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from posture_cam.errors import ModelError
-from posture_cam.files import Kind, kind_of, naming, written_whole
+from posture_cam.files import Kind, kind_of, make_folder, naming, written_whole
 from posture_cam.settings import bundled_model, models_cache_dir
 
 OFFICIAL_URL = "https://storage.googleapis.com/mediapipe-models/pose_landmarker"
@@ -155,7 +155,7 @@ def _download(model: KnownModel, target: Path, progress: DownloadProgress | None
         f"into {target.parent} yourself."
     )
     with naming(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
     digest = hashlib.sha256()
     done = 0
     with written_whole(target) as temporary:

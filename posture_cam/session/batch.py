@@ -28,7 +28,7 @@ from posture_cam.errors import (
     SourceError,
     UsageError,
 )
-from posture_cam.files import Kind, content_of, kind_of, naming
+from posture_cam.files import Kind, content_of, kind_of, make_folder, naming
 from posture_cam.pose.model_store import check_model
 from posture_cam.profiles import load_profile, profile_names, profile_path
 from posture_cam.session.analysis import Analysis, analyze
@@ -49,7 +49,7 @@ def one_at_a_time(out: Path) -> Iterator[None]:
         OutputError: Another batch is writing to it, or it cannot be written to.
     """
     with naming(out):
-        out.mkdir(parents=True, exist_ok=True)
+        make_folder(out, private=False)
         lock = FileLock(out / _LOCK, timeout=0)
         try:
             lock.acquire()
@@ -93,7 +93,7 @@ def run_batch(
     profiles = {job.name: profile_of(batch, job) for job in jobs}
     check_profiles(profiles.values())
     with naming(batch.out):
-        batch.out.mkdir(parents=True, exist_ok=True)
+        make_folder(batch.out, private=False)
     # Absolute, so that they mean the same to a worker elsewhere.
     batch = replace(batch, out=batch.out.absolute())
     jobs = [replace(job, path=job.path.absolute()) for job in jobs]
@@ -174,7 +174,7 @@ def analyse_one(batch: Batch, job: Job, processors: int = 1) -> tuple[str, str]:
     )
     try:
         with naming(target):
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(target.parent, private=False)
         analyze(request)
     except NothingJudged as error:
         return "nothing judged", error.message

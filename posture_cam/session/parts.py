@@ -85,7 +85,8 @@ def share_memory() -> None:
     """Have all threads take memory from one place, where Linux's C library would give each its own.
 
     What one part has freed serves the next one then, in pieces of just the right size.  To be called before
-    models are loaded; it takes no time.  It holds for the whole process, but not for threads that are there.
+    models are loaded; it takes no time.  It holds for the whole process, which must therefore be our own: the
+    command line calls this, the library does not.
     """
     with suppress(OSError, TypeError, AttributeError):  # elsewhere there is none, or none of that name
         ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)

@@ -16,7 +16,7 @@ from posture_cam.files import content_of, naming, written_whole
 from posture_cam.geometry import Orientation
 from posture_cam.pose.recorded import PoseLog, PoseLogEnd, PoseLogHeader, PoseLogWriter
 from posture_cam.records import Frame, Pose, Sample, SourceInfo
-from posture_cam.session.parts import Look, Parts, goals_s, share_memory, starts_s
+from posture_cam.session.parts import Look, Parts, goals_s, starts_s
 from posture_cam.settings import Settings
 
 if TYPE_CHECKING:
@@ -181,8 +181,6 @@ def _estimated(
         duration_s = source.info.duration_s
         found = source.starts(goals_s(duration_s, settings.parts))
         starts = starts_s(found, duration_s, settings.parts)
-    if len(starts) > 1:
-        share_memory()
     model_file = find_model(model, listener.download)
 
     from posture_cam.pose.landmarker import RUNNING_MODE, PeopleCounter, PoseLandmarker

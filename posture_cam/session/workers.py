@@ -16,6 +16,7 @@ from types import FrameType
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
 from posture_cam.errors import SourceError
+from posture_cam.session.parts import share_memory
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -122,6 +123,7 @@ def _prepare() -> None:
     if (parent := multiprocessing.parent_process()) is not None:
         threading.Thread(target=_end_with, args=(parent,), name="parent", daemon=True).start()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    share_memory()
 
 
 def _end_with(parent: multiprocessing.process.BaseProcess) -> None:
