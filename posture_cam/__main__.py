@@ -11,9 +11,12 @@ def main() -> None:
     if _is_other_than_utf8():
         # Only a new interpreter reads the names of files and what was typed anew.
         os.execv(sys.executable, [sys.executable, "-X", "utf8", "-m", "posture_cam", *sys.argv[1:]])
-    from posture_cam.cli import main as run
+    try:
+        from posture_cam.cli import main as run
 
-    run()
+        run()
+    except KeyboardInterrupt:  # while it was still being loaded
+        sys.exit(130)
 
 
 def _is_other_than_utf8() -> bool:

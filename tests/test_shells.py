@@ -25,13 +25,13 @@ from posture_cam.history import keep_check_in
 from posture_cam.outputs.alert_frames import AlertFrames
 from posture_cam.plain import redacted
 from posture_cam.profiles import profile_path
-from posture_cam.records import Frame
+from posture_cam.records import Frame, State
 from posture_cam.settings import history_path
 from posture_cam.terminal import quiet_native
 from tests.builders import Film, side
 from tests.conftest import SAMPLES
 from tests.running import TIMEOUT_S, run, run_process, run_unprivileged
-from tests.sittings import State, fault_alert, observation
+from tests.sittings import fault_alert, observation
 from tests.test_session import recorded
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="shells of POSIX")
@@ -40,7 +40,6 @@ COMMANDS = [
     "--version",
     "tips",
     "profiles list",
-    "history",
     "exercise",
     "analyze {poses}",
     "config --show",

@@ -56,10 +56,13 @@ app = typer.Typer(
 
 def say(error: PostureCamError) -> int:
     """Print a failure; the exit code it ends with."""
-    console = talk()
-    console.print(f"[bold red]Error:[/bold red] {plain(error.message)}", highlight=False, soft_wrap=True)
-    if error.hint:
-        console.print(f"[bold]Hint:[/bold] {plain(error.hint)}", highlight=False, soft_wrap=True)
+    try:
+        console = talk()
+        console.print(f"[bold red]Error:[/bold red] {plain(error.message)}", highlight=False, soft_wrap=True)
+        if error.hint:
+            console.print(f"[bold]Hint:[/bold] {plain(error.hint)}", highlight=False, soft_wrap=True)
+    except (OSError, ImportError, MemoryError):  # a system that gives no room even for colours
+        sys.stderr.write(f"Error: {clean(error.message)}\nHint: {clean(error.hint)}\n")
     return error.exit_code
 
 
