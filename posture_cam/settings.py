@@ -137,6 +137,7 @@ class StillnessSettings(_Frozen):
 class LiveSettings(_Frozen):
     """When a live source is in trouble, and how often it is tried again."""
 
+    first_word_s: float
     stalled_after_s: float
     asleep_after_s: float
     black_below: float

@@ -26,6 +26,7 @@ from tests.streams import jpegs_of, serving
 
 LIVE = load_settings().live.model_copy(
     update={
+        "first_word_s": 0.5,
         "stalled_after_s": 1.0,
         "black_after_s": 0.3,
         "frozen_after_s": 0.5,
@@ -67,6 +68,12 @@ class Device:
 
     def close(self) -> None:
         self.open_count -= 1
+
+    def __enter__(self) -> Device:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def opened(self) -> Device:
         if not self.is_there:

@@ -280,16 +280,16 @@ def _from_camera(
     # Slow to import.
     from posture_cam.pose.landmarker import RUNNING_MODE, PoseLandmarker
     from posture_cam.pose.model_store import find_model
-    from posture_cam.source import Camera
+    from posture_cam.source import open_device, paced
 
     model = find_model(request.model, listener.download)
-    camera = stack.enter_context(Camera(request.camera, settings.sampling.rate_hz))
+    camera = stack.enter_context(open_device(request.camera))
     landmarker = stack.enter_context(PoseLandmarker(model, settings.pose))
     header = PoseLogHeader(camera.info, landmarker.model, RUNNING_MODE, settings.sampling.rate_hz)
     extractor = FeatureExtractor(settings)
 
     def moments() -> Iterator[tuple[Frame, Features]]:
-        for frame in camera.frames():
+        for frame in paced(camera, settings.sampling.rate_hz):
             yield frame, extractor.extract(frame.timestamp_s, landmarker.estimate(frame))
         raise SourceError(f"{camera.info.name} gives no more pictures.")  # pragma: no cover - frames() raises
 

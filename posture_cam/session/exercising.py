@@ -217,10 +217,10 @@ def _camera_looks(
 ) -> Iterator[tuple[float, Pose | None, Frame | None]]:
     from posture_cam.pose.landmarker import PoseLandmarker
     from posture_cam.pose.model_store import find_model
-    from posture_cam.source import Camera
+    from posture_cam.source import open_device, paced
 
     model = find_model(request.model, listener.download)
-    camera = stack.enter_context(Camera(request.camera, settings.exercise.rate_hz))
+    camera = stack.enter_context(open_device(request.camera))
     landmarker = stack.enter_context(PoseLandmarker(model, settings.pose))
-    for frame in camera.frames():
+    for frame in paced(camera, settings.exercise.rate_hz):
         yield frame.timestamp_s, landmarker.estimate(frame), frame

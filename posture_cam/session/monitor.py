@@ -136,9 +136,9 @@ def choose_profile(request: Monitoring) -> tuple[str, Neutral | None]:
 
 
 def _opened(spec: int | str | Path, settings: Settings, *, realtime: bool) -> LiveVideoSource:
-    from posture_cam.source import LiveSource, PlayedFile, camera_users, open_device
+    from posture_cam.source import LiveSource, PlayedFile, camera_users, open_device, source_name
 
     if isinstance(spec, Path):
         return PlayedFile(spec, realtime=realtime)
     users = (lambda: camera_users(spec)) if isinstance(spec, int) else dict
-    return LiveSource(lambda: open_device(spec), settings.live, users=users)
+    return LiveSource(lambda: open_device(spec), settings.live, name=source_name(spec), users=users)

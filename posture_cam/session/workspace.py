@@ -117,11 +117,11 @@ def _with_fov(settings: Settings, fov_deg: float) -> Settings:
 
 
 def _frames(place: int | str | Path, stack: ExitStack) -> Iterator[Frame]:
-    from posture_cam.source import Camera, VideoFile
+    from posture_cam.source import VideoFile, open_device, paced
 
     if isinstance(place, Path):
         return stack.enter_context(VideoFile(place, _RATE_HZ)).frames()
-    return stack.enter_context(Camera(place, _RATE_HZ)).frames()
+    return paced(stack.enter_context(open_device(place)), _RATE_HZ)
 
 
 def _light(frame: Frame, pose: Pose) -> tuple[float, float, float]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 
 from posture_cam.errors import SourceError, UsageError
 from posture_cam.media import cv2
-from posture_cam.records import Frame, Reason, SourceInfo
+from posture_cam.records import Reason, SourceInfo
 from posture_cam.source.timeline import sane_frame_rate
 
 # Pictures that fail in a row before a camera counts as gone.
@@ -26,23 +25,29 @@ _READ_TIMEOUT_MS = 10_000
 
 
 class CameraGone(SourceError):  # noqa: N818
-    """A camera or stream that cannot be opened, or gives no more pictures; `reason` for the record."""
+    """A camera or stream that cannot be opened, or gives no more pictures.
 
-    def __init__(self, message: str, hint: str, reason: Reason = Reason.CAMERA_GONE) -> None:
-        super().__init__(message, hint)
-        self.reason = reason
+    Attributes:
+        reason: For the record.
+        why: What is known of it, in a few words; or empty.
+    """
+
+    def __init__(
+        self, message: str, hint: str, reason: Reason = Reason.CAMERA_GONE, *, why: str = ""
+    ) -> None:
+        super().__init__(f"{message.removesuffix('.')}: {why}." if why else message, hint)
+        self.reason, self.why = reason, why
+
+
+class PictureRefused(SourceError):  # noqa: N818
+    """A picture of a size that nothing can be made of."""
 
 
 class Camera:
     """A camera by its number, or a stream by its address; a context manager that always releases it.
 
-    Time runs from the first picture on a clock that cannot be set.  Pictures between two looks are grabbed,
-    not decoded further, so that what is looked at is always new.
-
     Args:
         spec: A camera's number, or an http, https or rtsp address.
-        rate_hz: Looks a second, for `frames`.
-        clock: For the time of each picture in seconds.
 
     Raises:
         CameraGone: It cannot be opened.
@@ -50,12 +55,8 @@ class Camera:
 
     can_freeze = True
 
-    def __init__(
-        self, spec: int | str, rate_hz: float = 5.0, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, spec: int | str) -> None:
         self._name = source_name(spec)
-        self._rate_hz = rate_hz
-        self._clock = clock
         if isinstance(spec, int):
             self._capture = cv2.VideoCapture(spec)
             self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # where it can, old pictures do not queue
@@ -101,30 +102,6 @@ class Camera:
         if not got or image is None or image.size == 0:
             return None
         return image.astype(np.uint8, copy=False)
-
-    def frames(self) -> Iterator[Frame]:
-        """Pictures at the rate asked for, until the reader stops.
-
-        Raises:
-            CameraGone: The camera or the stream has gone.
-        """
-        started_s: float | None = None
-        due_s, failures, index = 0.0, 0, 0
-        while failures < _FAILURES and self.grab():
-            now_s = self._clock()
-            started_s = now_s if started_s is None else started_s
-            time_s = now_s - started_s
-            index += 1
-            if time_s < due_s - 1e-6:
-                continue
-            image = self.retrieve()
-            if image is None:
-                failures += 1
-                continue
-            failures = 0
-            due_s = max(due_s + 1.0 / self._rate_hz, time_s)
-            yield Frame(index - 1, time_s, image)
-        raise gone(self._name)
 
     def close(self) -> None:
         """Release the camera."""

@@ -7,8 +7,9 @@ for are decoded.  What goes wrong is told as an event, tried again with growing 
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from posture_cam.errors import SourceError
 from posture_cam.records import Frame, Reason, SourceEvent, SourceInfo
 from posture_cam.settings import LiveSettings
-from posture_cam.source.camera import Camera, CameraGone, gone
+from posture_cam.source.camera import Camera, CameraGone, PictureRefused, gone
 from posture_cam.source.clock import steady_clock
 from posture_cam.source.mjpeg import MjpegStream, NotMjpeg
 from posture_cam.words import duration_words, sentence
@@ -27,6 +28,8 @@ _SLICE_S = 0.25
 _LOOK_AT_EVERY_PX = 10
 _TROUBLED_LOOK_EVERY_S = 0.5
 _JOIN_S = 1.0
+# Damaged pictures in a row before a device counts as gone.
+_MOST_DAMAGED = 30
 
 
 class Device(Protocol):
@@ -47,6 +50,14 @@ class Device(Protocol):
     def close(self) -> None:
         """Let go of it."""
 
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
 
 def open_device(spec: int | str) -> Device:
     """A camera or a stream, by what reads it with the least work.
@@ -62,12 +73,42 @@ def open_device(spec: int | str) -> Device:
     return Camera(spec)
 
 
+def paced(device: Device, rate_hz: float, clock: Callable[[], float] = time.monotonic) -> Iterator[Frame]:
+    """Pictures of a device at the rate asked for, until the reader stops.
+
+    Time runs from the first picture on a clock that cannot be set.  Pictures between two looks are grabbed,
+    not decoded further, so that what is looked at is always new.
+
+    Raises:
+        CameraGone: The camera or the stream has gone.
+        PictureRefused: Its pictures are of a size that nothing can be made of.
+    """
+    started_s: float | None = None
+    due_s, failures, index = 0.0, 0, 0
+    while failures < _MOST_DAMAGED and device.grab():
+        now_s = clock()
+        started_s = now_s if started_s is None else started_s
+        time_s = now_s - started_s
+        index += 1
+        if time_s < due_s - 1e-6:
+            continue
+        image = device.retrieve()
+        if image is None:
+            failures += 1
+            continue
+        failures = 0
+        due_s = max(due_s + 1.0 / rate_hz, time_s)
+        yield Frame(index - 1, time_s, image)
+    raise gone(device.info.name)
+
+
 class LiveSource:
     """The newest picture of a camera or stream, on demand; a context manager that always lets go of it.
 
     Args:
         opener: Opens the device; called again after it was lost.
         settings: When what counts as trouble.
+        name: What the device is called until it tells so itself.
         clock: Seconds; timestamps count from when the source was opened.
         users: Other programs that have the device open, name by process, looked at every few seconds.  Those
             that had it open while it gave pictures to us feed it (virtual cameras), or do not mind.
@@ -81,13 +122,14 @@ class LiveSource:
         opener: Callable[[], Device],
         settings: LiveSettings,
         *,
+        name: str = "camera",
         clock: Callable[[], float] = steady_clock,
         users: Callable[[], dict[int, str]] = dict,
     ) -> None:
         self._opener, self._settings, self._clock, self._users = opener, settings, clock, users
         self._start_s = clock()
         self._device: Device | None = None
-        self._info = SourceInfo("camera", 0, 0, None, None, is_live=True)
+        self._info = SourceInfo(name, 0, 0, None, None, is_live=True)
         self._lock = threading.Condition()
         self._frame: Frame | None = None
         self._events: deque[SourceEvent] = deque()
@@ -104,14 +146,17 @@ class LiveSource:
         self._known_users: set[int] | None = None
         self._awake_s: float | None = None
         self._is_closing = self._is_paused = self._must_reopen = False
-        try:
-            self._adopt(opener())
-        except CameraGone as error:
-            if error.reason != Reason.CAMERA_BUSY:
-                raise
-            with self._lock:
-                self._enter(Reason.CAMERA_BUSY, f"{error.message} Waiting for it.")
+        self._said = ""
+        self._failed_at_first: list[CameraGone] = []
+        self._has_opened = threading.Event()
         self._thread = threading.Thread(target=self._read, name="camera", daemon=True)
+        self._thread.start()
+        # Whatever hangs in opening a camera, the person is told soon, and can leave.
+        if not self._has_opened.wait(settings.first_word_s):
+            with self._lock:
+                self._enter(Reason.CAMERA_GONE, f"{self._title} has sent no picture yet; waiting for it.")
+        if self._failed_at_first:
+            raise self._failed_at_first[0]
 
     @property
     def info(self) -> SourceInfo:
@@ -188,10 +233,32 @@ class LiveSource:
     def _read(self) -> None:
         pause_s = self._settings.retry_s
         try:
+            self._open_first()
             while not self._is_closing:
                 pause_s = self._read_once(pause_s)
         finally:
+            self._has_opened.set()
             self._let_go()
+
+    def _open_first(self) -> None:
+        """Open the device for the first time; where that fails at once, whoever asked for it is told."""
+        began_s = self.now_s
+        try:
+            device = self._opener()
+            with self._lock:
+                self._adopt(device)
+        except CameraGone as error:
+            if error.reason != Reason.CAMERA_BUSY and self.now_s - began_s < self._settings.first_word_s:
+                self._failed_at_first.append(error)
+                self._is_closing = True
+                return
+            with self._lock:
+                self._enter(error.reason, f"{error.message} Waiting for it.")
+        except Exception:  # drivers and decoders fail in any way; it is tried again
+            with self._lock:
+                self._enter(Reason.CAMERA_GONE, f"{self._title} cannot be read. Waiting for it.")
+        finally:
+            self._has_opened.set()
 
     def _read_once(self, pause_s: float) -> float:
         """Open and read the device until something happens; how long to wait after the next failure."""
@@ -213,7 +280,8 @@ class LiveSource:
             reason = error.reason if isinstance(error, CameraGone) else Reason.CAMERA_GONE
             words = str(error) if is_ours else f"{self._title} cannot be read."
             with self._lock:
-                self._enter(reason, f"{words} Waiting for it.")
+                is_news = isinstance(error, CameraGone) and bool(error.why)
+                self._enter(reason, f"{words} Waiting for it.", is_news=is_news)
             self._wait(pause_s)
             return min(2 * pause_s, self._settings.retry_max_s)
         return pause_s
@@ -241,13 +309,23 @@ class LiveSource:
                     self._looked_s = now_s
                 elif self._trouble is None:
                     self._grabbed_s = now_s
-            if is_wanted and (image := device.retrieve()) is not None:
-                with self._lock:
-                    self._grabbed_s = now_s
-                    self._judge(image, now_s, can_freeze=device.can_freeze)
+            if is_wanted:
+                self._take_picture(device, now_s)
             if now_s - self._users_looked_s >= self._settings.users_every_s and self._is_shared(now_s):
                 return True
         return count > 0
+
+    def _take_picture(self, device: Device, now_s: float) -> None:
+        try:
+            image = device.retrieve()
+        except PictureRefused as error:
+            with self._lock:
+                self._enter(Reason.CAMERA_GONE, f"{error.message} Waiting for others.", is_news=True)
+            return
+        if image is not None:
+            with self._lock:
+                self._grabbed_s = now_s
+                self._judge(image, now_s, can_freeze=device.can_freeze)
 
     def _is_shared(self, now_s: float) -> bool:
         """Let go of the camera while another program wants it."""
@@ -301,10 +379,14 @@ class LiveSource:
     def _is_over(since_s: float | None, now_s: float, limit_s: float) -> bool:
         return since_s is not None and now_s - since_s >= limit_s
 
-    def _enter(self, reason: Reason, message: str, since_s: float | None = None) -> None:
-        """Tell of a trouble, once."""
-        if self._trouble == reason or self._is_paused:
+    def _enter(
+        self, reason: Reason, message: str, since_s: float | None = None, *, is_news: bool = False
+    ) -> None:
+        """Tell of a trouble, once; and again where more is known of it."""
+        is_told = self._trouble == reason and (message == self._said or not is_news)
+        if is_told or self._is_paused:
             return
+        self._said = message
         now_s = self.now_s
         if self._trouble is None:
             self._trouble_since_s = now_s if since_s is None else since_s
@@ -327,7 +409,7 @@ class LiveSource:
                 now_s,
             )
         )
-        self._trouble = None
+        self._trouble, self._said = None, ""
 
     def _adopt(self, device: Device) -> None:
         self._device, self._info = device, device.info
@@ -344,7 +426,6 @@ class LiveSource:
             self._lock.wait_for(lambda: self._is_closing, seconds)
 
     def __enter__(self) -> Self:
-        self._thread.start()
         return self
 
     def __exit__(
