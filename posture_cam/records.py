@@ -500,6 +500,7 @@ class SessionSummary:
     source: SourceInfo
     neutral: Neutral | None
     neutral_origin: NeutralOrigin | None
+    profile: str | None
     duration_s: float
     seconds_by_state: Mapping[State, float]
     score: int | None

@@ -5,8 +5,8 @@ Times are seconds from the sitting's origin: the start of the day, or of the rec
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
 
@@ -295,6 +295,35 @@ def totals(sittings: Iterable[Sitting]) -> Totals:
         faults=tuple(FaultTotal(measure, fault_s[measure], worst[measure]) for measure in ordered),
         longest_hold_s=longest_hold_s,
         spoken=tuple(spoken),
+    )
+
+
+def joined(parts: Sequence[Totals]) -> Totals:
+    """Several totals as one; the score is that of all judged time."""
+    by_state: Counter[State] = Counter()
+    by_reason: Counter[Reason] = Counter()
+    fault_s: Counter[Measure] = Counter()
+    worst: dict[Measure, float] = {}
+    for one in parts:
+        by_state.update(one.seconds_by_state)
+        by_reason.update(one.unjudged_s_by_reason)
+        for fault in one.faults:
+            fault_s[fault.measure] += fault.seconds  # type: ignore[assignment]
+            worst[fault.measure] = max(worst.get(fault.measure, 0.0), fault.worst, key=abs)
+    scored = [one for one in parts if one.score is not None and one.judged_s > 0]
+    judged_s = sum(one.judged_s for one in scored)
+    holds = [one.longest_hold_s for one in parts if one.longest_hold_s is not None]
+    return Totals(
+        seconds_by_state=dict(by_state),
+        unjudged_s_by_reason=dict(by_reason),
+        score=sum((one.score or 0.0) * one.judged_s for one in scored) / judged_s if judged_s > 0 else None,
+        changes=sum(one.changes for one in parts),
+        breaks=sum(one.breaks for one in parts),
+        faults=tuple(
+            FaultTotal(measure, seconds, worst[measure]) for measure, seconds in fault_s.most_common()
+        ),
+        longest_hold_s=max(holds, default=None),
+        spoken=tuple(one for part in parts for one in part.spoken),
     )
 
 

@@ -14,6 +14,10 @@ from posture_cam.records import Measure, Tip
 from posture_cam.settings import load_measures, read_data
 
 GENERAL = "general"
+ARTICLE = (
+    "The article is one on what physical therapy does for back pain, published on 29 August 2025. "
+    "Its author and address are not known to us."
+)
 
 
 class _TipEntry(BaseModel):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from functools import cache
@@ -145,6 +146,22 @@ def duration_words(seconds: float) -> str:
         return f"{round(seconds)} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def durations_words(seconds: Sequence[float]) -> list[str]:
+    """Durations that stand side by side, all in the unit that fits the longest; `–` for none."""
+    longest = max(seconds, default=0.0)
+
+    def words(one: float) -> str:
+        if one <= 0:
+            return "–"
+        if longest < 120:
+            return f"{round(one)} s"
+        if longest < 10_800:
+            return f"{one / 60:.0f} min" if one >= 600 else f"{one / 60:.1f} min"
+        return f"{one / 3600:.1f} h"
+
+    return [words(one) for one in seconds]
 
 
 def sentence(words: str) -> str:

@@ -119,6 +119,7 @@ def summary(duration_s: float, **changes: object) -> SessionSummary:
         source=SourceInfo("a.mp4", *SIZE_WH, 10.0, duration_s),
         neutral=NEUTRAL,
         neutral_origin=NeutralOrigin.FOUND,
+        profile=None,
         duration_s=duration_s,
         seconds_by_state={State.GOOD: duration_s},
         score=90,

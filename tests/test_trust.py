@@ -93,7 +93,8 @@ def test_after_a_move_nothing_counts_until_a_minute_of_good_a_word_or_a_new_neut
             sat.judging.trust.change(sat.now_s, doubt)
         elif what == "return":
             blocked_s = None
-            sat.judging.trust.undo_change()
+            for doubt in Doubt:
+                sat.judging.trust.undo_change(doubt)
         elif what == "y":
             blocked_s = None
             sat.judging.confirm()
@@ -157,6 +158,9 @@ def test_pictures_of_another_shape_are_noticed_and_the_neutral_asked_for_anew() 
     (asked,) = (one.alert for one in wide if one.alert is not None)
     assert "another shape" in asked.message
     assert any("another shape" in note for note in sat.judging.notes)
+    (back, *_) = list(sat.sit(UPRIGHT, 1.0))
+    assert back.assessment.reason is None  # as it was
+    list(sat.sit(lambda time_s: side_pose(time_s, size_wh=(640, 360)), 1.0))
     sat.judging.confirm()
     assert next(sat.sit(lambda time_s: side_pose(time_s, size_wh=(640, 360)), 0.5)).assessment.doubt is None
 

@@ -24,19 +24,19 @@ class Trust:
     def __init__(self, settings: TrustSettings, *, is_fresh: bool) -> None:
         self._fits_after_s = settings.fits_after_s
         self._is_unproven = not is_fresh
-        self._change: Doubt | None = None
+        self._changes: dict[Doubt, None] = {}  # in their order
         self._changed_s = 0.0
         self._good_since_s: float | None = None
 
     @property
     def doubt(self) -> Doubt | None:
-        """What speaks against the neutral posture now, the gravest first."""
-        return self._change or (Doubt.UNPROVEN if self._is_unproven else None)
+        """What speaks against the neutral posture now: the latest change, else that it was taken earlier."""
+        return next(reversed(self._changes), Doubt.UNPROVEN if self._is_unproven else None)
 
     @property
     def reason(self) -> Reason | None:
         """Why nothing is judged by it now, or None where it is."""
-        return None if self._change is None else _REASONS[self._change]
+        return _REASONS[next(reversed(self._changes))] if self._changes else None
 
     def update(self, assessment: Assessment) -> bool:
         """Take a moment as it would be judged by the neutral posture.
@@ -49,22 +49,24 @@ class Trust:
         if assessment.state != State.GOOD:
             self._good_since_s = None
             return False
-        if self._change is None:
+        if not self._changes:
             return False
         if self._good_since_s is None:
             self._good_since_s = max(assessment.since_s, self._changed_s)
         if assessment.timestamp_s - self._good_since_s < self._fits_after_s:
             return False
-        self._change = None
+        self._changes.clear()
         return True
 
     def change(self, now_s: float, doubt: Doubt) -> None:
         """The camera, or the shape of its picture, has changed; what was good before proves nothing."""
-        self._change, self._changed_s, self._good_since_s = doubt, now_s, None
+        self._changes.pop(doubt, None)
+        self._changes[doubt] = None
+        self._changed_s, self._good_since_s = now_s, None
 
-    def undo_change(self) -> None:
-        """It is as it was when the neutral posture fitted."""
-        self._change = None
+    def undo_change(self, doubt: Doubt) -> None:
+        """In this respect all is as it was when the neutral posture fitted."""
+        self._changes.pop(doubt, None)
 
     def asked(self) -> None:
         """The person was asked whether it fits; from now on faults count."""
@@ -72,4 +74,5 @@ class Trust:
 
     def confirm(self) -> None:
         """The person says that it fits, or it was taken anew."""
-        self._change, self._is_unproven = None, False
+        self._changes.clear()
+        self._is_unproven = False

@@ -135,10 +135,26 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
+_BEGIN = """\
+posture_cam watches how you sit, and helps you sit better. Everything stays on this machine.
+
+Begin with a webcam:
+  posture-cam calibrate        once: five seconds of how you want to sit
+  posture-cam monitor          then every day
+
+Or with a recording:
+  posture-cam analyze VIDEO
+
+All commands: posture-cam --help"""
+
+
 @app.callback()
 def _root(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and leave.")
     ] = False,
 ) -> None:
     """Watches how you sit, and helps you sit better. Everything stays on this machine."""
+    if context.invoked_subcommand is None:
+        typer.echo(_BEGIN)

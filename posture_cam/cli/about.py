@@ -37,6 +37,7 @@ def tips(
             f"[bold]{sentence(labels.get(name, name))}[/bold] [bright_black]({name})[/bright_black]"
         )
         print_tips(tuple(tip for tip in chosen if tip.fault == name), console)
+    console.print(f"\n{advice.ARTICLE}", style="bright_black", highlight=False)
 
 
 @app.command()

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from posture_cam.cli import completing
 from posture_cam.cli.common import (
     INTERRUPTED,
     Commands,
@@ -29,10 +30,18 @@ from posture_cam.terminal import Bars, quiet_native
 @app.command()
 def calibrate(
     profile: Annotated[
-        str, typer.Option(metavar="NAME", help="What to call it; one for each desk and camera.")
+        str,
+        typer.Option(
+            metavar="NAME",
+            autocompletion=completing.profiles,
+            help="What to call it; one for each desk and camera.",
+        ),
     ] = "default",
     camera: Annotated[
-        str | None, typer.Option(metavar="NUMBER|NAME", help="Which camera.", show_default="0")
+        str | None,
+        typer.Option(
+            metavar="NUMBER|NAME", autocompletion=completing.cameras, help="Which camera.", show_default="0"
+        ),
     ] = None,
     source: Annotated[
         str | None, typer.Option(metavar="URL", help="A stream instead: http, https or rtsp.")
@@ -152,7 +161,9 @@ def profiles_list(
 
 @profiles_app.command("show")
 def profiles_show(
-    name: Annotated[str, typer.Argument(help="Its name.", show_default=False)],
+    name: Annotated[
+        str, typer.Argument(help="Its name.", show_default=False, autocompletion=completing.profiles)
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """One of them in full."""
@@ -169,7 +180,9 @@ def profiles_show(
 
 @profiles_app.command("rename")
 def profiles_rename(
-    name: Annotated[str, typer.Argument(help="Its name.", show_default=False)],
+    name: Annotated[
+        str, typer.Argument(help="Its name.", show_default=False, autocompletion=completing.profiles)
+    ],
     new_name: Annotated[str, typer.Argument(help="The new one.", show_default=False)],
 ) -> None:
     """Give one another name."""
@@ -181,7 +194,9 @@ def profiles_rename(
 
 @profiles_app.command("restore")
 def profiles_restore(
-    name: Annotated[str, typer.Argument(help="Its name.", show_default=False)],
+    name: Annotated[
+        str, typer.Argument(help="Its name.", show_default=False, autocompletion=completing.profiles)
+    ],
 ) -> None:
     """Take back the one that the last calibration replaced; the two change places."""
     from posture_cam.profiles import restore_profile
@@ -193,7 +208,9 @@ def profiles_restore(
 
 @profiles_app.command("delete")
 def profiles_delete(
-    name: Annotated[str, typer.Argument(help="Its name.", show_default=False)],
+    name: Annotated[
+        str, typer.Argument(help="Its name.", show_default=False, autocompletion=completing.profiles)
+    ],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Delete one, after asking."""

@@ -17,10 +17,13 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 
 # What people come for first; help and README list the commands like this.
-_ORDER = (
-    "monitor", "analyze", "history", "report", "dashboard", "calibrate", "exercise", "checkin", "programme",
-    "workspace", "profiles", "cameras", "config", "tips", "doctor",
-)  # fmt: skip
+_GROUPS = {
+    "Watch and analyse": ("monitor", "analyze", "calibrate", "profiles"),
+    "Look back": ("history", "report", "dashboard"),
+    "Do something for your back": ("exercise", "checkin", "programme", "workspace", "tips"),
+    "Set up": ("cameras", "config", "doctor"),
+}
+_ORDER = tuple(name for names in _GROUPS.values() for name in names)
 
 
 class Commands(TyperGroup):
@@ -41,13 +44,20 @@ class _Ordered(Commands):
         """Their names."""
         return sorted(super().list_commands(ctx), key=_ORDER.index)
 
+    def format_commands(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]
+        """Write them group by group."""
+        for title, names in _GROUPS.items():
+            commands = [(name, self.get_command(ctx, name)) for name in names]
+            rows = [(name, command.get_short_help_str(1000)) for name, command in commands if command]
+            with formatter.section(title):
+                formatter.write_dl(rows)
+
 
 app = typer.Typer(
     cls=_Ordered,
     name="posture-cam",
     help="Watches how you sit, and helps you sit better. Everything stays on this machine.",
-    no_args_is_help=True,
-    add_completion=False,
+    invoke_without_command=True,
     rich_markup_mode=None,  # typer's panels load all of rich, and the help would take twice the time
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

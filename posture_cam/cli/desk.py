@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from posture_cam.cli import completing
 from posture_cam.cli.asking import ask, interruptible, truth
 from posture_cam.cli.common import INTERRUPTED, app, configured_camera, data, is_stream, talk
 from posture_cam.errors import UsageError
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 @app.command()
 def workspace(
     camera: Annotated[
-        str | None, typer.Option(metavar="NUMBER|NAME", help="Which camera.", show_default="0")
+        str | None,
+        typer.Option(
+            metavar="NUMBER|NAME", autocompletion=completing.cameras, help="Which camera.", show_default="0"
+        ),
     ] = None,
     source: Annotated[
         str | None, typer.Option(metavar="FILE|URL", help="A recording or a stream instead.")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from posture_cam.cli import completing
 from posture_cam.cli.common import INTERRUPTED, app, configured_camera, data, is_stream, talk
 from posture_cam.errors import HistoryError, SourceError, UsageError
 from posture_cam.terminal import Bars, quiet_native, stoppable
@@ -29,10 +30,18 @@ UNSEEN_FROM_HERE = "The camera cannot count this from where it stands."
 @app.command()
 def exercise(
     name: Annotated[
-        str | None, typer.Argument(help="Which one; without a name all are listed.", show_default=False)
+        str | None,
+        typer.Argument(
+            help="Which one; without a name all are listed.",
+            show_default=False,
+            autocompletion=completing.exercises,
+        ),
     ] = None,
     camera: Annotated[
-        str | None, typer.Option(metavar="NUMBER|NAME", help="Which camera.", show_default="0")
+        str | None,
+        typer.Option(
+            metavar="NUMBER|NAME", autocompletion=completing.cameras, help="Which camera.", show_default="0"
+        ),
     ] = None,
     source: Annotated[
         str | None,

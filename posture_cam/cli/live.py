@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from posture_cam.cli import completing
 from posture_cam.cli.common import app, data, is_stream, plain, talk
 from posture_cam.errors import UsageError
 from posture_cam.plain import redacted
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
 @app.command()
 def monitor(
     camera: Annotated[
-        str | None, typer.Option(metavar="NUMBER|NAME", help="Which camera.", show_default="0")
+        str | None,
+        typer.Option(
+            metavar="NUMBER|NAME", autocompletion=completing.cameras, help="Which camera.", show_default="0"
+        ),
     ] = None,
     source: Annotated[
         str | None,
@@ -38,7 +42,11 @@ def monitor(
     ] = False,
     profile: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Your neutral posture. Else the one that belongs to the camera."),
+        typer.Option(
+            metavar="NAME",
+            autocompletion=completing.profiles,
+            help="Your neutral posture. Else the one that belongs to the camera.",
+        ),
     ] = None,
     model: Annotated[str | None, typer.Option(metavar="NAME|PATH", help="As for analyze.")] = None,
     headless: Annotated[
@@ -285,7 +293,7 @@ def _sinks(
     if outputs.on_alert:
         sinks.append(stack.enter_context(AlertCommand(outputs.on_alert, started_at, say)))
     if outputs.save_alert_frames:
-        sinks.append(AlertFrames(Path(outputs.save_alert_frames).expanduser(), started_at, say))
+        sinks.append(AlertFrames(Path(outputs.save_alert_frames).expanduser(), started_at, say, neutral))
     if outputs.notify is not False:
         quietly = (lambda _: None) if outputs.notify == "auto" else say
         sinks.append(stack.enter_context(DesktopNotification(quietly)))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from posture_cam.cli import completing
 from posture_cam.cli.common import INTERRUPTED, app, data, plain, talk
 from posture_cam.errors import SourceError, UsageError
 from posture_cam.files import Kind, kind_of
@@ -58,7 +59,10 @@ def analyze(
         ),
     ] = None,
     profile: Annotated[
-        str | None, typer.Option(metavar="NAME", help="A neutral posture stored before.")
+        str | None,
+        typer.Option(
+            metavar="NAME", autocompletion=completing.profiles, help="A neutral posture stored before."
+        ),
     ] = None,
     profile_by_folder: Annotated[
         bool,

@@ -14,6 +14,7 @@ from posture_cam.outputs.coach import done_as_json, done_words
 from posture_cam.permission import Permission
 from posture_cam.plain import clean
 from posture_cam.programme import Programme, Progress
+from posture_cam.words import count_words
 from posture_cam.workplaces import Item
 
 NO_DIAGNOSIS = "This is no diagnosis, and posture_cam is no medical device."
@@ -177,7 +178,11 @@ def print_workspace(
     if unanswered:
         _say(console, f"Not known, as not answered: {' '.join(unanswered)}", style="bright_black")
     if not tips:
-        _say(console, "Nothing to change was found.", style="bold")
+        open_count = len(unanswered)
+        words = "Nothing to change was found."
+        if open_count:
+            words = f"Nothing to change was seen, but {count_words(open_count, 'question')} stayed open."
+        _say(console, words, style="bold")
         return
     if lines:
         _say(console, "")

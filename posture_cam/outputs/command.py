@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +26,7 @@ class AlertCommand(LiveOutput):
     Args:
         command: Program and arguments, with quotes as a shell knows them.
         started_at: The time of day at timestamp 0.
-        say: Told once where it fails.
+        say: Told at once where the program is not found, and once where it fails.
 
     Raises:
         UsageError: The command is empty, or a quote is not closed.
@@ -38,6 +39,8 @@ class AlertCommand(LiveOutput):
             raise UsageError(f"--on-alert cannot be read: {error}.", "Close the quotes.") from error
         if not self._arguments:
             raise UsageError("--on-alert names no command.", "Name a program: --on-alert 'notify-me --soft'")
+        if shutil.which(self._arguments[0]) is None:
+            say(f"The command for alerts, {self._arguments[0]}, is not found; alerts go without it.")
         self._started_at, self._say = started_at, say
         self._has_failed = self._is_closing = False
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="on-alert")

@@ -47,7 +47,9 @@ def print_summary(summary: SessionSummary, console: Console) -> None:
     _print_states(summary, console)
     if summary.neutral is not None and summary.judged_s > 0:
         console.print(
-            _neutral_words(summary.neutral, is_live=summary.is_live), style="bright_black", highlight=False
+            _neutral_words(summary.neutral, summary.profile, is_live=summary.is_live),
+            style="bright_black",
+            highlight=False,
         )
         if summary.neutral_origin is not None and (words := words_of(summary.neutral_origin)):
             console.print(words, style="yellow", highlight=False)
@@ -156,7 +158,7 @@ def _slouch_words(neutral: Neutral) -> str:
 def print_tips(tips: tuple[Tip, ...], console: Console) -> None:
     """Tips with the article's section each rests on."""
     for tip in tips:
-        text = Text.assemble("• ", tip.text, (f"  [{tip.section}]", "bright_black"))
+        text = Text.assemble("• ", tip.text, (f"  [article: {tip.section}]", "bright_black"))
         console.print(Padding(text, (0, 0, 0, 2), expand=False), highlight=False)
 
 
@@ -185,14 +187,17 @@ def _print_states(summary: SessionSummary, console: Console) -> None:
     console.print(table, highlight=False)
 
 
-def _neutral_words(neutral: Neutral, *, is_live: bool) -> str:
+def _neutral_words(neutral: Neutral, profile: str | None, *, is_live: bool) -> str:
     if not neutral.is_personal:
         return (
             "Compared with the average upright sitter, as no upright stretch of your own was found; "
             "people differ from it by about 5°."
         )
-    if neutral.start_s is None or neutral.end_s is None or neutral.created_at:
-        return f"Compared with the neutral posture of the profile from {escape(neutral.source)}."
+    if profile is not None:
+        made = f", made on {neutral.created_at[:10]}" if neutral.created_at else ""
+        return f"Compared with the neutral posture of the profile {escape(profile)}{made}."
+    if neutral.start_s is None or neutral.end_s is None:
+        return "Compared with your own neutral posture."
     if is_live:
         return f"Compared with your posture at {clock(neutral.start_s)} to {clock(neutral.end_s)}."
     alike = f" and {neutral.alike_s:.0f} s like it" if neutral.alike_s >= 1.0 else ""

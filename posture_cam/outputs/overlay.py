@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from posture_cam.records import (
     LANDMARK_COUNT,
     Alert,
+    AlertKind,
     Assessment,
     FloatArray,
     Landmark,
@@ -71,6 +72,7 @@ class Scene:
         tip: What helps against the worst fault now, or None.
         alert: What a live run would be saying now, or None.
         shows_coverage: Say which groups of measures were judged.
+        keys: What answers a question, where there are keys.
     """
 
     measures: Measures
@@ -80,6 +82,7 @@ class Scene:
     tip: Tip | None = None
     alert: Alert | None = None
     shows_coverage: bool = False
+    keys: str = ""
 
 
 class Overlay:
@@ -109,7 +112,8 @@ class Overlay:
         if min(height, width) >= _WORDS_FROM_PX:
             _draw_card(image_bgr, scene, colour)
             if scene.alert is not None:
-                _draw_tip(image_bgr, scene.alert.tip, scene.alert.message)
+                keys = f" {scene.keys}" if scene.keys and scene.alert.kind == AlertKind.QUESTION else ""
+                _draw_tip(image_bgr, scene.alert.tip, f"{scene.alert.message}{keys}")
             elif scene.tip is not None:
                 _draw_tip(image_bgr, scene.tip)
 
@@ -128,7 +132,7 @@ def draw_banner(image_bgr: NDArray[np.uint8], words: str, share: float) -> None:
     height, width = image_bgr.shape[:2]
     size_px = max(14, round(min(height / 16, width / 26)))
     pad = size_px
-    lines = _wrapped(words, width - 2 * pad, size_px)
+    lines = _wrapped(words, width - 2 * pad, size_px, 700)
     top = height - round(1.4 * size_px) * len(lines) - 2 * pad
     _shade(image_bgr, (0, top), (width, height), 0.7)
     for number, line in enumerate(lines):
@@ -332,7 +336,7 @@ def _draw_tip(image: NDArray[np.uint8], tip: Tip, headline: str = "") -> None:
     height, width = image.shape[:2]
     size_px = max(11, round(min(height / 28, width / 44)))
     pad = size_px
-    bold = _wrapped(headline, round(0.92 * width) - 4 * pad, size_px) if headline else []
+    bold = _wrapped(headline, width - 4 * pad, size_px, 700) if headline else []
     lines = [*bold, *_wrapped(tip.text, width - 4 * pad, size_px)]
     line_px = round(1.45 * size_px)
     top = height - line_px * len(lines) - 2 * pad
@@ -344,11 +348,12 @@ def _draw_tip(image: NDArray[np.uint8], tip: Tip, headline: str = "") -> None:
         _text(image, line, (2 * pad, y), size_px, WHITE, 700 if number < len(bold) else 400)
 
 
-def _wrapped(text: str, width_px: int, size_px: int) -> list[str]:
+def _wrapped(text: str, width_px: int, size_px: int, weight: int = 400) -> list[str]:
+    """Lines that are no wider than told at the weight that they are drawn with."""
     lines, line = [], ""
     for word in text.split():
         longer = f"{line} {word}".strip()
-        if line and _text_width(longer, size_px) > width_px:
+        if line and _text_width(longer, size_px, weight) > width_px:
             lines.append(line)
             line = word
         else:

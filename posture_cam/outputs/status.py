@@ -38,6 +38,7 @@ KEYS = {
     "?": Command.HELP,
 }
 KEY_WORDS = "q quit · space pause · c calibrate · s snooze · y my neutral posture still fits · h help"
+QUESTION_KEYS = "(y it fits, c calibrate)"
 _BAR_CELLS = 20
 # A state is printed anew, where there is no line that changes, only when it has lasted for so long.
 _TOLD_AFTER_S = 3.0
@@ -139,6 +140,8 @@ def alert_text(alert: Alert) -> Text:
     """An alert for a terminal."""
     style = {AlertKind.FAULT: "bold red", AlertKind.QUESTION: "bold yellow", AlertKind.BREAK: "bold cyan"}
     words = Text.assemble((alert.message, style[alert.kind]))
+    if alert.kind == AlertKind.QUESTION:
+        words.append(f" {QUESTION_KEYS}", "bright_black")
     if alert.kind != AlertKind.QUESTION or alert.measure is not None:
         words.append(f" {alert.tip.text}")
     return words

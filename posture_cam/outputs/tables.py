@@ -232,6 +232,7 @@ def as_json(summary: SessionSummary) -> dict[str, Any]:
         "sample_count": summary.sample_count,
         "look_count": summary.look_count,
         "neutral": _neutral(summary.neutral, summary.neutral_origin),
+        "profile": summary.profile,
         "summary": {
             "duration_s": _rounded(summary.duration_s),
             "judged_s": _rounded(summary.judged_s),

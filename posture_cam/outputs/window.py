@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from posture_cam.outputs.live import LiveOutput
 from posture_cam.outputs.overlay import Overlay, Scene, draw_banner, mirrored
-from posture_cam.outputs.status import KEY_WORDS, KEYS
+from posture_cam.outputs.status import KEY_WORDS, KEYS, QUESTION_KEYS
 from posture_cam.outputs.windows import PictureWindow
 from posture_cam.records import (
     Alert,
@@ -72,7 +72,8 @@ class Window(LiveOutput):
         self._follow(observation)
         image = _mirror(observation.frame.image_bgr)
         pose = observation.sample.pose
-        is_talking = bool(self._words) and self._clock() < self._words_until_s  # one thing at a time
+        # One thing at a time.
+        is_talking = self._shows_help or (bool(self._words) and self._clock() < self._words_until_s)
         scene = Scene(
             observation.measures,
             assessment,
@@ -80,7 +81,8 @@ class Window(LiveOutput):
             np.minimum(pose.visibility, pose.presence) if pose is not None else None,
             None if is_talking else self._tip,
             None if is_talking else self._alert,
-            shows_coverage=True,
+            shows_coverage=self._shows_help,
+            keys=QUESTION_KEYS,
         )
         self._overlay.draw(image, scene)
         self._show(image)

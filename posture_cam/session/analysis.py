@@ -286,6 +286,7 @@ def _judge(
         keeper,
         is_fresh=request.profile is None,
         origin=_origin(request, neutral),
+        profile=request.profile,
     )
     judging.begin(header.source, header.model)
     judging.notes += poses.notes

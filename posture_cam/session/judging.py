@@ -80,6 +80,7 @@ class Judging:
             of pictures of another shape is asked about.
         origin: Where the neutral posture comes from.
         permission: What the person may be offered.
+        profile: What the neutral posture is stored as, or None.
 
     Attributes:
         neutral: What is compared with, or None where there is none yet.
@@ -102,6 +103,7 @@ class Judging:
         needs_own: bool = False,
         origin: NeutralOrigin | None = None,
         permission: Callable[[], Permission] = Permission,
+        profile: str | None = None,
     ) -> None:
         self._settings, self._estimator, self._policy = settings, estimator, policy
         self._keeper, self._needs_own = keeper, needs_own
@@ -112,15 +114,16 @@ class Judging:
         self.notes: list[str] = []
         self.features: Features | None = None
         self.has_shown_fit = False
-        self._origin, self._permission = origin, permission
+        self._origin, self._permission, self._profile = origin, permission, profile
         self._count = self._looks = 0
         self._judged_from_s = 0.0
         self._set_aside_since_s: float | None = None
         self._compare_with(neutral)
 
-    def adopt(self, neutral: Neutral) -> None:
-        """Compare with this neutral posture, taken just now, from now on."""
-        self._origin = NeutralOrigin.RUN
+    def adopt(self, neutral: Neutral, profile: str | None = None) -> None:
+        """Compare with this neutral posture, taken just now and stored as `profile`, from now on."""
+        self._origin = NeutralOrigin.RUN if profile is None else NeutralOrigin.PROFILE
+        self._profile = profile
         self._compare_with(neutral)
         self.confirm()
 
@@ -139,6 +142,7 @@ class Judging:
         # An analysis can ask nobody; that a profile was made with another picture is among its notes.
         pose = neutral.pose if neutral is not None and self._needs_own else None
         self._aspect = None if pose is None else _aspect(pose.image_size_wh)
+        self._last_aspect: float | None = None
         if self._keeper is not None:
             self._keeper.adopt(neutral)
 
@@ -213,8 +217,14 @@ class Judging:
             return
         aspect = _aspect(sample.pose.image_size_wh)
         self._aspect = self._aspect or aspect
-        if abs(aspect / self._aspect - 1.0) > self._settings.trust.aspect_off_by:
-            self._aspect = aspect
+        self._last_aspect = self._last_aspect or self._aspect
+        most = self._settings.trust.aspect_off_by
+        if abs(aspect / self._last_aspect - 1.0) <= most:
+            return
+        self._last_aspect = aspect
+        if abs(aspect / self._aspect - 1.0) <= most:
+            self.trust.undo_change(Doubt.PICTURE_CHANGED)
+        else:
             self.trust.change(sample.timestamp_s, Doubt.PICTURE_CHANGED)
             self.notes.append(
                 f"From {clock(sample.timestamp_s)} on the pictures have another shape than when your neutral "
@@ -304,6 +314,7 @@ class Judging:
             source=source,
             neutral=self.neutral,
             neutral_origin=self._origin if self.neutral is not None else None,
+            profile=self._profile,
             duration_s=record.duration_s,
             seconds_by_state=dict(record.seconds_by_state),
             score=record.score,

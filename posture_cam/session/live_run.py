@@ -143,6 +143,7 @@ class LiveRun:
             needs_own=True,
             origin=NeutralOrigin.PROFILE,
             permission=permission,
+            profile=profile_name if neutral is not None else None,
         )
         self._offers = OfferWatch(settings, estimator)
         self._calibrator = Calibrator(settings) if neutral is None else None
@@ -298,9 +299,9 @@ class LiveRun:
     def _header(self) -> PoseLogHeader:
         return PoseLogHeader(self._source.info, self._model, RUNNING_MODE, self._settings.pace.usual_hz)
 
-    def _adopt(self, neutral: Neutral) -> None:
+    def _adopt(self, neutral: Neutral, profile: str | None = None) -> None:
         self._calibrator = self._first = None
-        self._judging.adopt(neutral)
+        self._judging.adopt(neutral, profile)
         self._background.restart()
         for sink in self._sinks:
             sink.adopt(neutral)
@@ -316,7 +317,8 @@ class LiveRun:
             words = f"{what}; nothing is held against you until that is settled."
             self._tell(SourceEvent(now_s, trust.reason, words, now_s))
         else:
-            trust.undo_change()
+            for one in (Doubt.CAMERA_MOVED, Doubt.PICTURE_CHANGED):  # the room tells of both
+                trust.undo_change(one)
             self._tell(SourceEvent(now_s, None, "The camera is back where it was.", now_s))
 
     def _fits(self, now_s: float, words: str) -> None:
@@ -404,7 +406,7 @@ class LiveRun:
         except PostureCamError as error:
             self._say(f"{error.message} Going on as before.")
         else:
-            self._adopt(neutral)
+            self._adopt(neutral, self._profile_name)
             earlier = f" posture-cam profiles restore {self._profile_name} takes the earlier one back."
             self._say(f"Stored as {self._profile_name} ({path}).{earlier if is_stored else ''}")
         self._due_s = self._source.now_s

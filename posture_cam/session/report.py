@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posture_cam.errors import HistoryError, SourceError, UsageError
-from posture_cam.files import check_writable, content_of
+from posture_cam.files import Kind, check_writable, content_of, kind_of, reading
 from posture_cam.history import History, day_bounds_s, today, zone_name, zone_of
 from posture_cam.outputs.report import Picture, ReadResult, Report, care_of, read_result, write_report
 from posture_cam.outputs.report.content import limits_of
@@ -31,7 +31,7 @@ from posture_cam.records import (
     View,
 )
 from posture_cam.settings import history_path, load_settings
-from posture_cam.sittings import FaultStretch, Sitting, totals
+from posture_cam.sittings import FaultStretch, Sitting, joined, totals
 from posture_cam.words import clock, sentence, value_words
 
 _DEFAULT_DAYS = 7
@@ -50,7 +50,7 @@ class Reporting:
     Attributes:
         target: The page to write.
         first, last: Days, both included; None: the last seven, or as far as is kept.
-        result: The result of an analysis instead.
+        result: The result of an analysis instead, or the folder of a batch.
         frames: Its video, for pictures of the worst stretches.
         person: Whose report it is; or empty.
         model: The pose model that finds the person in those pictures.
@@ -82,7 +82,11 @@ def report(request: Reporting, download: Callable[[str, int, int], None] | None 
     if request.result is not None:
         if request.first is not None or request.last is not None:
             raise UsageError("--result and --from or --to exclude each other.", "Choose one of them.")
-        made = _of_result(request, request.result, download)
+        made = (
+            _of_batch(request, request.result)
+            if kind_of(request.result) == Kind.FOLDER
+            else _of_result(request, request.result, download)
+        )
     else:
         if request.frames is not None:
             raise UsageError("--frames goes with --result.", "The history holds no pictures.")
@@ -144,6 +148,33 @@ def _of_result(request: Reporting, path: Path, download: Callable[[str, int, int
         person=request.person,
         pictures=pictures,
         notes=found.notes,
+    )
+
+
+def _of_batch(request: Reporting, folder: Path) -> Report:
+    """All results of a batch in one page."""
+    if request.frames is not None:
+        raise UsageError("--frames goes with one result.", "Name the result of that recording.")
+    found, notes = [], []
+    with reading(folder, SourceError):
+        paths = sorted(path for path in folder.rglob("*.json") if path.is_file())
+    for path in paths:
+        try:
+            found.append(read_result(path))
+        except SourceError as error:
+            notes.append(error.message)
+    if not found:
+        raise SourceError(
+            f"{folder} holds no results of posture-cam analyze.",
+            "Make them with: posture-cam analyze VIDEO... --out DIR",
+        )
+    return Report(
+        tuple(one.sitting for one in found),
+        joined([one.sums for one in found]),
+        today(),
+        person=request.person,
+        notes=tuple(dict.fromkeys([*(note for one in found for note in one.notes), *notes])),
+        each=tuple(one.sums for one in found),
     )
 
 

@@ -87,10 +87,10 @@ def shown_measures(sittings: Sequence[Sitting], table: dict[Measure, MeasureInfo
     return [Shown(measure, table[measure], ink) for measure, ink in zip(found, (NECK, TRUNK), strict=False)]
 
 
-def timeline(sittings: Sequence[Sitting]) -> Chart:
-    """States over the day: one strip for each sitting."""
+def timeline(sittings: Sequence[Sitting]) -> Chart | None:
+    """States over the day: one strip for each sitting; None for more recordings than there is room for."""
     if len(sittings) > _MOST_ROWS:
-        return _state_hours(sittings)
+        return None if sittings[0].day is None else _state_hours(sittings)
     only = len(sittings) == 1
     left_s, right_s = _extent(sittings)
 

@@ -12,7 +12,15 @@ from posture_cam.permission import Permission
 from posture_cam.records import JUDGED_STATES, AlertKind, Measure, Reason, State
 from posture_cam.settings import MeasureInfo, load_measures
 from posture_cam.sittings import ANSWERED_WITHIN_S, Sitting, Totals, hold_words, statistic, totals
-from posture_cam.words import duration_words, error_words, sentence, value_words, words_of
+from posture_cam.words import (
+    count_words,
+    duration_words,
+    durations_words,
+    error_words,
+    sentence,
+    value_words,
+    words_of,
+)
 
 _WEEKS_COMPARED = 4
 _LEAST_WEEK_S = 3600.0
@@ -50,6 +58,7 @@ class Report:
         figures: Of the same weeks.
         last_day: The last of these days, whether anything of it is kept or not.
         permission: What the person may be offered, by all check-ins up to that day.
+        each: What each of several recordings adds up to.
     """
 
     sittings: tuple[Sitting, ...]
@@ -65,16 +74,25 @@ class Report:
     figures: tuple[Figures, ...] = ()
     last_day: date | None = None
     permission: Permission = field(default_factory=Permission)
+    each: tuple[Totals, ...] = ()
+
+    def sums_of(self, number: int) -> Totals:
+        """What one of the sittings adds up to; results of recordings tell it themselves."""
+        if len(self.sittings) == 1:
+            return self.sums
+        return self.each[number] if self.each else totals([self.sittings[number]])
 
     @property
     def is_recording(self) -> bool:
-        """Whether it is about one recording rather than about days."""
+        """Whether it is about recordings rather than about days."""
         return self.sittings[0].origin_s is None
 
     @property
     def title(self) -> str:
         """The days, or the recording, in words."""
         first, last = self.sittings[0], self.sittings[-1]
+        if first is not last and self.is_recording:
+            return count_words(len(self.sittings), "recording")
         if first is last or first.day is None or last.day is None:
             return first.name
         if (first.day.year, first.day.month) == (last.day.year, last.day.month):
@@ -178,14 +196,14 @@ def states_table(report: Report) -> Rows:
     names = ["Not judged" if state == State.UNJUDGED else sentence(state.value) for state in State]
     heads = ("Recording" if report.is_recording else "Day", *names, "Score")
     rows = []
-    for sitting in report.sittings:
-        sums = totals([sitting]) if len(report.sittings) > 1 else report.sums
+    for number, sitting in enumerate(report.sittings):
+        sums = report.sums_of(number)
         score = "–" if sums.score is None else f"{sums.score:.0f}"
         name = f"{sitting.day:%a} {sitting.day.day} {sitting.day:%b}" if sitting.day else sitting.name
-        rows.append((name, *(_time(sums, state) for state in State), score))
+        rows.append((name, *_times_of(sums), score))
     if len(report.sittings) > 1:
         score = "–" if report.sums.score is None else f"{report.sums.score:.0f}"
-        rows.append(("All", *(_time(report.sums, state) for state in State), score))
+        rows.append(("All", *_times_of(report.sums), score))
     return Rows("Time in each state", heads, tuple(rows))
 
 
@@ -231,10 +249,9 @@ def rhythm_of(report: Report) -> tuple[list[str], list[float | None], list[float
     changes: list[float | None] = []
     breaks: list[float | None] = []
     if len(report.sittings) > 1:
-        for sitting in report.sittings:
-            assert sitting.day is not None
-            sums = totals([sitting])
-            labels.append(f"{sitting.day:%d %b}")
+        for number, sitting in enumerate(report.sittings):
+            sums = report.sums_of(number)
+            labels.append(f"{sitting.day:%d %b}" if sitting.day is not None else sitting.name)
             changes.append(sums.per_hour(sums.changes))
             breaks.append(sums.per_hour(sums.breaks))
         return labels, changes, breaks
@@ -258,7 +275,7 @@ def rhythm_table(report: Report) -> Rows:
         (label, "–" if change is None else f"{change:.1f}", "–" if away is None else f"{away:.1f}")
         for label, change, away in zip(labels, changes, breaks, strict=True)
     )
-    first = "Day" if len(report.sittings) > 1 else "From"
+    first = "Recording" if report.is_recording else "Day" if len(report.sittings) > 1 else "From"
     return Rows("Per judged hour", (first, "Posture changes", "Breaks"), rows)
 
 
@@ -338,7 +355,8 @@ def alert_words(report: Report) -> str:
         count = len(report.sums.spoken)
         if not count:
             return "A live monitor would have kept quiet."
-        return f"A live monitor would have spoken up {_times(count)} in this recording."
+        where = "this recording" if len(report.sittings) == 1 else "these recordings"
+        return f"A live monitor would have spoken up {_times(count)} in {where}."
     faults = [one for one in report.sums.spoken if one.is_about_posture]
     if not faults:
         return "No posture was worth an alert."
@@ -405,8 +423,10 @@ def when(sitting: Sitting, start_s: float, end_s: float, report: Report) -> str:
     """A stretch of time as people read it, with the day where there are several."""
     is_fine = end_s - start_s < _FINE_BELOW_S
     times = f"{sitting.time_at(start_s, is_fine=is_fine)} to {sitting.time_at(end_s, is_fine=is_fine)}"
-    if sitting.day is None or len(report.sittings) == 1:
+    if len(report.sittings) == 1:
         return times
+    if sitting.day is None:
+        return f"{sitting.name}, {times}"
     return f"{sitting.day:%a} {sitting.day.day} {sitting.day:%b}, {times}"
 
 
@@ -436,9 +456,8 @@ def _rate(per_hour: float | None) -> str:
     return "–" if per_hour is None else f"{per_hour:.1f} / h"
 
 
-def _time(sums: Totals, state: State) -> str:
-    seconds = sums.seconds_by_state.get(state, 0.0)
-    return "–" if seconds <= 0 else duration_words(seconds)
+def _times_of(sums: Totals) -> list[str]:
+    return durations_words([sums.seconds_by_state.get(state, 0.0) for state in State])
 
 
 def _times(count: int) -> str:
