@@ -259,10 +259,13 @@ def as_toml(tables: Mapping[str, Mapping[str, Any]]) -> str:
 def print_exercises(exercises: Sequence[Exercise], console: Console) -> None:
     """What there is to do, what for, and whether the camera counts it."""
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for title in ("Exercise", "For", "Dose", "Counted by camera"):
+    table.add_column("Exercise", no_wrap=True)  # it has to be typed
+    is_wide, is_medium = console.width >= 100, console.width >= 72
+    for title in ("For",) * is_wide + ("Dose",) + ("Counted by camera",) * is_medium:
         table.add_column(title)
     for exercise in exercises:
-        table.add_row(exercise.name, AIM_WORDS[exercise.aim], exercise.dose, _counted(exercise))
+        cells = (AIM_WORDS[exercise.aim],) * is_wide + (exercise.dose,) + (_counted(exercise),) * is_medium
+        table.add_row(exercise.name, *cells)
     console.print(table)
     console.print(
         f"\nDoses: {exercises[0].dose_source}. {exercises[0].stop}", highlight=False, soft_wrap=True

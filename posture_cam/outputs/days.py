@@ -37,6 +37,26 @@ CSV_HEADER = (
     "alerts_answered",
     "alerts_not_answered",
 )
+# What there is room for, from so many columns of the terminal on.
+_COLUMNS = (
+    (
+        100,
+        (
+            "judged",
+            "good",
+            "fair",
+            "poor",
+            "score",
+            "alerts",
+            "answered",
+            "breaks",
+            "changes",
+            "longest hold",
+        ),
+    ),
+    (78, ("judged", "good", "fair", "poor", "score", "alerts", "breaks", "longest hold")),
+    (0, ("judged", "good", "score", "alerts")),
+)
 _FAULTS_SHOWN = 4
 _ALERTS_SHOWN = 6
 
@@ -45,27 +65,18 @@ def print_days(sittings: Sequence[Sitting], console: Console, permission: Permis
     """A line for each day and all of them together; then what was off and what may help."""
     permission = permission or Permission()
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bright_black")
-    table.add_column("day")
-    columns = (
-        "judged",
-        "good",
-        "fair",
-        "poor",
-        "score",
-        "alerts",
-        "answered",
-        "breaks",
-        "changes",
-        "longest hold",
-    )
+    columns = next(names for width, names in _COLUMNS if console.width >= width)
+    table.add_column("day", no_wrap=True)
     for column in columns:
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True)
     for sitting in sittings:
         assert sitting.day is not None
-        table.add_row(f"{sitting.day:%a} {sitting.day.isoformat()}", *_cells(totals([sitting])))
+        cells = _cells(totals([sitting]))
+        table.add_row(f"{sitting.day:%a} {sitting.day.isoformat()}", *(cells[name] for name in columns))
     sums = totals(sittings)
     if len(sittings) > 1:
-        table.add_row("all", *_cells(sums), style="bold")
+        cells = _cells(sums)
+        table.add_row("all", *(cells[name] for name in columns), style="bold")
     console.print(table, highlight=False)
     if sums.spoken:
         console.print(
@@ -88,24 +99,22 @@ def print_days(sittings: Sequence[Sitting], console: Console, permission: Permis
     )
 
 
-def _cells(sums: Totals) -> list[Text]:
-    shares = []
+def _cells(sums: Totals) -> dict[str, Text]:
+    cells = {"judged": Text(duration_words(sums.judged_s))}
     for state in JUDGED_STATES:
         share = sums.seconds_by_state.get(state, 0.0) / sums.judged_s if sums.judged_s > 0 else None
         words = "–" if share is None else f"{100 * share:.0f} %"
-        shares.append(Text(words, style=STATE_STYLES[state]))
+        cells[state.value] = Text(words, style=STATE_STYLES[state])
     answered, told = sums.answered
     changes = sums.per_hour(sums.changes)
-    return [
-        Text(duration_words(sums.judged_s)),
-        *shares,
-        Text("–" if sums.score is None else f"{sums.score:.0f}"),
-        Text(str(sum(one.is_about_posture for one in sums.spoken))),
-        Text(f"{answered} of {told}" if told else "–"),
-        Text(str(sums.breaks)),
-        Text("–" if changes is None else f"{changes:.0f} / h"),
-        Text(hold_words(sums)),
-    ]
+    return cells | {
+        "score": Text("–" if sums.score is None else f"{sums.score:.0f}"),
+        "alerts": Text(str(sum(one.is_about_posture for one in sums.spoken))),
+        "answered": Text(f"{answered} of {told}" if told else "–"),
+        "breaks": Text(str(sums.breaks)),
+        "changes": Text("–" if changes is None else f"{changes:.0f} / h"),
+        "longest hold": Text(hold_words(sums)),
+    }
 
 
 def _print_runs(sitting: Sitting, console: Console) -> None:
