@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
 import subprocess
 import sys
+import threading
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,3 +86,35 @@ def run_unprivileged(*arguments: str | Path) -> subprocess.CompletedProcess[str]
     return subprocess.run(
         command, capture_output=True, text=True, encoding="utf-8", check=False, timeout=TIMEOUT_S
     )
+
+
+def run_terminal(*arguments: str | Path, columns: int, typed: str = "") -> Done:
+    """Run a command in this process on a terminal so wide; what it printed stands in `stdout`."""
+    pty = pytest.importorskip("pty", reason="needs a terminal of Unix")
+    ours, theirs = pty.openpty()
+    kept: list[bytes] = []
+
+    def read() -> None:
+        while not kept or not kept[-1].endswith(b"\0"):  # helper processes may hold the terminal open for longer
+            kept.append(os.read(ours, 65_536))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    argv = ["posture-cam", *map(str, arguments)]
+    code = 0
+    with open(theirs, "w", encoding="utf-8", newline="") as screen:  # noqa: PTH123
+        try:
+            with (
+                redirect_stdout(screen),
+                redirect_stderr(screen),
+                mock.patch.multiple(sys, argv=argv, stdin=io.StringIO(typed)),
+                mock.patch.dict(os.environ, {"COLUMNS": str(columns), "TERM": "xterm"}),
+            ):
+                main()
+        except SystemExit as ended:
+            code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        screen.write("\0")
+    reader.join()
+    os.close(ours)
+    text = b"".join(kept).decode("utf-8").removesuffix("\0").replace("\r\n", "\n")
+    return Done(code, re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text), "")

@@ -45,7 +45,7 @@ def test_help_is_quick_it_loads_no_camera_library_and_not_rich() -> None:
 @pytest.mark.parametrize("group", [[], ["history"], ["profiles"]])
 def test_help_tells_of_each_command_in_whole_sentences(group: list[str]) -> None:
     shown = run(*group, "--help").stdout
-    listed = shown.partition("Commands:")[2]
+    listed = shown.partition("Commands:" if group else "Watch and analyse:")[2]
     assert len(listed.splitlines()) > 2
     assert "..." not in listed
 
@@ -207,7 +207,8 @@ def test_ctrl_c_keeps_what_is_done_and_exits_130(tmp_path: Path) -> None:
 def test_tips_carry_their_section() -> None:
     done = run("tips")
     assert done.returncode == 0
-    assert "[4. Improving Posture]" in done.stdout
+    assert "[article: 4. Improving Posture]" in done.stdout
+    assert "29 August 2025" in done.stdout
     one = run("tips", "--fault", "neck-inclination", "--json")
     tips = json.loads(one.stdout)
     assert len(tips) >= 3

@@ -129,7 +129,7 @@ def _nothing_stored() -> Iterator[None]:
 
 
 profiles_app = typer.Typer(
-    cls=Commands, help="Show, rename and delete stored neutral postures.", no_args_is_help=True
+    cls=Commands, help="Show, rename, restore and delete stored neutral postures.", no_args_is_help=True
 )
 app.add_typer(profiles_app, name="profiles")
 

@@ -47,8 +47,7 @@ class _Encoder(Protocol):
 class AnnotatedVideo:
     """Draws observations onto the frames between them and writes them as an MP4, whole or not at all.
 
-    With PyAV (extra `video`) it is H.264 with the recording's own times, which plays everywhere; else
-    MPEG-4 Part 2 by OpenCV, which video players play and browsers do not.
+    It is H.264 with the recording's own times, which plays everywhere.
 
     Args:
         target: The file.
