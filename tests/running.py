@@ -95,7 +95,9 @@ def run_terminal(*arguments: str | Path, columns: int, typed: str = "") -> Done:
     kept: list[bytes] = []
 
     def read() -> None:
-        while not kept or not kept[-1].endswith(b"\0"):  # helper processes may hold the terminal open for longer
+        while not kept or not kept[-1].endswith(
+            b"\0"
+        ):  # helper processes may hold the terminal open for longer
             kept.append(os.read(ours, 65_536))
 
     reader = threading.Thread(target=read)

@@ -86,6 +86,7 @@ def figures(text: str) -> list[float]:
     return [float(number.replace(",", "")) for number in re.findall(r"[-+]?\d[\d,]*\.?\d*", text)]
 
 
+@pytest.mark.slow
 def test_the_tables_in_the_docs_are_current() -> None:
     report = measure([DATA], load_estimator(), with_clips=True)
     (groups,) = report.groups.values()

@@ -64,6 +64,7 @@ def table_of(out: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_a_hundred_recordings_interrupted_and_resumed_equal_one_pass(tmp_path: Path) -> None:
     source, whole, parts = tmp_path / "in", tmp_path / "whole", tmp_path / "parts"
     some_recordings(source, 100)
@@ -132,6 +133,7 @@ def test_what_has_changed_is_done_again(tmp_path: Path) -> None:
     assert again("--no-estimator") == {"person02.poses.jsonl.json"}
 
 
+@pytest.mark.slow
 def test_videos_and_their_results_are_those_of_single_analyses(tmp_path: Path) -> None:
     source, out = tmp_path / "in", tmp_path / "out"
     source.mkdir()

@@ -150,8 +150,8 @@ def test_somebody_who_is_not_there_cannot_be_calibrated(tmp_path: Path) -> None:
         calibrate(Calibration(recording=path, at_s=(5.0, 15.0)))
 
 
-def test_the_own_slouch_scales_the_judgement() -> None:
-    clip = SAMPLES / "desk-side.mp4"
+def test_the_own_slouch_scales_the_judgement(sample_poses: Callable[[str], Path]) -> None:
+    clip = sample_poses("desk-side")
     with_slouch = calibrate(
         Calibration("own", recording=clip, at_s=(0.5, 8.5), slouch_s=(14.0, 22.0))
     ).neutral

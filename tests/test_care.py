@@ -459,3 +459,11 @@ def test_a_report_of_days_without_a_sitting_tells_of_the_rest() -> None:
     assert "8 (left 4, right 4)" in page
     assert "No sitting was watched on these days." in page
     assert "At a glance" not in page
+
+
+def test_questions_that_nobody_answered_are_not_taken_for_a_good_desk() -> None:
+    done = run("workspace", "--no-camera")
+    assert done.returncode == 0
+    assert "Nothing to change was found" not in done.stdout
+    assert f"{len(load_questions())} questions stayed open" in done.stdout
+    assert "Nothing to change was found." in run("workspace", "--no-camera", "--answers", "none").stdout

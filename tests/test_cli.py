@@ -322,3 +322,42 @@ def test_umlauts_are_names_and_words_in_an_ascii_locale_too(poses: Path, tmp_pat
     assert "größe.json" in done.stderr
     told = run_process("checkin", "--pain", "2", "--note", "müde", "--json", environment=ascii_only)
     assert json.loads(told.stdout)["note"] == "müde"
+
+
+def test_alone_it_says_where_to_begin() -> None:
+    done = run()
+    assert done.returncode == 0
+    for command in ("calibrate", "monitor", "analyze", "--help"):
+        assert f"posture-cam {command}" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("shell", "words", "expected"),
+    [
+        ("bash", "exercise ch", "chin-tuck"),
+        ("zsh", "exercise ch", "chin-tuck"),
+        ("fish", "exercise ch", "chin-tuck"),
+        ("bash", "profiles show d", "desk"),
+        ("bash", "monitor --profile d", "desk"),
+    ],
+)
+def test_shells_complete_names(shell: str, words: str, expected: str, poses: Path) -> None:
+    assert run("calibrate", "--from", poses, "--profile", "desk").returncode == 0
+    line = f"posture-cam {words}"
+    asked = {
+        "bash": {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split()) - 1)},
+        "zsh": {"_TYPER_COMPLETE_ARGS": line},
+        "fish": {"_TYPER_COMPLETE_ARGS": line, "_TYPER_COMPLETE_FISH_ACTION": "get-args"},
+    }[shell]
+    program = Path(sys.executable).with_name("posture-cam")
+    environment = {**os.environ, "_POSTURE_CAM_COMPLETE": f"complete_{shell}", **asked}
+    done = subprocess.run([program], capture_output=True, text=True, check=False, env=environment)
+    assert expected in done.stdout, done
+
+
+def test_a_program_for_alerts_that_is_not_there_is_said_at_the_start(poses: Path) -> None:
+    assert run("calibrate", "--from", poses).returncode == 0
+    quiet = ["--headless", "--no-notify", "--no-history"]
+    done = run_process("monitor", "--source", CLIP, *quiet, "--on-alert", "no-such-program x")
+    assert done.returncode == 0, done.stderr
+    assert "no-such-program, is not found" in done.stderr.replace("\n", " ")

@@ -23,6 +23,9 @@ def _dask(*arguments: str) -> subprocess.Popen[bytes]:
     )
 
 
+pytestmark = pytest.mark.slow  # processes of dask come and go
+
+
 @pytest.fixture
 def started() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
     processes: list[subprocess.Popen[bytes]] = []

@@ -93,7 +93,9 @@ def test_the_options_in_the_readme_are_those_there_are() -> None:
     assert named <= set().union(*there.values(), OTHERS)
     for page in ("monitor.md", "history.md", "cluster.md"):
         text = (ROOT / "docs" / page).read_text("utf-8")
-        assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) <= set().union(*there.values(), OTHERS), page
+        assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) <= set().union(*there.values(), OTHERS), (
+            page
+        )
 
 
 def exercise_rows() -> str:

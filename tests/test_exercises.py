@@ -99,6 +99,7 @@ def mirrored(pose: Pose) -> Pose:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name.replace("_", "-") for name in FIVE])
 def test_repetitions_of_the_clip_are_counted_and_half_movements_are_not(
     name: str, clip_poses: list[Sample]
@@ -114,6 +115,7 @@ def test_repetitions_of_the_clip_are_counted_and_half_movements_are_not(
         assert done.right is None
 
 
+@pytest.mark.slow
 def test_holds_are_as_long_as_they_were(clip_poses: list[Sample]) -> None:
     with CLIP.with_suffix(".csv").open(encoding="utf-8", newline="") as file:
         labels = [row["label"] for row in csv.DictReader(file)]
@@ -122,6 +124,7 @@ def test_holds_are_as_long_as_they_were(clip_poses: list[Sample]) -> None:
     assert count("neck-side-stretch", clip_poses, start_s, end_s).holds_s == pytest.approx(lengths, abs=0.8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", [0.6, 1.7])
 def test_tempo_changes_no_count(factor: float, clip_poses: list[Sample]) -> None:
     for name, (start_s, end_s, repetitions, _) in truth().items():
@@ -129,11 +132,13 @@ def test_tempo_changes_no_count(factor: float, clip_poses: list[Sample]) -> None
         assert done.repetitions == repetitions, name
 
 
+@pytest.mark.slow
 def test_half_as_many_looks_change_no_count(clip_poses: list[Sample]) -> None:
     for name, (start_s, end_s, repetitions, _) in truth().items():
         assert count(name, clip_poses[::2], start_s, end_s).repetitions == repetitions, name
 
 
+@pytest.mark.slow
 def test_a_mirror_swaps_the_sides(clip_poses: list[Sample]) -> None:
     start_s, *_ = truth()["head-turn"]
     cut = start_s + 6.0  # one to the left, and not yet one to the right
@@ -149,6 +154,7 @@ def test_sitting_at_a_desk_is_no_exercise(sample_poses: Callable[[str], Path]) -
         assert count(name, samples, 0.0, 1e9).repetitions <= 1, name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start_s", [38.0, 39.0, 39.6])
 def test_a_held_bend_is_no_rest(start_s: float, clip_poses: list[Sample]) -> None:
     _, end_s, repetitions, _ = truth()["side-bend"]
@@ -157,17 +163,20 @@ def test_a_held_bend_is_no_rest(start_s: float, clip_poses: list[Sample]) -> Non
     assert done.left in (repetitions / 2 - 1, repetitions / 2)  # the first had begun
 
 
+@pytest.mark.slow
 def test_rest_taken_at_the_top_of_a_movement_is_taken_anew(clip_poses: list[Sample]) -> None:
     _, end_s, repetitions, _ = truth()["thoracic-extension"]
     assert count("thoracic-extension", clip_poses, 114.4, end_s).repetitions == repetitions - 1
 
 
+@pytest.mark.slow
 def test_side_bends_are_nothing_else(clip_poses: list[Sample]) -> None:
     start_s, end_s, *_ = truth()["side-bend"]
     for name in ("neck-side-stretch", "shoulder-shrug", "seated-twist", "head-turn"):
         assert count(name, clip_poses, start_s, end_s).repetitions == 0, name
 
 
+@pytest.mark.slow
 def test_the_dose_once_done_stays_done(clip_poses: list[Sample]) -> None:
     start_s, end_s, *_ = truth()["side-bend"]
     coach = Coach(exercise_called("side-bend").with_share(0.5), SETTINGS, load_estimator())
@@ -178,6 +187,7 @@ def test_the_dose_once_done_stays_done(clip_poses: list[Sample]) -> None:
     assert [is_whole for is_whole, _ in groupby(whole)] == [False, True]
 
 
+@pytest.mark.slow
 def test_the_command_ends_with_the_counts(clip_poses: list[Sample], tmp_path: Path) -> None:
     start_s, end_s, repetitions, _ = truth()["side-bend"]
     done = run("exercise", "side-bend", "--source", CLIP, "--at", f"{start_s:.1f}-{end_s:.1f}", "--json")
@@ -407,6 +417,7 @@ def offer(name: str, now_s: float) -> Alert:
     return Alert(now_s, None, 1800.0, "In the chair for 30 min.", tip, AlertKind.BREAK, name)
 
 
+@pytest.mark.slow
 def test_an_exercise_that_a_break_offered_is_seen_when_it_is_done(clip_poses: list[Sample]) -> None:
     start_s, end_s, repetitions, _ = truth()["side-bend"]
     watch = OfferWatch(SETTINGS, load_estimator())
@@ -426,6 +437,7 @@ def test_an_exercise_that_a_break_offered_is_seen_when_it_is_done(clip_poses: li
     assert began_s + done.duration_s < end_s
 
 
+@pytest.mark.slow
 def test_an_offer_that_is_not_taken_is_told_of_nothing(clip_poses: list[Sample]) -> None:
     watch = OfferWatch(SETTINGS, load_estimator())
     start_s, end_s, *_ = truth()["head-turn"]
@@ -483,6 +495,7 @@ def test_attempt_lies_below_full() -> None:
 # Live.
 
 
+@pytest.mark.slow
 def test_a_live_exercise_ends_by_itself_when_the_dose_is_done() -> None:
     exercise = exercise_called("side-bend").with_share(0.25)
     words: list[str] = []

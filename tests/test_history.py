@@ -266,6 +266,7 @@ def test_a_zone_without_a_name_keeps_its_offset(monkeypatch: pytest.MonkeyPatch)
 # Crashes, full disks, others who write.
 
 
+@pytest.mark.slow
 def test_killed_thirty_times_it_is_whole_and_loses_ten_seconds_at_most(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
     chance = random.Random(6)
@@ -353,6 +354,7 @@ def test_a_folder_that_cannot_be_written_is_said_once_and_watching_goes_on(tmp_p
     assert "not in the history" in said[1]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs ulimit")
 @pytest.mark.parametrize("room_kb", [4, 64])
 def test_a_full_disk_is_said_once_and_watching_goes_on(room_kb: int) -> None:
@@ -395,6 +397,7 @@ def test_a_database_held_by_another_program_is_tried_again() -> None:
     history.close()
 
 
+@pytest.mark.slow
 def test_a_killed_monitor_is_in_the_history() -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "posture_cam", "monitor", "--no-notify", "--headless", "--json",
@@ -476,6 +479,7 @@ def test_values_that_cannot_be_are_told_as_damage_and_can_be_deleted() -> None:
     done = run("history")
     assert done.returncode == 1
     assert "holds what cannot be" in done.stderr.replace("\n", " ")
+    assert done.stderr.index("history export") < done.stderr.index("history delete")
     assert run("history", "delete", "--all", "--yes").returncode == 0
     assert "Nothing is kept" in run("history").stderr
 

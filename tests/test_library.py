@@ -43,6 +43,7 @@ def test_importing_it_loads_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_the_examples_of_the_document_run(tmp_path: Path) -> None:
     text = (ROOT / "docs" / "library.md").read_text("utf-8")
     blocks = re.findall(r"```python\n(.*?)```", text, re.S)

@@ -143,15 +143,8 @@ def tilted(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.warpAffine(image, matrix, (640, 360), borderMode=cv2.BORDER_REFLECT), np.uint8)
 
 
-@pytest.mark.parametrize(
-    "clip",
-    [
-        pytest.param("desk-monitor", marks=pytest.mark.slow),
-        pytest.param("desk-laptop", marks=pytest.mark.slow),
-        "desk-oblique",
-        "desk-side",
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("clip", ["desk-monitor", "desk-laptop", "desk-oblique", "desk-side"])
 def test_a_clip_is_judged_live_as_by_an_analysis(clip: str, sample_poses: Callable[[str], Path]) -> None:
     calibrate(Calibration(recording=sample_poses(clip)))
     # Looked at as often; held just at a limit, seconds hang on the looks.
@@ -188,6 +181,7 @@ def test_without_a_stored_posture_the_first_steady_one_serves_and_that_is_said()
     assert states[58] == State.POOR
 
 
+@pytest.mark.slow
 def test_alerts_come_with_a_question_first_and_are_taken_back(neutral: Neutral) -> None:
     summary, kept = watched(poor_after_s=5.0, fair_after_s=6.0, cooldown_min=0.1)
     kinds = [alert.kind for alert in summary.alerts]
@@ -202,6 +196,7 @@ def test_alerts_come_with_a_question_first_and_are_taken_back(neutral: Neutral) 
     assert 63.0 < answered[-1].assessment.timestamp_s < 71.0
 
 
+@pytest.mark.slow
 def test_a_moved_camera_is_a_question_and_not_a_fault(neutral: Neutral) -> None:
     def moved_from_20(now_s: float) -> tuple[float, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]]:
         return now_s % 9.0, tilted if now_s >= 20.0 else same
@@ -221,6 +216,7 @@ def test_a_moved_camera_is_a_question_and_not_a_fault(neutral: Neutral) -> None:
     assert summary.unjudged_s_by_reason[Reason.CAMERA_MOVED] == pytest.approx(12.0, abs=4.0)
 
 
+@pytest.mark.slow
 def test_a_moved_person_is_not_taken_for_a_moved_camera(neutral: Neutral) -> None:
     summary, kept = watched(poor_after_s=5.0)
     assert not [event for event in kept.events if event.trouble is not None]
@@ -369,6 +365,7 @@ def started(request: pytest.FixtureRequest) -> Callable[..., Run]:
     return start
 
 
+@pytest.mark.slow
 def test_a_stream_end_to_end_cut_restored_and_ended(
     served: Served, neutral: Neutral, started: Callable[..., Run]
 ) -> None:
@@ -400,6 +397,7 @@ def test_a_stream_end_to_end_cut_restored_and_ended(
     assert "secret" not in json.dumps(run.lines) + err
 
 
+@pytest.mark.slow
 def test_a_covered_camera_is_told_on_the_terminal_and_sigterm_ends_with_a_summary(
     served: Served, neutral: Neutral, started: Callable[..., Run], tmp_path: Path
 ) -> None:
@@ -429,6 +427,7 @@ def test_a_covered_camera_is_told_on_the_terminal_and_sigterm_ends_with_a_summar
     assert f"A picture of each alert is kept in {frames}" in err.replace("\n", "")
 
 
+@pytest.mark.slow
 @needs_screen
 def test_the_window_shows_the_person_the_state_and_the_ghost(
     served: Served, neutral: Neutral, started: Callable[..., Run], tmp_path: Path

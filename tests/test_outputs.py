@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from posture_cam.outputs.console import print_summary
-from posture_cam.outputs.overlay import STATE_COLOURS, Overlay, Scene, draw_timeline
+from posture_cam.outputs.overlay import STATE_COLOURS, Overlay, Scene, draw_banner, draw_timeline
 from posture_cam.outputs.video import AnnotatedVideo
 from posture_cam.records import (
     Alert,
@@ -206,3 +206,28 @@ def test_the_summary_says_what_could_not_be_judged_and_why() -> None:
 def test_hostile_names_stay_text() -> None:
     source = SourceInfo("[red]x[/red].mp4", 1, 1, None, None)
     assert "[red]x[/red].mp4" in printed(summary(30.0, source=source, notes=("[bold]odd",)))
+
+
+@pytest.mark.parametrize("size_wh", [(640, 360), (1280, 720), (360, 640)])
+def test_words_over_the_picture_end_before_its_edge(size_wh: tuple[int, int]) -> None:
+    image = np.zeros((size_wh[1], size_wh[0], 3), np.uint8)
+    words = "MMMM WWWW wide words of an alert that fill line after line up to the last of its pixels. " * 2
+    draw_banner(image, words, 0.0)
+    drawn = np.flatnonzero((image > 200).all(axis=2).any(axis=0))
+    size_px = max(14, round(min(size_wh[1] / 16, size_wh[0] / 26)))
+    assert drawn.min() >= size_px - 2
+    assert drawn.max() <= size_wh[0] - size_px + 2
+    alert = Alert(0.0, Measure.NECK_INCLINATION_CHANGE, 30.0, words, TIP)
+    nobody = Scene(Measures(0.0, View.FRONT, {}, 0.0), assessment(0.0, State.POOR), None, None, TIP, alert)
+    image = np.full((size_wh[1], size_wh[0], 3), 10, np.uint8)
+    Overlay(None).draw(image, nobody)
+    drawn = np.flatnonzero((image[size_wh[1] // 2 :] > 200).all(axis=2).any(axis=0))
+    assert drawn.size
+    assert drawn.max() <= size_wh[0] - max(11, round(min(size_wh[1] / 28, size_wh[0] / 44)))
+
+
+def test_what_was_judged_is_told_only_where_it_is_asked_for() -> None:
+    hidden, shown = blank(), blank()
+    Overlay(NEUTRAL).draw(hidden, scene(State.POOR))
+    Overlay(NEUTRAL).draw(shown, replace(scene(State.POOR), shows_coverage=True))
+    assert (hidden != shown).any()

@@ -419,6 +419,7 @@ def test_a_recording_with_one_key_picture_is_read_from_its_beginning(tmp_path: P
         assert source.starts([3.0, 6.0]) == []
 
 
+@pytest.mark.slow
 def test_parts_find_the_same_on_one_processor_and_on_two_and_what_one_pass_finds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

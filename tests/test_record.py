@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
@@ -10,9 +14,11 @@ from hypothesis import strategies as st
 
 from posture_cam.assessment import Judge, Record, Settler
 from posture_cam.geometry import FeatureExtractor, average_neutral, compare
-from posture_cam.records import Measure, Observation, Reason, State, View
+from posture_cam.records import Landmark, Measure, Observation, Pose, Reason, State, View
+from posture_cam.session import Analysis, analyze
 from posture_cam.settings import load_settings
-from tests.builders import Film, side
+from tests.builders import Film, Maker, front_pose, side
+from tests.test_session import recorded as pose_file
 
 SETTINGS = load_settings()
 NEUTRAL = average_neutral(View.SIDE_LEFT)
@@ -175,3 +181,24 @@ def test_one_single_sample_is_recorded() -> None:
     record = recorded(Film().hold(0.2, UPRIGHT))
     assert record.duration_s == pytest.approx(0.2)
     assert record.episodes[0].state == State.UNJUDGED
+
+
+def leaning(lean_deg: float) -> Maker:
+    """Somebody in front whose trunk leans aside over the hips."""
+
+    def make(timestamp_s: float) -> Pose:
+        pose = front_pose(timestamp_s, width=150.0)
+        xy, (width, height) = pose.landmarks.copy(), pose.image_size_wh
+        over_hips_px = (xy[[Landmark.LEFT_HIP, Landmark.RIGHT_HIP], 1].mean() - xy[:, 1]) * height
+        xy[:, 0] += np.maximum(over_hips_px, 0.0) * math.tan(math.radians(lean_deg)) / width
+        return replace(pose, landmarks=xy)
+
+    return make
+
+
+def test_in_good_time_the_tip_is_for_what_was_off_most(tmp_path: Path) -> None:
+    film = Film(noise_px=0.3).hold(30.0, leaning(0.0)).hold(60.0, leaning(8.0))
+    summary = analyze(Analysis(pose_file(tmp_path / "a.poses.jsonl", film), neutral_s=(2.0, 25.0)))
+    assert summary.seconds_by_state[State.GOOD] == pytest.approx(90.0)
+    assert not summary.faults
+    assert [tip.fault for tip in summary.tips] == [Measure.LATERAL_LEAN_CHANGE]

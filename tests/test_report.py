@@ -443,3 +443,20 @@ def test_tables_fit_a_phone_and_a_sheet_of_paper(tmp_path: Path) -> None:
         chromium.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
         assert chromium.run("return document.documentElement.scrollWidth") <= 695
         assert chromium.run(wide.replace("'.scroll'", "'.scroll, table'")) == 0
+
+
+def test_a_batch_makes_one_page(result: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "results"
+    folder.mkdir()
+    content = json.loads(result.read_text("utf-8"))
+    for name in ("first.mp4", "second.mp4"):
+        content["source"]["name"] = name
+        (folder / f"{name}.json").write_text(json.dumps(content), "utf-8")
+    (folder / "other.json").write_text("{}", "utf-8")
+    done = run("report", "--result", folder, "-o", tmp_path / "a.html")
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "a.html").read_text("utf-8")
+    assert "first.mp4" in page
+    assert "second.mp4" in page
+    assert "other.json" in page  # told, and left out
+    assert run("report", "--result", tmp_path / "home", "-o", tmp_path / "b.html").returncode == 1

@@ -67,7 +67,7 @@ def stretches_of(summary: SessionSummary, states: Iterable[State]) -> list[tuple
         ("desk-laptop", View.FRONT),
         ("desk-monitor", View.FRONT),
         ("desk-oblique", View.THREE_QUARTER),
-        ("exercises-front", View.FRONT),
+        pytest.param("exercises-front", View.FRONT, marks=pytest.mark.slow),
     ],
 )
 def test_the_view_is_told_and_the_neutral_found_is_an_upright_stretch(
@@ -169,7 +169,7 @@ def test_the_change_of_the_neck_follows_the_truth_from_three_quarters(sample_res
         ("desk-laptop", 3.5, 2.5),
         ("desk-monitor", 3.0, 2.5),
         ("desk-oblique", 3.0, 4.0),
-        ("exercises-front", 3.0, 2.0),
+        pytest.param("exercises-front", 3.0, 2.0, marks=pytest.mark.slow),
     ],
 )
 def test_changes_of_inclination_follow_the_truth_from_any_camera(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,7 +30,7 @@ from posture_cam.session.poses import recorded_poses
 from posture_cam.settings import load_settings
 from posture_cam.words import words_of
 from tests.builders import SOURCE, Film, front, side, stripes, write_video
-from tests.conftest import SAMPLES
+from tests.conftest import SAMPLES, Made
 
 UPRIGHT, SLOUCH = side(neck_deg=18.0, trunk_deg=-5.0), side(neck_deg=45.0, trunk_deg=20.0)
 
@@ -51,15 +52,18 @@ def poses(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def clip(tmp_path: Path) -> Path:
+def clip(tmp_path: Path, made_once: Made) -> Path:
     """The first seconds of a sample, of which there is enough to be judged."""
-    path = tmp_path / "clip.mp4"
-    with av.open(str(SAMPLES / "desk-side.mp4")) as container:
-        images = [
-            frame.to_ndarray(format="rgb24")
-            for frame, _ in zip(container.decode(video=0), range(150), strict=False)
-        ]
-    return write_video(path, images)
+
+    def make(path: Path) -> None:
+        with av.open(str(SAMPLES / "desk-side.mp4")) as container:
+            images = [
+                frame.to_ndarray(format="rgb24")
+                for frame, _ in zip(container.decode(video=0), range(150), strict=False)
+            ]
+        write_video(path, images)
+
+    return Path(shutil.copy(made_once("clip.mp4", make), tmp_path / "clip.mp4"))
 
 
 def test_a_recording_is_told_as_it_was(poses: Path) -> None:

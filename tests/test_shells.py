@@ -61,8 +61,12 @@ def shell(command: str, redirect: str) -> subprocess.CompletedProcess[str]:
 
 @POSIX
 @pytest.mark.parametrize(("command", "redirect"), [
-    *itertools.product(COMMANDS, [">&-", ">/dev/full"]),
-    *itertools.product(["--version", "analyze {poses}", "analyze no.mp4"], ["2>&-", "2>/dev/full", "<&-"]),
+    ("--help", ">&-"), ("analyze {poses}", ">/dev/full"), ("analyze no.mp4", "2>&-"),
+    *(pytest.param(*pair, marks=pytest.mark.slow) for pair in [
+        *itertools.product(COMMANDS, [">&-", ">/dev/full"]),
+        *itertools.product(["--version", "analyze {poses}", "analyze no.mp4"], ["2>&-", "2>/dev/full"]),
+        *itertools.product(["--version", "analyze {poses}", "analyze no.mp4"], ["<&-"]),
+    ]),
 ])  # fmt: skip
 def test_streams_that_are_closed_or_full_end_in_a_sentence(command: str, redirect: str, poses: Path) -> None:
     done = shell(command.format(poses=shlex.quote(str(poses))), redirect)
@@ -75,13 +79,15 @@ def test_streams_that_are_closed_or_full_end_in_a_sentence(command: str, redirec
 
 
 @POSIX
-@pytest.mark.parametrize("shut", ["data", "config"])
+@pytest.mark.parametrize("shut", ["data", pytest.param("config", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("command", [
-    "monitor --source {clip} --headless --no-notify", "history", "history delete --all --yes",
-    "profiles list", "profiles show desk", "profiles delete desk --yes", "profiles rename desk home",
+    "monitor --source {clip} --headless --no-notify", "history delete --all --yes", "profiles list", "doctor",
     "analyze {poses} --profile desk",
-    "doctor", "report", "checkin --pain 2", "programme", "exercise", "config --show", "config --init",
-    "calibrate --from {poses}", "profiles restore desk",
+    *(pytest.param(command, marks=pytest.mark.slow) for command in [
+        "history", "profiles show desk", "profiles delete desk --yes", "profiles rename desk home", "report",
+        "checkin --pain 2", "programme", "exercise", "config --show", "config --init",
+        "calibrate --from {poses}", "profiles restore desk",
+    ]),
 ])  # fmt: skip
 def test_folders_without_rights_are_said(command: str, shut: str, poses: Path, own_folders: Path) -> None:
     run("calibrate", "--from", poses, "--profile", "desk")
@@ -181,7 +187,9 @@ def test_alert_frames_go_through_no_link_and_over_no_file(tmp_path: Path) -> Non
     assert other.read_text() == "precious"
     (picture,) = (path for path in (tmp_path / "frames").iterdir() if not path.is_symlink())
     assert stat.S_IMODE(picture.stat().st_mode) == 0o600
-    assert cv2.imread(str(picture)) is not None
+    drawn = cv2.imread(str(picture))
+    assert drawn is not None
+    assert (np.abs(drawn.astype(int) - 90).max(axis=2) > 40).mean() > 0.02  # state, words and tip stand on it
     assert said == []
 
 

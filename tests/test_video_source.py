@@ -275,7 +275,9 @@ def test_the_picture_at_a_time_is_that_one(tmp_path: Path) -> None:
             assert read_stripes(found.image_bgr) == number
 
 
-@pytest.mark.parametrize(("clip", "turns"), [("desk-side", 1), ("desk-monitor", 3)])
+@pytest.mark.parametrize(
+    ("clip", "turns"), [("desk-side", 1), pytest.param("desk-monitor", 3, marks=pytest.mark.slow)]
+)
 def test_a_recording_on_its_side_is_turned_and_judged_as_if_it_were_upright(
     tmp_path: Path, clip: str, turns: int, sample_poses: Callable[[str], Path]
 ) -> None:
