@@ -168,7 +168,8 @@ def test_a_write_protected_folder_is_said(tmp_path: Path, poses: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
-def test_ctrl_c_keeps_what_is_done_and_exits_130(tmp_path: Path) -> None:
+@pytest.mark.parametrize("by", ["SIGINT", pytest.param("SIGHUP", marks=pytest.mark.slow)])
+def test_a_signal_keeps_what_is_done_and_exits_130(by: str, tmp_path: Path) -> None:
     target = tmp_path / "a.json"
     process = subprocess.Popen(
         [
@@ -194,7 +195,7 @@ def test_ctrl_c_keeps_what_is_done_and_exits_130(tmp_path: Path) -> None:
         if any(path.stat().st_size > 150_000 for path in partial.glob(".a.poses-*")):
             break
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(getattr(signal, by))
     out, talk = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "interrupted" in out

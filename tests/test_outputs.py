@@ -187,6 +187,10 @@ def printed(built: SessionSummary) -> str:
 
 def test_the_summary_says_what_it_was_compared_with() -> None:
     assert "your posture at 0:01 to 0:05" in printed(summary(30.0))
+    stored = replace(NEUTRAL, source="http://192.168.1.20/video", created_at="2026-11-24T08:00:00+00:00")
+    words = printed(summary(30.0, neutral=stored, profile="desk"))
+    assert "the profile desk" in words
+    assert "192.168" not in words
     average = replace(NEUTRAL, is_personal=False, start_s=None, end_s=None)
     assert "average upright sitter" in printed(summary(30.0, neutral=average))
 

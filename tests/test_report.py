@@ -26,7 +26,7 @@ from posture_cam.session import Analysis, analyze
 from posture_cam.session.report import Reporting, of_days, report
 from posture_cam.settings import load_measures
 from posture_cam.sittings import Sitting, totals
-from posture_cam.words import words_of
+from posture_cam.words import durations_words, words_of
 from tests.browser import Browser, browser, needs_browser
 from tests.conftest import SAMPLES
 from tests.running import run
@@ -460,3 +460,16 @@ def test_a_batch_makes_one_page(result: Path, tmp_path: Path) -> None:
     assert "second.mp4" in page
     assert "other.json" in page  # told, and left out
     assert run("report", "--result", tmp_path / "home", "-o", tmp_path / "b.html").returncode == 1
+
+
+def test_a_name_keeps_its_own_full_stop_alone(tmp_path: Path) -> None:
+    kept_run(MONDAY, [(600, GOOD), (60, POOR)])
+    page = tmp_path / "a.html"
+    assert run("report", "--from", "2026-11-23", "--name", "Anna B.", "-o", page).returncode == 0
+    assert "Anna B</bdi>. Made on" in page.read_text("utf-8")
+
+
+def test_durations_side_by_side_are_in_one_unit() -> None:
+    for seconds in ([3000.0, 30.0, 0.0], [90.0, 3.0], [4 * 3600.0, 600.0, 30.0]):
+        units = {words.split()[-1] for words in durations_words(seconds) if words != "–"}
+        assert len(units) == 1, units

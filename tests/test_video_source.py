@@ -223,6 +223,24 @@ def test_codecs_of_today_are_read(tmp_path: Path, name: str, codec: str, pixels:
     assert [read_stripes(frame.image_bgr) for frame in seen] == list(range(0, 30, 2))
 
 
+def test_somebody_is_seen_in_a_small_dithered_picture_too(tmp_path: Path) -> None:
+    """desk-monitor in 256 fixed colours, mixed by dots; unsmoothed, they hid the person for some seconds."""
+    small = av.open(str(tmp_path / "a.gif"), "w")
+    stream: Any = small.add_stream("gif", rate=5)
+    stream.width, stream.height, stream.pix_fmt = 320, 180, "rgb8"
+    with av.open(str(SAMPLES / "desk-monitor.mp4")) as container:
+        for number, frame in enumerate(container.decode(video=0)):
+            if number % 2 == 0:
+                dithered = frame.reformat(width=320, height=180, format="rgb8")
+                dithered.pts, dithered.time_base = number // 2, Fraction(1, 5)
+                small.mux(stream.encode(dithered))
+    small.mux(stream.encode(None))
+    small.close()
+    summary = analyze(Analysis(tmp_path / "a.gif"))
+    assert Reason.NOBODY not in summary.unjudged_s_by_reason
+    assert State.AWAY not in summary.seconds_by_state
+
+
 def test_a_bare_stream_is_read_at_the_rate_that_it_tells_of_itself(tmp_path: Path) -> None:
     container = av.open(str(tmp_path / "a.h264"), "w")
     stream: Any = container.add_stream("libx264", rate=10)

@@ -45,7 +45,9 @@ def report(
     result: Annotated[
         Path | None,
         typer.Option(
-            metavar="ANALYSIS.json", help="A recording instead: what analyze --json wrote.", readable=False
+            metavar="ANALYSIS.json|DIR",
+            help="A recording instead: what analyze --json wrote, or the folder of a batch.",
+            readable=False,
         ),
     ] = None,
     frames: Annotated[
@@ -59,7 +61,7 @@ def report(
     open_it: Annotated[bool, typer.Option("--open", help="Show it in your browser.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Let MediaPipe and OpenCV talk.")] = False,
 ) -> None:
-    """A page about your days, or about a recording: to look at, to print, to hand to a therapist."""
+    """A page about your days, a recording or a batch: to look at, to print, to hand to a therapist."""
     from posture_cam.session.report import Reporting
     from posture_cam.session.report import report as run
     from posture_cam.words import parse_day
@@ -116,7 +118,7 @@ def _leading_to(address: str) -> Iterator[Path]:
 
 
 history_app = typer.Typer(
-    cls=Commands, help="Your kept days: show, export, delete.", invoke_without_command=True
+    cls=Commands, help="Your kept days: show, export, correct, delete.", invoke_without_command=True
 )
 app.add_typer(history_app, name="history")
 

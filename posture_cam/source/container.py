@@ -31,7 +31,7 @@ _BEYOND_S = (0.0, 0.05, 0.1, 0.2, 0.5, 1.0)
 # Formats whose first plane is the luma, a byte for each pixel.
 _WITH_LUMA = ("yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12", "gray")
 # Few colours, mixed by dots: their noise is no detail.
-_DITHERED = ("pal8", "gif")
+_DITHERED_CODECS = ("gif",)
 # What PyAV raises on damaged files.
 FAILURES = (OSError, ValueError, av.FFmpegError)
 # Pixels of a shape that no camera has are a mistake of the file.
@@ -219,6 +219,7 @@ class Recording:
         assert frame is not None
         width = max(round(frame.width * self._pixel_aspect(frame)), 1)
         orientation = self._orientation(frame)
+        is_dithered = self._stream.codec_context.name in _DITHERED_CODECS
 
         def make() -> NDArray[np.uint8] | None:
             with suppress(*FAILURES), self._in_use:
@@ -226,7 +227,7 @@ class Recording:
                     frame, width=width, height=frame.height, format="bgr24", threads=1
                 )
                 image = np.asarray(picture.to_ndarray(), np.uint8)
-                return _upright(image, *orientation, is_dithered=frame.format.name in _DITHERED)
+                return _upright(image, *orientation, is_dithered=is_dithered)
             return None
 
         return make

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
@@ -71,7 +69,7 @@ class _Summary(Part):
     unjudged_s: Seconds
     score: Annotated[int, Field(ge=0, le=100)] | None
     longest_hold: _Stretch | None
-    unjudged_s_by_reason: Mapping[str, Seconds] = MappingProxyType({})  # by words, up to 0.1.0
+    unjudged_s_by_reason: Annotated[dict[str, Seconds], Field(default_factory=dict)]  # words, up to 0.1.0
     unjudged_s_by_reason_id: dict[_Reason, Seconds] | None = None
     seconds_by_view: dict[_View, Seconds]
 
