@@ -9,8 +9,10 @@ import sys
 def main() -> None:
     """Run the command line, in UTF-8 whatever the locale says: names and texts are more than ASCII."""
     if _is_other_than_utf8():
-        # Only a new interpreter reads the names of files and what was typed anew.
-        os.execv(sys.executable, [sys.executable, "-X", "utf8", "-m", "posture_cam", *sys.argv[1:]])
+        # Only a new interpreter reads the names of files and what was typed anew.  Modules come from the
+        # folder where it is run only if they did before.
+        here = [] if sys.path[:1] == [os.getcwd()] else ["-P"]  # noqa: PTH109
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *here, "-m", "posture_cam", *sys.argv[1:]])
     try:
         from posture_cam.cli import main as run
 

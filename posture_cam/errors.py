@@ -32,7 +32,7 @@ class PostureCamError(Exception):
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(redacted(message))
         self.message = redacted(message)
-        self.hint = hint
+        self.hint = redacted(hint)
 
 
 class UsageError(PostureCamError):

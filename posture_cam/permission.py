@@ -24,18 +24,20 @@ class Permission:
     Attributes:
         flags: Standing warning signs.
         is_severe: The last check-in of two weeks told of severe pain.
+        is_unknown: There may be check-ins that cannot be read.
     """
 
     flags: tuple[Sign, ...] = ()
     is_severe: bool = False
+    is_unknown: bool = False
 
     def allows(self, exercise: Exercise) -> bool:
         """Whether this exercise may be offered, and started."""
-        return not self.flags and (exercise.gentle or not self.is_severe)
+        return not self.flags and (exercise.gentle or not (self.is_severe or self.is_unknown))
 
     def allows_tip(self, tip: Tip) -> bool:
         """Whether this tip may be given: those that are exercises are not known to be gentle."""
-        return tip.kind != "exercise" or not (self.flags or self.is_severe)
+        return tip.kind != "exercise" or not (self.flags or self.is_severe or self.is_unknown)
 
     @property
     def words(self) -> str:
@@ -43,7 +45,11 @@ class Permission:
         if self.flags:
             signs = "; ".join(sign.question.lower() for sign in self.flags)
             return f"You told of this: {signs}. {advice(self.flags)}"
-        return "You told of severe pain: only gentle exercises for now." if self.is_severe else ""
+        if self.is_severe:
+            return "You told of severe pain: only gentle exercises for now."
+        return (
+            "Your check-ins cannot be read: only gentle exercises until they can." if self.is_unknown else ""
+        )
 
 
 def permission_of(check_ins: Sequence[CheckIn], now_utc_s: float) -> Permission:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-# What stands before the host of an address, whole or mistyped, with a scheme or without one.
-_LOGIN = re.compile(r"[^\s/@:'\"\\=(]*:[^\s/@'\"\\]+@")
+# What stands before the host of an address, whole or mistyped, with a scheme or without one.  A password may
+# hold anything but spaces.
+_LOGIN = re.compile(r"""(?P<scheme>[a-z][a-z0-9+.-]*:/+)[^\s]*@|[^\s/@:'"\\=(]*:[^\s/\\]+@""", re.IGNORECASE)
 
 
 def clean(text: str) -> str:
@@ -18,4 +19,4 @@ def clean(text: str) -> str:
 
 def redacted(text: str) -> str:
     """Text without the user names and passwords of addresses in it."""
-    return _LOGIN.sub("***@", text)
+    return _LOGIN.sub(lambda found: f"{found['scheme'] or ''}***@", text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -12,7 +12,6 @@ from posture_cam.records import (
     Neutral,
     Observation,
     Piece,
-    Pose,
     SessionSummary,
     SourceEvent,
     SourceInfo,
@@ -27,17 +26,6 @@ class _Closing(Protocol):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None: ...
-
-
-class VideoSource(_Closing, Protocol):
-    """Where frames come from."""
-
-    @property
-    def info(self) -> SourceInfo:
-        """What is known of the source."""
-
-    def frames(self) -> Iterator[Frame]:
-        """The frames to look at, in order of time."""
 
 
 class LiveVideoSource(_Closing, Protocol):
@@ -59,17 +47,6 @@ class LiveVideoSource(_Closing, Protocol):
 
     def resume(self) -> None:
         """Take it again."""
-
-
-class PoseEstimator(_Closing, Protocol):
-    """What finds the landmarks of one person in a frame."""
-
-    @property
-    def model(self) -> str:
-        """The name of the model, as stored beside a neutral posture."""
-
-    def estimate(self, frame: Frame) -> Pose | None:
-        """The pose of the person at the desk, or None where nobody is seen."""
 
 
 class Sink(_Closing, Protocol):

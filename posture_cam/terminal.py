@@ -173,7 +173,7 @@ def stoppable(
     Args:
         talk: Where words go.
         words: Said at the first.
-        also_hangup: A terminal that closes asks for the same.
+        also_hangup: A terminal that closes asks for the same, unless nohup keeps that from us.
     """
     stop = threading.Event()
     first_s = 0.0
@@ -194,6 +194,7 @@ def stoppable(
     with ExitStack() as stack:
         if threading.current_thread() is threading.main_thread():
             hangup = [signal.SIGHUP] if also_hangup and hasattr(signal, "SIGHUP") else []
+            hangup = [name for name in hangup if signal.getsignal(name) != signal.SIG_IGN]
             for name in (signal.SIGINT, signal.SIGTERM, *hangup):
                 stack.callback(signal.signal, name, signal.signal(name, ask))
         yield stop

@@ -244,3 +244,24 @@ def test_the_size_of_a_picture_is_read_from_its_header() -> None:
         b"GIF89a" * 9,
     ):
         assert _size_of(broken) is None
+
+
+@pytest.mark.parametrize("size", [(320, 240), (1280, 960)])
+def test_a_mark_that_follows_each_picture_is_the_announced_one(size: tuple[int, int]) -> None:
+    """Pictures hold two dashes somewhere; the mark stands before none of them."""
+
+    def talk(connection: socket.socket) -> None:
+        connection.sendall(
+            b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace;boundary=mark\r\n\r\n"
+        )
+        with suppress(OSError):
+            for seed in range(200):
+                image = jpeg(*size, seed)
+                image = image[:2] + b"\xff\xfe\x00\x09\n--no\n\n" + image[2:]
+                head = b"Content-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(image)
+                connection.sendall(head + image + b"\r\n--mark\r\n")
+                time.sleep(0.02)
+
+    with odd(talk) as camera, opened(camera) as source:
+        seen = {watch(source, 5.0, lambda _: True)[1] is not None for _ in range(5)}
+    assert seen == {True}

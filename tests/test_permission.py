@@ -11,10 +11,11 @@ import pytest
 from posture_cam.alerts import AlertPolicy
 from posture_cam.checkins import CheckIn, red_flags
 from posture_cam.exercises import load_exercises
-from posture_cam.history import keep_check_in
+from posture_cam.history import History, keep_check_in
 from posture_cam.permission import Permission, permission_of
 from posture_cam.records import AlertKind, State
-from posture_cam.settings import load_settings
+from posture_cam.session.care import permission
+from posture_cam.settings import history_path, load_settings
 from posture_cam.tips import load_tips
 from tests.builders import assessments
 from tests.running import run
@@ -110,3 +111,30 @@ def test_one_entry_is_listed_corrected_and_deleted() -> None:
         assert (refused.returncode, "There is no" in refused.stderr) == (1, True)
     assert run("history", "delete", "--exercise", "99", "--yes").returncode == 1
     assert run("history", "correct", "--check-in", str(first)).returncode == 2
+
+
+def test_a_correction_of_any_answer_is_noticed() -> None:
+    keep_check_in(CheckIn(NOW_S, 4))
+    marks = []
+    for change in ([], ["--flag", FLAG.name], ["--flag", "none"], ["--note", "stiff"], ["--radiates"]):
+        if change:
+            assert run("history", "correct", "--check-in", "1", *change).returncode == 0
+        with History.opened() as kept:
+            marks.append(kept.change_mark())
+    assert len(set(marks)) == 4  # the flag that was taken back leaves all as it was
+    assert marks[0] == marks[2]
+
+
+def test_check_ins_that_cannot_be_read_allow_gentle_exercises_only() -> None:
+    keep_check_in(CheckIn(NOW_S, 4, flags=(FLAG.name,)))
+    history_path().write_bytes(b"no database" * 100)
+    allowed = permission()
+    assert {one.name for one in load_exercises() if allowed.allows(one)} == GENTLE
+    assert "cannot be read" in allowed.words
+
+
+def test_an_entry_that_is_not_there_is_said_before_anything_is_asked() -> None:
+    refused = run("history", "delete", "--check-in", "7")
+    assert refused.returncode == 1
+    assert "There is no check-in 7" in refused.stderr
+    assert not history_path().exists()

@@ -38,6 +38,10 @@ class Trust:
         """Why nothing is judged by it now, or None where it is."""
         return _REASONS[next(reversed(self._changes))] if self._changes else None
 
+    def is_changed(self, doubt: Doubt) -> bool:
+        """Whether this change speaks against it now."""
+        return doubt in self._changes
+
     def update(self, assessment: Assessment) -> bool:
         """Take a moment as it would be judged by the neutral posture.
 

@@ -77,10 +77,13 @@ def calibrate(
 
     if recording is not None and source is not None:
         raise UsageError("--from and --source exclude each other.", "Choose one of them.")
+    if recording is not None and camera is not None:
+        raise UsageError("--from and --camera exclude each other.", "Choose one of them.")
     if source is not None and camera is not None:
         raise UsageError("--camera and --source exclude each other.", "Choose one of them.")
     if source is not None and not is_stream(source):
-        raise UsageError(f"{source!r} is no address of a stream.", "Write http://, https:// or rtsp://.")
+        # Not repeated, as it may hold a password.
+        raise UsageError("That is no address of a stream.", "Write http://, https:// or rtsp://.")
     request = Calibration(
         profile=profile,
         camera=0 if recording is not None else configured_camera(camera, source),

@@ -435,7 +435,7 @@ def delete(
     chosen = [before is not None, run is not None, check_in is not None, exercise is not None, everything]
     if sum(chosen) != 1:
         raise UsageError("history delete needs one of --before, --run, --check-in, --exercise and --all.", "")
-    from posture_cam.history import Writer, erase, today
+    from posture_cam.history import History, Writer, erase, today
     from posture_cam.settings import history_path
     from posture_cam.words import parse_day
 
@@ -450,6 +450,10 @@ def delete(
     what = "everything" if everything else f"run {run}" if run is not None else f"everything before {day}"
     if entry[2] is not None:
         what = f"{entry[0]} {entry[2]}"
+        with History.opened() as kept:
+            numbers = {one.number for one in (kept.exercises() if check_in is None else kept.check_ins())}
+        if entry[2] not in numbers:
+            raise HistoryError(f"There is no {what}.", ENTRIES)
     if not yes:
         typer.confirm(f"Delete {what} from the history? It cannot be brought back.", abort=True, err=True)
     try:

@@ -148,8 +148,9 @@ class History:
         """Another one whenever something was written."""
         rows = self._rows(
             "SELECT count(*), max(id), max(end_ms), max(saved_ms), total(end_ms),"
-            " (SELECT total(id) + total(repetitions) FROM exercises),"
-            " (SELECT total(id) + total(pain) FROM check_ins) FROM runs"
+            " (SELECT group_concat(quote(id) || quote(repetitions)) FROM exercises),"
+            " (SELECT group_concat(quote(id) || quote(pain) || quote(places) || quote(radiates)"
+            " || quote(flags) || quote(is_cleared) || quote(note)) FROM check_ins) FROM runs"
         )
         return "-".join(str(one) for one in rows[0]) if rows else ""
 

@@ -49,13 +49,13 @@ class Standing:
 def permission() -> Permission:
     """Which exercises may be offered to the person now, by their check-ins.
 
-    A history that cannot be read is told where it is used; here it forbids nothing.
+    A history that cannot be read is told where it is used; here it allows gentle exercises only.
     """
     try:
         with History.opened() as kept:
             return permission_of([one.check_in for one in kept.check_ins()], time.time())
     except HistoryError:
-        return Permission()
+        return Permission(is_unknown=True)
 
 
 def standing() -> Standing:

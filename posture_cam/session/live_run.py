@@ -129,6 +129,7 @@ class LiveRun:
         self._sinks = [Guarded(sink, self._lost) for sink in sinks]
         self._model, self._estimate = model, estimate
         self._motion, self._background = motion, background
+        self._room_doubts: set[Doubt] = set()  # those that the background raised, and may take back
         self._profile_name, self._is_stored = profile_name, neutral is not None
         self._pace = Pace(settings.pace, eco)
         self._policy = AlertPolicy(settings.alerts, started_at=started_at, permission=permission)
@@ -302,27 +303,34 @@ class LiveRun:
     def _adopt(self, neutral: Neutral, profile: str | None = None) -> None:
         self._calibrator = self._first = None
         self._judging.adopt(neutral, profile)
-        self._background.restart()
+        self._restart_background()
         for sink in self._sinks:
             sink.adopt(neutral)
 
     def _camera_moved(self, now_s: float) -> None:
         if self._judging.neutral is None:
-            self._background.restart()
+            self._restart_background()
             return
         trust, doubt = self._judging.trust, self._background.doubt
         if doubt is not None:
+            if not trust.is_changed(doubt):
+                self._room_doubts.add(doubt)
             trust.change(now_s, doubt)
             what = "The camera has moved" if doubt == Doubt.CAMERA_MOVED else "The picture has another shape"
             words = f"{what}; nothing is held against you until that is settled."
             self._tell(SourceEvent(now_s, trust.reason, words, now_s))
         else:
-            for one in (Doubt.CAMERA_MOVED, Doubt.PICTURE_CHANGED):  # the room tells of both
+            for one in self._room_doubts:  # what else is doubted, the room knows nothing of
                 trust.undo_change(one)
-            self._tell(SourceEvent(now_s, None, "The camera is back where it was.", now_s))
+            self._room_doubts.clear()
+            self._tell(SourceEvent(now_s, trust.reason, "The camera is back where it was.", now_s))
+
+    def _restart_background(self) -> None:
+        self._background.restart()
+        self._room_doubts.clear()
 
     def _fits(self, now_s: float, words: str) -> None:
-        self._background.restart()
+        self._restart_background()
         self._tell(SourceEvent(now_s, None, words, now_s))
 
     def _note(self, event: SourceEvent) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import re
 import socket
 import struct
 import urllib.error
@@ -28,6 +29,8 @@ _CHUNK = 65_536
 _LARGEST_PART = 64 * 2**20
 _LARGEST_HEAD = 65_536
 _JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
+_MARK_LINE = re.compile(rb"(?:^|\n)(--[^\s][^\r\n]*?)[ \t]*\r?\n")
+_PAGES = ("text/html", "application/xhtml+xml")
 # Pictures that a desk can be seen in; a decoder would take gigabytes for larger ones.
 _LEAST_PX, _MOST_PX, _MOST_ASPECT = 64, 8192, 8.0
 # Of the markers before the picture's data those that carry its size: all frame headers (ITU-T T.81, B.1.1.3).
@@ -59,10 +62,11 @@ class MjpegStream:
     def __init__(self, url: str) -> None:
         self._name = source_name(url)
         self._response = _open(url, self._name)
-        content_type = self._response.headers.get_content_type()
+        headers = self._response.headers
+        content_type = headers.get_content_type()
         if not content_type.startswith("multipart/"):
             self._response.close()
-            if content_type.startswith("text/"):
+            if content_type in _PAGES and "Content-Type" in headers:
                 raise CameraGone(
                     f"{self._name} answers with a page ({content_type}), not with pictures.",
                     "Name the address of the stream itself; the camera's manual tells it.",
@@ -129,13 +133,20 @@ class MjpegStream:
         return True
 
     def _find_mark(self) -> bool:
-        """The first line of the stream that begins with two dashes is the mark between its pictures."""
-        start = self._find(b"--", 0, _LARGEST_HEAD)
-        end = self._find(b"\n", start, _LARGEST_HEAD)
-        if end < 0:
-            return False
-        self._mark = bytes(self._buffer[start:end]).rstrip()
-        return len(self._mark) > 2
+        """The first line that begins with two dashes is the mark between pictures, if it is before the first.
+
+        Else the mark is the announced one: some cameras send it after each picture only.
+        """
+        while True:
+            picture = self._buffer.find(_JPEG_START)
+            if found := _MARK_LINE.search(self._buffer, 0, len(self._buffer) if picture < 0 else picture):
+                self._mark = found.group(1)
+                return True
+            if picture >= 0 or len(self._buffer) > _LARGEST_HEAD or not self._fill():
+                break
+        announced = (self._response.headers.get_boundary() or "").encode("latin-1", "replace")
+        self._mark = announced if announced.startswith(b"--") else b"--" + announced
+        return bool(announced)
 
     def _find(self, what: bytes, start: int, within: int) -> int:
         """Where something stands in the stream, reading on as far as needed; -1 at its end, or too far on."""
@@ -233,7 +244,7 @@ def _open(url: str, name: str) -> HTTPResponse:
 
 
 def _challenge(error: urllib.error.HTTPError) -> str:
-    return str(error.headers.get("WWW-Authenticate", "")).lower()
+    return " ".join(error.headers.get_all("WWW-Authenticate", [])).lower()
 
 
 def _why(reason: object) -> str:
