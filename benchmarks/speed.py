@@ -156,6 +156,7 @@ def ours(path: Path, *, every_frame: bool = False, sample: str | None = None) ->
     from posture_cam.session import Analysis, analyze
     from posture_cam.source import Glimpse, VideoFile
 
+    posture_cam.session.parts.share_memory()  # as the command line does
     lock = threading.Lock()
     spent_s = {"not ours": 0.0, "small pictures": 0.0, "parts": 0.0}
 

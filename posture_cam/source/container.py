@@ -6,6 +6,7 @@ times a second can leave them undecoded.
 
 from __future__ import annotations
 
+import functools
 import heapq
 import itertools
 import math
@@ -117,7 +118,7 @@ class Recording:
         """Width and height of its pictures as they are handed out."""
         frame = self._frame
         width, height = round(frame.width * self._pixel_aspect(frame)), frame.height
-        return (height, width) if self._orientation(frame)[0] % 2 else (width, height)
+        return (height, width) if self._orientation[0] % 2 else (width, height)
 
     @property
     def duration_s(self) -> float | None:
@@ -218,7 +219,7 @@ class Recording:
         frame = self._frame
         assert frame is not None
         width = max(round(frame.width * self._pixel_aspect(frame)), 1)
-        orientation = self._orientation(frame)
+        orientation = self._orientation
         is_dithered = self._stream.codec_context.name in _DITHERED_CODECS
 
         def make() -> NDArray[np.uint8] | None:
@@ -232,11 +233,15 @@ class Recording:
 
         return make
 
-    def _orientation(self, frame: Any) -> tuple[int, bool]:
-        """Quarter turns against the clock, and before them whether it is mirrored, to show it upright."""
+    @functools.cached_property
+    def _orientation(self) -> tuple[int, bool]:
+        """Quarter turns against the clock, and before them whether it is mirrored, to show it upright.
+
+        Asked of one picture only: PyAV would keep each that was asked, until Python looks for cycles.
+        """
         turns, is_mirrored = 0, False
         with suppress(*FAILURES, KeyError, AttributeError):
-            data = frame.side_data.get("DISPLAYMATRIX")
+            data = self._frame.side_data.get("DISPLAYMATRIX")
             if data is not None:
                 turns, is_mirrored = orientation_of(bytes(data))
         return (turns + self._turns) % 4, is_mirrored
