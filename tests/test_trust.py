@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,14 +19,18 @@ from posture_cam.records import (
     JUDGED_STATES,
     AlertKind,
     Doubt,
+    Frame,
     Measure,
     Neutral,
     Observation,
+    Pose,
     Reason,
     Sample,
+    SourceEvent,
     State,
 )
 from posture_cam.session.judging import Judging
+from posture_cam.session.live_run import LiveRun
 from posture_cam.session.neutral import neutral_from
 from posture_cam.settings import load_settings
 from tests.builders import SOURCE, Film, Maker, assessments, front, side, side_pose
@@ -211,3 +217,63 @@ def test_a_moved_camera_ends_a_fault_and_sitting_well_answers_no_question() -> N
         assert policy.corrected is None
     asked = [one for one in given if one is not None]
     assert [(one.kind, one.measure) for one in asked] == [(AlertKind.QUESTION, None)]
+
+
+class Room:
+    """A room whose camera moves at 10 s and is put back at 14 s."""
+
+    doubt: Doubt | None = None
+
+    def is_due(self, timestamp_s: float) -> bool:
+        return True
+
+    def update(self, image_bgr: np.ndarray, pose: Pose | None, timestamp_s: float) -> bool:
+        before, self.doubt = self.doubt, Doubt.CAMERA_MOVED if 10.0 <= timestamp_s < 14.0 else None
+        return before != self.doubt
+
+    def restart(self) -> None:
+        self.doubt = None
+
+
+class Unresting:
+    """Something always moves."""
+
+    def is_still(self, image_bgr: np.ndarray, timestamp_s: float) -> bool:
+        return False
+
+    def looked(self, timestamp_s: float) -> None: ...
+
+
+class Clip:
+    """Forty seconds of pictures, as fast as they are taken."""
+
+    info = SOURCE
+    now_s = 0.0
+
+    def take(self, due_s: float, timeout_s: float) -> Frame | SourceEvent | None:
+        self.now_s = max(self.now_s + 0.2, due_s)
+        if self.now_s > 40.0:
+            return SourceEvent(self.now_s, None, "The end.", self.now_s, is_end=True)
+        return Frame(round(5 * self.now_s), self.now_s, np.zeros((9, 16, 3), np.uint8))
+
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+    def close(self) -> None: ...
+    def __enter__(self) -> Clip:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+@pytest.mark.parametrize(("size_wh", "judged_s"), [((640, 360), 0.0), ((640, 480), 36.0)])
+def test_a_camera_that_is_back_settles_no_other_doubt(size_wh: tuple[int, int], judged_s: float) -> None:
+    def estimate(frame: Frame) -> Pose:
+        return side_pose(frame.timestamp_s, neck_deg=48.0, trunk_deg=22.0, size_wh=size_wh)
+
+    summary = LiveRun(
+        settings=SETTINGS, sinks=[], source=Clip(), model="built", estimate=estimate, motion=Unresting(),
+        background=Room(), profile_name="desk", neutral=NEUTRAL, has_estimator=False, eco=lambda: False,
+        started_at=datetime(2026, 11, 24, 9, tzinfo=UTC),
+    ).watch(lambda: False)  # fmt: skip
+    told_s = sum(summary.seconds_by_state.get(state, 0.0) for state in JUDGED_STATES)
+    assert told_s == pytest.approx(judged_s, abs=2.0)
