@@ -260,7 +260,7 @@ def test_a_long_gap_beside_several_sound_tracks_is_passed_over(tmp_path: Path) -
     pictures: Any = container.add_stream("mpeg4", rate=10)
     pictures.width, pictures.height, pictures.pix_fmt = 64, 48, "yuv420p"
     pictures.codec_context.time_base = Fraction(1, 1000)
-    sounds: list[Any] = [container.add_stream("aac", rate=48_000) for _ in range(3)]
+    sounds: list[Any] = [container.add_stream("aac", rate=48_000) for _ in range(6)]
     times_s = [number / 10 for number in range(80)] + [30.0 + number / 10 for number in range(80)]
     sounded = 0
     for number, time_s in enumerate(times_s):
