@@ -311,6 +311,15 @@ class MeasureInfo(_Frozen):
     formula_only: bool = False
     estimated: EstimatedLimits | None = None
 
+    def is_off(self, value: float) -> bool:
+        """Whether a value lies outside the good range of a measure that is judged."""
+        if self.group is None or self.good is None or self.poor is None:
+            return False
+        if self.lower_is_worse:
+            return value < self.good
+        is_low = self.good_low is not None and value < self.good_low
+        return is_low or (abs(value) if self.two_sided else value) > self.good
+
     def fault_of(self, value: float) -> str:
         """The words for a value outside the good range."""
         is_low = self.fault_low and not self.lower_is_worse and value < 0

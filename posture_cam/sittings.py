@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
 
 from posture_cam.records import JUDGED_STATES, AlertKind, Measure, Reason, State, Statistic, Tip, View
+from posture_cam.settings import MeasureInfo, load_measures
 from posture_cam.tips import tips_for_faults
 from posture_cam.words import clock, duration_words
 
@@ -214,7 +215,11 @@ class FaultTotal:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What sittings add up to."""
+    """What sittings add up to.
+
+    Attributes:
+        off_s: How long the mean of each measure was outside its good range, by slots, good time included.
+    """
 
     seconds_by_state: Mapping[State, float]
     unjudged_s_by_reason: Mapping[Reason, float]
@@ -224,6 +229,7 @@ class Totals:
     faults: tuple[FaultTotal, ...]
     longest_hold_s: float | None
     spoken: tuple[Spoken, ...]
+    off_s: Mapping[Measure, float] = field(default_factory=dict)
 
     @property
     def judged_s(self) -> float:
@@ -248,8 +254,9 @@ class Totals:
         return sum(known), len(known)
 
     def tips(self, allows: Callable[[Tip], bool] = lambda _tip: True) -> tuple[Tip, ...]:
-        """For the longest faults, general where there was none; of those that may be given to the person."""
-        return tips_for_faults({fault.measure: fault.seconds for fault in self.faults}, allows=allows)
+        """For the longest faults, else for what was off in good time; only those that the person may get."""
+        faults = {fault.measure: fault.seconds for fault in self.faults}
+        return tips_for_faults(faults or self.off_s, allows=allows)
 
 
 def hold_words(sums: Totals) -> str:
@@ -269,7 +276,9 @@ def totals(sittings: Iterable[Sitting]) -> Totals:
     changes = breaks = 0
     longest_hold_s: float | None = None
     spoken: list[Spoken] = []
+    off_s: Counter[Measure] = Counter()
     for sitting in sittings:
+        limits = limits_of([sitting])
         for span in sitting.spans:
             by_state[span.state] += span.seconds
             if span.state == State.UNJUDGED:
@@ -278,6 +287,8 @@ def totals(sittings: Iterable[Sitting]) -> Totals:
             score_sum, score_s = score_sum + slot.score_sum, score_s + slot.score_s
             changes += slot.changes
             for measure, portion in slot.measures.items():
+                if limits[measure].is_off(portion.mean):
+                    off_s[measure] += portion.seconds  # type: ignore[assignment]
                 if portion.fault_s > 0 and portion.worst is not None:
                     fault_s[measure] += portion.fault_s
                     worst[measure] = max(worst.get(measure, 0.0), portion.worst, key=abs)
@@ -295,7 +306,14 @@ def totals(sittings: Iterable[Sitting]) -> Totals:
         faults=tuple(FaultTotal(measure, fault_s[measure], worst[measure]) for measure in ordered),
         longest_hold_s=longest_hold_s,
         spoken=tuple(spoken),
+        off_s=off_s,
     )
+
+
+def limits_of(sittings: Sequence[Sitting]) -> dict[Measure, MeasureInfo]:
+    """The limits that sittings were judged by."""
+    by_estimator = any(run.estimator for sitting in sittings for run in sitting.runs)
+    return load_measures("estimated" if by_estimator else "formulas")
 
 
 def joined(parts: Sequence[Totals]) -> Totals:
@@ -304,7 +322,9 @@ def joined(parts: Sequence[Totals]) -> Totals:
     by_reason: Counter[Reason] = Counter()
     fault_s: Counter[Measure] = Counter()
     worst: dict[Measure, float] = {}
+    off_s: Counter[Measure] = Counter()
     for one in parts:
+        off_s.update(one.off_s)
         by_state.update(one.seconds_by_state)
         by_reason.update(one.unjudged_s_by_reason)
         for fault in one.faults:
@@ -324,6 +344,7 @@ def joined(parts: Sequence[Totals]) -> Totals:
         ),
         longest_hold_s=max(holds, default=None),
         spoken=tuple(one for part in parts for one in part.spoken),
+        off_s=off_s,
     )
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,9 +15,12 @@ from hypothesis import strategies as st
 
 from posture_cam.assessment import Judge, Record, Settler
 from posture_cam.geometry import FeatureExtractor, average_neutral, compare
+from posture_cam.history import History
+from posture_cam.outputs.report import read_result
 from posture_cam.records import Landmark, Measure, Observation, Pose, Reason, State, View
 from posture_cam.session import Analysis, analyze
 from posture_cam.settings import load_settings
+from posture_cam.sittings import joined, totals
 from tests.builders import Film, Maker, front_pose, side
 from tests.test_session import recorded as pose_file
 
@@ -198,7 +202,14 @@ def leaning(lean_deg: float) -> Maker:
 
 def test_in_good_time_the_tip_is_for_what_was_off_most(tmp_path: Path) -> None:
     film = Film(noise_px=0.3).hold(30.0, leaning(0.0)).hold(60.0, leaning(8.0))
-    summary = analyze(Analysis(pose_file(tmp_path / "a.poses.jsonl", film), neutral_s=(2.0, 25.0)))
+    poses, result = pose_file(tmp_path / "a.poses.jsonl", film), tmp_path / "a.json"
+    began = datetime(2026, 11, 24, 9)  # noqa: DTZ001 - as a user writes it
+    summary = analyze(Analysis(poses, neutral_s=(2.0, 25.0), json=result, save=True, recorded_at=began))
     assert summary.seconds_by_state[State.GOOD] == pytest.approx(90.0)
     assert not summary.faults
     assert [tip.fault for tip in summary.tips] == [Measure.LATERAL_LEAN_CHANGE]
+    with History.opened() as kept:
+        (day,) = kept.days()
+        sums = totals(kept.sittings(day, day))
+    for told in (sums, joined([sums]), read_result(result).sums):
+        assert [tip.fault for tip in told.tips()] == [Measure.LATERAL_LEAN_CHANGE]

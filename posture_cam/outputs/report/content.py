@@ -10,8 +10,8 @@ from posture_cam.history import Figures, KeptCheckIn, KeptExercise
 from posture_cam.outputs.report.charts import ENOUGH_SLOTS, Shown, shown_measures, unit_words
 from posture_cam.permission import Permission
 from posture_cam.records import JUDGED_STATES, AlertKind, Measure, Reason, State
-from posture_cam.settings import MeasureInfo, load_measures
-from posture_cam.sittings import ANSWERED_WITHIN_S, Sitting, Totals, hold_words, statistic, totals
+from posture_cam.settings import MeasureInfo
+from posture_cam.sittings import ANSWERED_WITHIN_S, Sitting, Totals, hold_words, limits_of, statistic, totals
 from posture_cam.words import (
     count_words,
     duration_words,
@@ -120,12 +120,6 @@ class Rows:
     heads: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     below: tuple[str, ...] = ()
-
-
-def limits_of(sittings: Sequence[Sitting]) -> dict[Measure, MeasureInfo]:
-    """The limits that the sittings were judged by."""
-    by_estimator = any(run.estimator for sitting in sittings for run in sitting.runs)
-    return load_measures("estimated" if by_estimator else "formulas")
 
 
 def cards(report: Report) -> list[Card]:

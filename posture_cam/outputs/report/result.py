@@ -25,6 +25,7 @@ from posture_cam.sittings import (
     Span,
     Spoken,
     Totals,
+    totals,
 )
 from posture_cam.words import words_of
 
@@ -296,4 +297,5 @@ def _totals(result: _Result) -> Totals:
         faults=tuple(FaultTotal(one.measure, one.total_s, one.worst) for one in result.faults),
         longest_hold_s=None if hold is None else hold.end_s - hold.start_s,
         spoken=_spoken(result),
+        off_s=totals([_sitting(result)]).off_s,
     )
