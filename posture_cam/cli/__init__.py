@@ -23,8 +23,9 @@ from posture_cam.cli import (
     checking_in,
     desk,
     exercising,
+    keeping,
     live,
-    past,
+    pages,
     planning,
     recordings,
 )
@@ -39,9 +40,10 @@ __all__ = [
     "checking_in",
     "desk",
     "exercising",
+    "keeping",
     "live",
     "main",
-    "past",
+    "pages",
     "planning",
     "recordings",
 ]
