@@ -58,7 +58,7 @@ def read_bounded(path: Path, most_bytes: int, kind: type[PostureCamError], hint:
         with path.open("rb") as file:
             content = file.read(most_bytes + 1)
     if len(content) > most_bytes:
-        raise kind(f"{path} is larger than such a file can be.", hint)
+        raise kind(f"{path} is too large for a file of this kind.", hint)
     return content
 
 

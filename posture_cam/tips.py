@@ -15,7 +15,7 @@ from posture_cam.settings import load_measures, read_data
 
 GENERAL = "general"
 ARTICLE = (
-    "The article is one on what physical therapy does for back pain, published on 29 August 2025. "
+    "The article is about physical therapy for back pain and was published on 29 August 2025. "
     "Its author and address are not known to us."
 )
 

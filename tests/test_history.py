@@ -478,7 +478,7 @@ def test_values_that_cannot_be_are_told_as_damage_and_can_be_deleted() -> None:
         connection.commit()
     done = run("history")
     assert done.returncode == 1
-    assert "holds what cannot be" in done.stderr.replace("\n", " ")
+    assert "holds impossible values" in done.stderr.replace("\n", " ")
     assert done.stderr.index("history export") < done.stderr.index("history delete")
     assert run("history", "delete", "--all", "--yes").returncode == 0
     assert "Nothing is kept" in run("history").stderr

@@ -97,7 +97,9 @@ def _system_failed(error: OSError) -> int:
     if error.errno not in _OUTPUT_GONE or error.filename is not None:
         where = f"{os.fsdecode(error.filename)}: " if error.filename is not None else ""
         return say(
-            PostureCamError(f"The system refused something: {where}{what}.", "Check permissions and limits.")
+            PostureCamError(
+                f"The system refused an operation: {where}{what}.", "Check permissions and limits."
+            )
         )
     leave_stdout()
     if error.errno == errno.EBADF:

@@ -55,7 +55,7 @@ def _telling(method: Callable[P, T]) -> Callable[P, T]:
             if isinstance(error, sqlite3.OperationalError):
                 raise  # locked, or a disk that fails: no damage
             raise HistoryError(
-                f"The history is damaged: it holds what cannot be ({error}).",
+                f"The history is damaged: it holds impossible values ({error}).",
                 f"{TAKE_ALONG} Then posture-cam history delete --all begins a new one.",
             ) from error
 

@@ -317,7 +317,7 @@ class LiveRun:
                 self._room_doubts.add(doubt)
             trust.change(now_s, doubt)
             what = "The camera has moved" if doubt == Doubt.CAMERA_MOVED else "The picture has another shape"
-            words = f"{what}; nothing is held against you until that is settled."
+            words = f"{what}; nothing is judged until that is settled."
             self._tell(SourceEvent(now_s, trust.reason, words, now_s))
         else:
             for one in self._room_doubts:  # what else is doubted, the room knows nothing of
