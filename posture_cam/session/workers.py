@@ -116,6 +116,10 @@ def _in_process(fn: Callable[..., T], arguments: Any, options: Any) -> T:
         os._exit(1)  # the pool would send it home and wait for more work
 
 
+# For taking half-written files away.
+_GRACE_S = 5.0
+
+
 def _prepare() -> None:
     """A process leaves Ctrl-C to the one that started it, ends with it, and keeps native libraries quiet."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -130,3 +134,6 @@ def _end_with(parent: multiprocessing.process.BaseProcess) -> None:
     """Nobody is left to take what is found."""
     parent.join()
     os.kill(os.getpid(), signal.SIGTERM)
+    # The pool takes for a result what reaches it between two tasks, and waits for the next task for ever.
+    time.sleep(_GRACE_S)
+    os._exit(1)
