@@ -192,5 +192,7 @@ def _write_minutes(
 
 
 def _measure_ids(connection: sqlite3.Connection, names: Iterable[str]) -> dict[str, int]:
-    connection.executemany("INSERT OR IGNORE INTO measures (name) VALUES (?)", [(name,) for name in names])
+    connection.executemany(
+        "INSERT OR IGNORE INTO measures (name) VALUES (?)", [(name,) for name in sorted(names)]
+    )
     return dict(connection.execute("SELECT name, id FROM measures"))
