@@ -15,14 +15,10 @@ from posture_cam.permission import Permission
 from posture_cam.records import JUDGED_STATES, Alert, AlertKind, Assessment, Doubt, Measure, State
 from posture_cam.settings import AlertSettings, load_measures
 from posture_cam.tips import GENERAL, TipRotation
-from posture_cam.words import duration_words, parse_hours, sentence
+from posture_cam.words import duration_words, parse_hours, sentence, words_of
 
 _HOUR_S = 3600.0
 _IS_IT_STILL = "Is this still your neutral posture? If chair or camera have moved, calibrate again."
-_CHANGES = {
-    Doubt.CAMERA_MOVED: "The camera has moved.",
-    Doubt.PICTURE_CHANGED: "The camera's picture has another shape than at calibration.",
-}
 
 
 class AlertPolicy:
@@ -209,8 +205,8 @@ class AlertPolicy:
 
     def _moved_question(self, assessment: Assessment) -> Alert | None:
         """Once the camera was moved, or its picture changed, and now and then until that is settled."""
-        now_s, words = assessment.timestamp_s, _CHANGES.get(assessment.doubt or Doubt.UNPROVEN)
-        if words is None:
+        now_s, words = assessment.timestamp_s, words_of(assessment.doubt or Doubt.UNPROVEN)
+        if not words:
             self._moved_asked_s = None
             return None
         if assessment.state == State.AWAY:

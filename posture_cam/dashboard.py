@@ -25,7 +25,7 @@ from posture_cam.outputs.report import Report, care_of, day_parts, environment
 from posture_cam.outputs.report.page import style
 from posture_cam.profiles import load_profile, profile_names
 from posture_cam.sittings import Sitting, totals
-from posture_cam.words import duration_words, parse_day, sentence, words_of
+from posture_cam.words import duration_words, parse_day, sentence, words_for, words_of
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -168,10 +168,9 @@ class Pages:
         words = f"for {duration_words(last.seconds)}"
         if last.reason is not None:
             words = f"{words_of(last.reason)}, {words}"
-        name = "not judged" if last.state.value == "unjudged" else last.state.value
         return {
             "state": last.state.value,
-            "name": sentence(name),
+            "name": sentence(words_for("state_in_report", last.state)),
             "words": words,
             "source": run.source,
             "time": sitting.time_at(run.end_s),

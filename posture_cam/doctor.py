@@ -231,4 +231,4 @@ def _folder(what: str, path: Path) -> Finding:
             is_needed=False,
             hint="Check its permissions.",
         )
-    return Finding(what, f"{path}, writable" + ("" if there == path else ", made when needed"))
+    return Finding(what, f"{path}, writable" if there == path else f"{path}, writable, made when needed")

@@ -26,15 +26,6 @@ class Aim(StrEnum):
     PREVENTION = "prevention"
 
 
-AIM_WORDS = {
-    Aim.PAIN: "Reducing pain",
-    Aim.MOBILITY: "Restoring mobility",
-    Aim.STRENGTH: "Strengthening core and back",
-    Aim.POSTURE: "Improving posture",
-    Aim.PREVENTION: "Preventing future pain",
-}
-
-
 class Exercise(BaseModel):
     """One exercise.
 
@@ -87,8 +78,9 @@ class Exercise(BaseModel):
     @property
     def dose(self) -> str:
         """How often and how long, for a sentence."""
-        times = f"{self.repetitions} times" + (" on each side" if self.sides else "")
-        return f"{times}, held for {self.hold_s:g} s"
+        if self.sides:
+            return f"{self.repetitions} times on each side, held for {self.hold_s:g} s"
+        return f"{self.repetitions} times, held for {self.hold_s:g} s"
 
     def with_share(self, share: float) -> Exercise:
         """The same with a share of the dose, as in the first weeks of a programme."""

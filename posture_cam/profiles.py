@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, 
 from posture_cam.boundary import Pixels, Words, read_bounded, what_is_wrong
 from posture_cam.errors import NeutralError, UsageError
 from posture_cam.files import Kind, kind_of, make_folder, naming, reading, written_whole
-from posture_cam.records import LANDMARK_COUNT, Measure, Neutral, Pose, View
+from posture_cam.records import LANDMARK_COUNT, Feature, Measure, Neutral, Pose, View
 from posture_cam.settings import profiles_dir
 
 SCHEMA_VERSION = 1
@@ -35,7 +35,7 @@ _MOST_BYTES = 1_000_000
 
 
 def _sizes_are_sizes(centre: dict[str, float]) -> dict[str, float]:
-    for name in ("shoulder_width_ratio", "trunk_length_ratio", "face_height_ratio"):
+    for name in (Feature.SHOULDER_WIDTH, Feature.TRUNK_LENGTH, Feature.FACE_HEIGHT):
         if centre.get(name, 1.0) <= 0:
             raise ValueError(f"{name} is no size")
     return centre

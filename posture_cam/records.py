@@ -105,6 +105,31 @@ class Measure(StrEnum):
     STILLNESS = "stillness_min"
 
 
+class Feature(StrEnum):
+    """Quantities of one pose that need no neutral posture; geometry/features.py says how each is measured.
+
+    `ratio` in a value: a share of the height of the picture unless the name says of what.
+    """
+
+    SHOULDER_YAW = "shoulder_yaw_deg"
+    SHOULDER_WIDTH = "shoulder_width_ratio"
+    SHOULDER_X = "shoulder_x_ratio"
+    SHOULDER_Y = "shoulder_y_ratio"
+    EAR_Y = "ear_y_ratio"
+    TRUNK_LENGTH = "trunk_length_ratio"
+    NECK_PROFILE = "neck_profile_deg"
+    TRUNK_PROFILE = "trunk_profile_deg"
+    EAR_SHOULDER = "ear_shoulder_ratio"
+    SHOULDER_TILT = "shoulder_tilt_deg"
+    HEAD_TILT = "head_tilt_deg"
+    HEAD_YAW = "head_yaw_deg"
+    LATERAL_LEAN = "lateral_lean_deg"
+    FACE_HEIGHT = "face_height_ratio"
+    EYE_DISTANCE_BY_WIDTH = "eye_distance_by_width_ratio"
+    NOSE_BELOW_EARS = "nose_below_ears_ratio"
+    CAMERA_ELEVATION = "camera_elevation_deg"
+
+
 class Movement(StrEnum):
     """Movements of exercises, by name; geometry/movement.py says how each is measured.
 
@@ -178,6 +203,21 @@ class NeutralOrigin(StrEnum):
     FOUND = "found"
     AVERAGE = "average"
     RUN = "run"
+
+
+class Hint(StrEnum):
+    """What a person is asked to do during calibration, one thing at a time."""
+
+    NOBODY = "nobody"
+    TOO_DARK = "too_dark"
+    FACE_HIDDEN = "face_hidden"
+    SHOULDERS_OUT = "shoulders_out"
+    MOVE_BACK = "move_back"
+    COME_CLOSER = "come_closer"
+    ON_ITS_SIDE = "on_its_side"
+    TURN = "turn"
+    HOLD_STILL = "hold_still"
+    STAY = "stay"
 
 
 class Doubt(StrEnum):
@@ -257,7 +297,7 @@ class Features:
 
     timestamp_s: float
     view: View
-    values: Mapping[str, float]
+    values: Mapping[Feature, float]
     confidence: float
     reason: Reason | None = None
     pose: Pose | None = field(default=None, compare=False, repr=False)
@@ -289,7 +329,7 @@ class Neutral:
         centre: Median of each feature.
         spread: Median absolute deviation of each feature.
         pose: Median of each landmark, for the estimator and the ghost; None for the average person.
-        slouch: The person's own slouch as measures against this posture, by name; or empty.
+        slouch: The person's own slouch as measures against this posture, or empty.
         start_s, end_s: The stretch of a recording that it was taken from, or None.
         alike_s: How long the same posture was taken elsewhere in the recording, too.
         is_personal: False for the average person that stands in where no own neutral is known.
@@ -298,16 +338,16 @@ class Neutral:
     created_at: str
     source: str
     view: View
-    centre: Mapping[str, float]
-    spread: Mapping[str, float]
+    centre: Mapping[Feature, float]
+    spread: Mapping[Feature, float]
     sample_count: int
-    context: Mapping[str, float] = field(default_factory=dict)
+    context: Mapping[Feature, float] = field(default_factory=dict)
     model: str = ""
     running_mode: str = ""
     image_size_wh: tuple[int, int] = (0, 0)
     version: str = ""
     pose: Pose | None = field(default=None, compare=False, repr=False)
-    slouch: Mapping[str, float] = field(default_factory=dict)
+    slouch: Mapping[Measure, float] = field(default_factory=dict)
     start_s: float | None = None
     end_s: float | None = None
     alike_s: float = 0.0
@@ -418,7 +458,7 @@ class Command(StrEnum):
     PAUSE = "pause"
     CALIBRATE = "calibrate"
     SNOOZE = "snooze"
-    STILL_FITS = "still fits"
+    STILL_FITS = "still_fits"
     HELP = "help"
 
 

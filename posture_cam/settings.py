@@ -294,6 +294,8 @@ class MeasureInfo(_Frozen):
 
     label: str
     unit: str
+    signed: bool = False
+    title: str = ""
     views: tuple[View, ...]
     reference: str
     brief: str = ""
@@ -360,7 +362,10 @@ class MeasureTable(dict[Measure, MeasureInfo]):
     def __missing__(self, name: Measure) -> MeasureInfo:
         """What is said of a measure that was kept by another version."""
         unit = name.rpartition("_")[2]
-        return MeasureInfo(label=name.value, fault=name.value, unit=unit, views=(), reference="")
+        signed = "change" in name
+        return MeasureInfo(
+            label=name.value, fault=name.value, unit=unit, signed=signed, views=(), reference=""
+        )
 
 
 def shown_in(where: str) -> tuple[Measure, ...]:

@@ -7,32 +7,37 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from functools import cache
+from typing import Any
 
 from posture_cam.errors import UsageError
-from posture_cam.records import Measure, NeutralOrigin, Reason, View
-from posture_cam.settings import read_data
+from posture_cam.records import Measure
+from posture_cam.settings import MeasureInfo, load_measures, read_data
 
 _CLOCK = re.compile(r"(?:(\d+):)?(?:(\d+):)?(\d+(?:\.\d+)?)")
 _HOURS = re.compile(r"(\d{1,2})(?::(\d\d))?\s*-\s*(\d{1,2})(?::(\d\d))?")
 # Days outside of these are slips of the hand.
 _YEARS = (1971, 2999)
-_UNITS = {"deg": "°", "percent": " %", "cm": " cm", "min": " min"}
+_CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 
 
 def words_of(one: StrEnum) -> str:
-    """What people read for an id (data/words.toml); one that is not known is shown as it is."""
-    return _words()[_SECTIONS[type(one)]].get(one.value, one.value)
+    """What people read for an id (data/words.toml); an unknown id is shown as it is."""
+    return words_for(_CAPITAL.sub("_", type(one).__name__).lower(), one.value)
 
 
-_SECTIONS: dict[type[StrEnum], str] = {
-    Reason: "reason",
-    View: "view",
-    NeutralOrigin: "neutral_origin",
-}
+def words_for(section: str, name: str) -> str:
+    """What people read for an id in a section of data/words.toml; an unknown id is shown as it is."""
+    return str(_words()[section].get(name, name))
+
+
+def count_words(count: int, noun: str) -> str:
+    """A number with its noun: `1 day`, `2 days` (section `plural` of data/words.toml)."""
+    forms = _words()["plural"][noun]
+    return str(forms[0] if count == 1 else forms[1]).format(count=count)
 
 
 @cache
-def _words() -> dict[str, dict[str, str]]:
+def _words() -> dict[str, dict[str, Any]]:
     return read_data("words.toml")
 
 
@@ -122,11 +127,6 @@ def parse_moment(text: str) -> datetime:
     return moment
 
 
-def count_words(count: int, what: str) -> str:
-    """`1 day`, `2 days`."""
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
-
-
 def _seconds(text: str) -> float:
     match = _CLOCK.fullmatch(text.strip())
     if not match:
@@ -171,18 +171,20 @@ def sentence(words: str) -> str:
 
 def error_words(measure: Measure, error: float) -> str:
     """Half the width of an interval with its unit: `± 3°`."""
-    return f"± {max(error, 1.0):.0f}{_unit_words(measure)}"
+    return f"± {max(error, 1.0):.0f}{_unit(load_measures()[measure])}"
 
 
 def value_words(measure: Measure, value: float) -> str:
-    """A measure's value with its unit and, for changes, its sign: `+12°`, `-9 %`, `3 cm`."""
-    unit = measure.value.rpartition("_")[2]
-    is_change = "change" in measure.value or (
-        unit in ("percent", "cm") and measure != Measure.VIEWING_DISTANCE
-    )
-    number = f"{value:+.0f}" if is_change else f"{value:.0f}"
-    return ("0" if number in ("+0", "-0") else number).replace("-", "−") + _unit_words(measure)
+    """A measure's value with its unit, and with its sign where the table says so: `+12°`, `-9 %`, `50 cm`."""
+    info = load_measures()[measure]
+    number = f"{value:+.0f}" if info.signed else f"{value:.0f}"
+    return ("0" if number in ("+0", "-0") else number).replace("-", "−") + _unit(info)
 
 
-def _unit_words(measure: Measure) -> str:
-    return _UNITS.get(measure.value.rpartition("_")[2], "")
+def unit_words(info: MeasureInfo) -> str:
+    """The unit of a measure by itself, as for the title of a column."""
+    return _unit(info).strip()
+
+
+def _unit(info: MeasureInfo) -> str:
+    return words_for("unit", info.unit)

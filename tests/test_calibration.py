@@ -15,14 +15,14 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from posture_cam.assessment import Calibrator, Hint
+from posture_cam.assessment import Calibrator
 from posture_cam.assessment.scoring import own_scale
 from posture_cam.errors import NeutralError, SourceError, UsageError
 from posture_cam.geometry import FeatureExtractor
 from posture_cam.outputs.guide import Guide
 from posture_cam.pose.recorded import PoseLog
 from posture_cam.profiles import load_profile, profile_names, profile_path
-from posture_cam.records import Frame, Landmark, Pose, View
+from posture_cam.records import Feature, Frame, Hint, Landmark, Measure, Pose, View
 from posture_cam.session import Analysis, Calibration, analyze, calibrate
 from posture_cam.settings import load_settings
 from posture_cam.source import Camera
@@ -64,7 +64,7 @@ def test_movement_starts_it_again() -> None:
     calibrator, hints = advised(film)
     assert Hint.HOLD_STILL in hints
     assert not calibrator.is_done
-    assert calibrator.refusal == "the person moved"
+    assert calibrator.refusal == Hint.HOLD_STILL
     calibrator, _ = advised(film.hold(2.0, front(ratio=0.45, width=230.0)))
     assert calibrator.is_done
     assert calibrator.kept[0].timestamp_s >= 3.5
@@ -108,8 +108,8 @@ def test_a_recording_gives_a_profile_that_serves(poses: Path) -> None:
     assert profile_names() == ["desk"]
     neutral = load_profile("desk")
     assert neutral.view == View.SIDE_LEFT
-    assert neutral.centre["neck_profile_deg"] == pytest.approx(18.0, abs=0.5)
-    assert neutral.spread["neck_profile_deg"] < 1.0
+    assert neutral.centre[Feature.NECK_PROFILE] == pytest.approx(18.0, abs=0.5)
+    assert neutral.spread[Feature.NECK_PROFILE] < 1.0
     assert neutral.sample_count >= 25
     assert (neutral.model, neutral.running_mode, neutral.image_size_wh) == ("full-test", "VIDEO", (640, 480))
     assert neutral.created_at.endswith("+00:00")
@@ -126,7 +126,7 @@ def test_a_recording_gives_a_profile_that_serves(poses: Path) -> None:
 def test_without_a_time_the_most_upright_stretch_is_taken(poses: Path) -> None:
     done = calibrate(Calibration(recording=poses))
     assert done.profile == "default"
-    assert done.neutral.centre["neck_profile_deg"] == pytest.approx(18.0, abs=0.5)
+    assert done.neutral.centre[Feature.NECK_PROFILE] == pytest.approx(18.0, abs=0.5)
     assert done.neutral.end_s is not None
     assert done.neutral.start_s is not None
     assert done.neutral.end_s - done.neutral.start_s >= 4.7
@@ -155,7 +155,7 @@ def test_the_own_slouch_scales_the_judgement(sample_poses: Callable[[str], Path]
     with_slouch = calibrate(
         Calibration("own", recording=clip, at_s=(0.5, 8.5), slouch_s=(14.0, 22.0))
     ).neutral
-    assert with_slouch.slouch["neck_inclination_change_deg"] == pytest.approx(25.0, abs=3.0)
+    assert with_slouch.slouch[Measure.NECK_INCLINATION_CHANGE] == pytest.approx(25.0, abs=3.0)
     assert load_profile("own").slouch == pytest.approx(with_slouch.slouch)
     own = analyze(Analysis(clip, profile="own"))
     general = analyze(Analysis(clip, neutral_s=(0.5, 8.5)))
@@ -392,9 +392,9 @@ def test_words_go_to_the_console_once_each() -> None:
 
 def test_a_slouch_scale_stays_within_bounds() -> None:
     assert own_scale({}) == 1.0
-    assert own_scale({"neck_inclination_change_deg": 17.0 * 1.25}) == pytest.approx(1.0)
-    assert own_scale({"neck_inclination_change_deg": 3.0}) == 0.6
-    assert own_scale({"neck_inclination_change_deg": 90.0}) == 1.4
+    assert own_scale({Measure.NECK_INCLINATION_CHANGE: 17.0 * 1.25}) == pytest.approx(1.0)
+    assert own_scale({Measure.NECK_INCLINATION_CHANGE: 3.0}) == 0.6
+    assert own_scale({Measure.NECK_INCLINATION_CHANGE: 90.0}) == 1.4
 
 
 # A neutral posture is not replaced by a worse one without a look at it.
@@ -406,7 +406,7 @@ def test_a_worse_posture_does_not_replace_the_stored_one_unasked(poses: Path) ->
     with pytest.raises(NeutralError, match="the new one is worse: head forward") as refused:
         calibrate(slouched)
     assert "--replace" in refused.value.hint
-    assert load_profile("desk").centre["neck_profile_deg"] == pytest.approx(18.0, abs=0.5)
+    assert load_profile("desk").centre[Feature.NECK_PROFILE] == pytest.approx(18.0, abs=0.5)
     asked: list[str] = []
 
     def no(words: str) -> bool:
@@ -418,7 +418,7 @@ def test_a_worse_posture_does_not_replace_the_stored_one_unasked(poses: Path) ->
     assert len(asked) == 1
     assert asked[0].endswith("Store it all the same?")
     assert calibrate(slouched, ask=lambda _: True).replaced
-    assert load_profile("desk").centre["neck_profile_deg"] == pytest.approx(45.0, abs=0.5)
+    assert load_profile("desk").centre[Feature.NECK_PROFILE] == pytest.approx(45.0, abs=0.5)
     calibrate(Calibration("desk", recording=poses, at_s=(5.0, 15.0)))  # a better one is not asked about
     assert calibrate(Calibration("desk", recording=poses, at_s=(25.0, 40.0), replace=True)).replaced
 
@@ -432,7 +432,7 @@ def test_the_posture_that_was_replaced_is_kept_and_comes_back(poses: Path) -> No
     calibrate(Calibration("desk", recording=poses, at_s=(5.0, 15.0)))
     for expected_deg in (45.0, 18.0, 45.0):  # they change places
         assert run("profiles", "restore", "desk").returncode == 0
-        assert load_profile("desk").centre["neck_profile_deg"] == pytest.approx(expected_deg, abs=0.5)
+        assert load_profile("desk").centre[Feature.NECK_PROFILE] == pytest.approx(expected_deg, abs=0.5)
     assert profile_names() == ["desk"]
     run("profiles", "rename", "desk", "home")
     assert run("profiles", "restore", "home").returncode == 0
@@ -480,8 +480,13 @@ def test_a_slouch_in_the_first_minute_is_not_called_a_moved_camera(
             film.hold(0.2, held(pose))
     log = recorded(tmp_path / "b.poses.jsonl", film)
     first = [FeatureExtractor(SETTINGS).extract(one.timestamp_s, one.pose) for one in film.samples]
-    elevations = [one.values["camera_elevation_deg"] for one in first if "camera_elevation_deg" in one.values]
-    assert np.median(elevations) > load_profile("desk").context["camera_elevation_deg"] + 15.0
+    elevations = [
+        one.values[Feature.CAMERA_ELEVATION] for one in first if Feature.CAMERA_ELEVATION in one.values
+    ]
+    assert (
+        np.median([one for one in elevations if one is not None])
+        > load_profile("desk").context[Feature.CAMERA_ELEVATION] + 15.0
+    )
     assert not [note for note in analyze(Analysis(log, profile="desk")).notes if "stand" in note]
 
 

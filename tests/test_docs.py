@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from posture_cam.exercises import AIM_WORDS, load_exercises
+from posture_cam.exercises import load_exercises
 from posture_cam.history import History
 from posture_cam.history.schema import migrate
 from posture_cam.outputs.days import CSV_HEADER, days_as_json, write_export_json
@@ -104,7 +104,7 @@ def exercise_rows() -> str:
         unit = one.movement.value.rsplit("_", 1)[1] if one.movement else ""
         extent = f"{one.full:g}" + {"deg": "°", "percent": " % of the shoulder width", "": ""}[unit]
         counted = extent if one.movement else "by the clock"
-        rows.append(f"| `{one.name}` | {AIM_WORDS[one.aim].lower()} | {counted} | {one.unseen} |")
+        rows.append(f"| `{one.name}` | {words_of(one.aim).lower()} | {counted} | {one.unseen} |")
     head = "| exercise | for | counted from | the camera cannot tell |\n|---|---|---|---|"
     return "\n".join([head, *rows])
 

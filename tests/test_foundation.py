@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 import sys
+from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,13 +15,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posture_cam import errors
+from posture_cam.checkins import Place, Urgency
 from posture_cam.errors import NeutralError, OutputError, PostureCamError, UsageError
+from posture_cam.exercises import Aim
 from posture_cam.files import check_writable, written_whole
 from posture_cam.profiles import load_profile, profile_names, profile_path, save_profile
-from posture_cam.records import Measure, Neutral, View
-from posture_cam.settings import GROUP_WEIGHTS, load_measures, load_settings
+from posture_cam.records import (
+    AlertKind,
+    Doubt,
+    Feature,
+    Hint,
+    Measure,
+    Neutral,
+    NeutralOrigin,
+    Reason,
+    State,
+    View,
+)
+from posture_cam.settings import GROUP_WEIGHTS, load_measures, load_settings, read_data
 from posture_cam.tips import GENERAL, TipRotation, faults, load_tips, tips_for, tips_for_faults
-from posture_cam.words import clock, duration_words, parse_stretch, value_words
+from posture_cam.words import clock, count_words, duration_words, parse_stretch, value_words
 from tests.builders import front_pose
 from tests.conftest import ROOT
 
@@ -27,16 +42,16 @@ NEUTRAL = Neutral(
     created_at="2026-01-02T03:04:05+00:00",
     source="camera 0",
     view=View.FRONT,
-    centre={"ear_shoulder_ratio": 0.6},
-    spread={"ear_shoulder_ratio": 0.01},
+    centre={Feature.EAR_SHOULDER: 0.6},
+    spread={Feature.EAR_SHOULDER: 0.01},
     sample_count=25,
-    context={"camera_elevation_deg": -3.0},
+    context={Feature.CAMERA_ELEVATION: -3.0},
     model="full-1",
     running_mode="VIDEO",
     image_size_wh=(640, 480),
     version="0.1.0",
     pose=front_pose(),
-    slouch={"neck_inclination_change_deg": 14.0},
+    slouch={Measure.NECK_INCLINATION_CHANGE: 14.0},
 )
 
 
@@ -231,3 +246,18 @@ def test_words_for_durations_and_values() -> None:
     assert value_words(Measure.SINKING, 3.2) == "+3 cm"
     assert value_words(Measure.NECK_INCLINATION, 22.0) == "22°"
     assert value_words(Measure.TRUNK_INCLINATION_CHANGE, -0.2) == "0°"
+
+
+@pytest.mark.parametrize(
+    "kind", [AlertKind, Aim, Doubt, Hint, NeutralOrigin, Place, Reason, State, Urgency, View]
+)
+def test_every_id_has_its_words_and_no_words_are_left_over(kind: type[StrEnum]) -> None:
+    section = re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
+    assert list(read_data("words.toml")[section]) == [one.value for one in kind]
+
+
+def test_numbers_agree_with_their_nouns() -> None:
+    assert [count_words(count, "day") for count in (0, 1, 2)] == ["0 days", "1 day", "2 days"]
+    source = "".join(path.read_text("utf-8") for path in (ROOT / "posture_cam").rglob("*.py"))
+    asked_for = set(re.findall(r"count_words\([^\"']*[\"'](\w+)[\"']\)", source))
+    assert asked_for == set(read_data("words.toml")["plural"])

@@ -8,7 +8,7 @@ from posture_cam.assessment import build_neutral
 from posture_cam.geometry import FeatureExtractor, average_neutral, compare
 from posture_cam.geometry.features import in_profile_deg
 from posture_cam.geometry.view import facing_sign, shoulder_yaw_deg
-from posture_cam.records import Features, Landmark, Measure, Measures, Neutral, Pose, Reason, View
+from posture_cam.records import Feature, Features, Landmark, Measure, Measures, Neutral, Pose, Reason, View
 from posture_cam.settings import load_settings
 from tests.builders import front_pose, side_pose, unseen
 
@@ -42,15 +42,15 @@ def test_side_angles_are_those_the_pose_was_built_from(
     neck: float, trunk: float, facing: int, scale: float
 ) -> None:
     features = features_of(side_pose(neck_deg=neck, trunk_deg=trunk, facing=facing, scale=scale))
-    assert features.values["neck_profile_deg"] == pytest.approx(neck, abs=1e-6)
-    assert features.values["trunk_profile_deg"] == pytest.approx(trunk, abs=1e-6)
+    assert features.values[Feature.NECK_PROFILE] == pytest.approx(neck, abs=1e-6)
+    assert features.values[Feature.TRUNK_PROFILE] == pytest.approx(trunk, abs=1e-6)
 
 
 def test_angles_do_not_depend_on_the_shape_of_the_picture() -> None:
     for size_wh in ((640, 480), (480, 640), (1920, 1080), (333, 777)):
         values = features_of(side_pose(neck_deg=31.0, trunk_deg=12.0, size_wh=size_wh)).values
-        assert values["neck_profile_deg"] == pytest.approx(31.0)
-        assert values["trunk_profile_deg"] == pytest.approx(12.0)
+        assert values[Feature.NECK_PROFILE] == pytest.approx(31.0)
+        assert values[Feature.TRUNK_PROFILE] == pytest.approx(12.0)
 
 
 @settings(max_examples=50, deadline=None)
@@ -163,7 +163,7 @@ def test_a_glance_down_is_no_slouch_and_a_slouch_is_no_glance() -> None:
 
 def test_from_a_camera_below_the_eyes_head_drop_is_not_measured() -> None:
     neutral = neutral_of(front_pose(elevation_deg=-22.0, nose_below=-0.1))
-    assert neutral.context["camera_elevation_deg"] == pytest.approx(-22.0)
+    assert neutral.context[Feature.CAMERA_ELEVATION] == pytest.approx(-22.0)
     values = measured(
         front_pose(elevation_deg=-22.0, nose_below=-0.1, ratio=0.5, width=240.0), neutral
     ).values

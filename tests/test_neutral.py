@@ -5,7 +5,7 @@ import pytest
 from posture_cam.assessment import NeutralFinder, build_neutral, take_stretch
 from posture_cam.assessment.neutral import Stretch
 from posture_cam.geometry import FeatureExtractor
-from posture_cam.records import Features, View
+from posture_cam.records import Feature, Features, View
 from posture_cam.settings import load_settings
 from tests.builders import Film, Maker, front, side, side_pose
 
@@ -197,8 +197,8 @@ def test_the_neutral_holds_the_median_and_spread_of_every_feature() -> None:
         image_size_wh=(640, 480),
         version="0",
     )
-    assert neutral.centre["neck_profile_deg"] == pytest.approx(18.0)
-    assert neutral.spread["neck_profile_deg"] == pytest.approx(1.0)
+    assert neutral.centre[Feature.NECK_PROFILE] == pytest.approx(18.0)
+    assert neutral.spread[Feature.NECK_PROFILE] == pytest.approx(1.0)
     assert neutral.sample_count == 30
     assert (neutral.start_s, neutral.end_s) == (0.0, pytest.approx(5.8))
     assert neutral.pose is not None

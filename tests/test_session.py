@@ -23,7 +23,7 @@ from posture_cam.errors import (
 )
 from posture_cam.pose.recorded import PoseLogEnd, PoseLogHeader, PoseLogWriter
 from posture_cam.profiles import save_profile
-from posture_cam.records import Measure, Reason, State, View
+from posture_cam.records import Feature, Measure, Reason, State, View
 from posture_cam.session import Analysis, Listener, analyze
 from posture_cam.session.neutral import moments_of
 from posture_cam.session.poses import recorded_poses
@@ -183,7 +183,7 @@ def test_a_profile_that_does_not_fit_is_said(poses: Path) -> None:
 def test_a_profile_of_another_view_judges_nothing(tmp_path: Path, poses: Path) -> None:
     own = analyze(Analysis(poses)).neutral
     assert own is not None
-    save_profile("front", replace(own, view=View.FRONT, centre={**own.centre, "shoulder_yaw_deg": 0.0}))
+    save_profile("front", replace(own, view=View.FRONT, centre={**own.centre, Feature.SHOULDER_YAW: 0.0}))
     with pytest.raises(NothingJudged, match="another side"):
         analyze(Analysis(poses, profile="front"))
 

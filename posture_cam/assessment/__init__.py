@@ -1,6 +1,6 @@
 """From measures to judgement."""
 
-from posture_cam.assessment.calibration import Advice, Calibrator, Hint
+from posture_cam.assessment.calibration import Advice, Calibrator
 from posture_cam.assessment.certainty import told
 from posture_cam.assessment.drift import DriftWatch
 from posture_cam.assessment.judge import Judge
@@ -19,7 +19,6 @@ __all__ = [
     "Advice",
     "Calibrator",
     "DriftWatch",
-    "Hint",
     "Judge",
     "NeutralFinder",
     "Phase",

@@ -7,41 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 
 from posture_cam.assessment.steadiness import columns_of, is_steady
-from posture_cam.records import Features, Landmark, Reason, View
+from posture_cam.records import Feature, Features, Hint, Landmark, Reason, View
 from posture_cam.settings import Settings
 
-
-class Hint(StrEnum):
-    """What the person is asked to do, one thing at a time."""
-
-    NOBODY = "Sit down in front of the camera."
-    TOO_DARK = "It is too dark. Switch on a light in front of you."
-    FACE_HIDDEN = "Let your face and shoulders be seen."
-    SHOULDERS_OUT = "Get both shoulders into the picture."
-    MOVE_BACK = "Move back a little."
-    COME_CLOSER = "Come a little closer."
-    ON_ITS_SIDE = "The picture lies on its side. Turn the camera."
-    TURN = "Turn to the screen."
-    HOLD_STILL = "Hold still."
-    STAY = "Good. Stay like this."
-
-
-REFUSALS = {
-    Hint.NOBODY: "nobody was seen",
-    Hint.TOO_DARK: "it was too dark",
-    Hint.FACE_HIDDEN: "face and shoulders were not seen well enough",
-    Hint.SHOULDERS_OUT: "the shoulders were outside the picture",
-    Hint.MOVE_BACK: "the person was too close to the camera",
-    Hint.COME_CLOSER: "the person was too far from the camera",
-    Hint.ON_ITS_SIDE: "the picture lies on its side",
-    Hint.TURN: "the head was turned away",
-    Hint.HOLD_STILL: "the person moved",
-}
 _HINTS = {
     Reason.NOBODY: Hint.NOBODY,
     Reason.TOO_SMALL: Hint.COME_CLOSER,
@@ -66,15 +38,16 @@ class Calibrator:
 
     Attributes:
         kept: The moments collected, all of one view.
+        min_s: How long they have to last.
     """
 
     def __init__(self, settings: Settings, *, min_s: float | None = None, may_turn: bool = False) -> None:
         self._calibration = settings.calibration
         self._neutral = settings.neutral
         self._out_share = settings.gates.shoulders_out_share
-        self._min_s = settings.calibration.min_s if min_s is None else min_s
-        least = settings.calibration.min_samples * self._min_s / settings.calibration.min_s
-        self._min_samples = round(least)
+        self.min_s = settings.calibration.min_s if min_s is None else min_s
+        least = settings.calibration.min_samples * self.min_s / settings.calibration.min_s
+        self.min_samples = round(least)
         self._may_turn = may_turn
         self.kept: list[Features] = []
         self._refusals: Counter[Hint] = Counter()
@@ -82,14 +55,12 @@ class Calibrator:
     @property
     def is_done(self) -> bool:
         """Whether enough was collected."""
-        return len(self.kept) >= self._min_samples and self._span_s >= self._min_s - 1e-6
+        return len(self.kept) >= self.min_samples and self._span_s >= self.min_s - 1e-6
 
     @property
-    def refusal(self) -> str:
-        """Why nothing could be taken, for a sentence."""
-        if not self._refusals:
-            return f"there are less than {self._min_s:g} s of it"
-        return REFUSALS[self._refusals.most_common(1)[0][0]]
+    def refusal(self) -> Hint:
+        """What was asked for most often; `Hint.STAY` where too little was recorded."""
+        return self._refusals.most_common(1)[0][0] if self._refusals else Hint.STAY
 
     @property
     def _span_s(self) -> float:
@@ -130,7 +101,7 @@ class Calibrator:
         return self._advice(Hint.STAY)
 
     def _advice(self, hint: Hint) -> Advice:
-        share = min(len(self.kept) / self._min_samples, self._span_s / self._min_s, 1.0)
+        share = min(len(self.kept) / self.min_samples, self._span_s / self.min_s, 1.0)
         return Advice(hint, share)
 
     def _fault(self, features: Features, brightness: float | None) -> Hint | None:
@@ -152,7 +123,7 @@ class Calibrator:
         if features.view == View.FRONT:
             if span < self._calibration.min_shoulder_width_share:
                 return Hint.COME_CLOSER
-            yaw_deg = features.values.get("head_yaw_deg")
+            yaw_deg = features.values.get(Feature.HEAD_YAW)
             if not self._may_turn and yaw_deg is not None and abs(yaw_deg) > self._neutral.max_yaw_deg:
                 return Hint.TURN
         return None

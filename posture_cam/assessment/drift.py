@@ -6,7 +6,7 @@ from collections import deque
 
 import numpy as np
 
-from posture_cam.records import Features, Neutral
+from posture_cam.records import Feature, Features, Neutral
 from posture_cam.settings import DriftSettings
 
 # Moments kept at most; older ones are thinned out by time, not by number.
@@ -38,7 +38,7 @@ class DriftWatch:
         if self.since_s is not None or not self._is_personal or features.view != self._view:
             return False
         now, now_s = features.values, features.timestamp_s
-        wanted = ("shoulder_width_ratio", "shoulder_y_ratio", "shoulder_x_ratio")
+        wanted = (Feature.SHOULDER_WIDTH, Feature.SHOULDER_Y, Feature.SHOULDER_X)
         if not all(name in now and name in self._then for name in wanted):
             return False
         if self._moments and now_s - self._moments[-1][0] < _EVERY_S:
@@ -51,9 +51,9 @@ class DriftWatch:
         if spans_s < 0.9 * self._settings.window_s or len(self._moments) * _EVERY_S < _SEEN_FOR * spans_s:
             return False
         times, sizes, xs, ys = np.array(self._moments).T
-        growth = 100.0 * (sizes / self._then["shoulder_width_ratio"] - 1.0)
-        aside = 100.0 * (xs - self._then["shoulder_x_ratio"]) / self._scale()
-        down = 100.0 * (ys - self._then["shoulder_y_ratio"]) / self._scale()
+        growth = 100.0 * (sizes / self._then[Feature.SHOULDER_WIDTH] - 1.0)
+        aside = 100.0 * (xs - self._then[Feature.SHOULDER_X]) / self._scale()
+        down = 100.0 * (ys - self._then[Feature.SHOULDER_Y]) / self._scale()
         for changes, limit in (
             ((growth,), self._settings.size_percent),
             ((aside, down), self._settings.shift_percent),
@@ -70,5 +70,5 @@ class DriftWatch:
     def _scale(self) -> float:
         """Shoulder width, or from the side the trunk's length, in picture heights."""
         if self._view.is_side:
-            return self._then.get("trunk_length_ratio", 0.3)
-        return self._then["shoulder_width_ratio"]
+            return self._then.get(Feature.TRUNK_LENGTH, 0.3)
+        return self._then[Feature.SHOULDER_WIDTH]

@@ -13,7 +13,7 @@ from posture_cam.assessment.scoring import own_scale, scaled, score, state_of, s
 from posture_cam.assessment.smoothing import Smoother
 from posture_cam.assessment.state import StateMachine
 from posture_cam.assessment.stillness import Stillness
-from posture_cam.records import Assessment, Measure, Measures, Neutral, Reason, State
+from posture_cam.records import Assessment, Feature, Measure, Measures, Neutral, Reason, State
 from posture_cam.settings import MeasureInfo, Settings, load_measures
 
 
@@ -21,7 +21,7 @@ class Judge:
     """Judges a run of measures against one neutral posture, in order of time."""
 
     def __init__(self, neutral: Neutral, settings: Settings) -> None:
-        elevation_deg = neutral.context.get("camera_elevation_deg", 0.0)
+        elevation_deg = neutral.context.get(Feature.CAMERA_ELEVATION, 0.0)
         self._camera_is_low = elevation_deg < settings.gates.camera_low_below_deg
         self._settings = settings.state
         own = own_scale(neutral.slouch)

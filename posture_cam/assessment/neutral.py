@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posture_cam.assessment.likeness import are_alike, middles_of, share_of_time_kept
-from posture_cam.assessment.steadiness import WATCHED, calmed, is_steady, middle_of
+from posture_cam.assessment.steadiness import Columns, calmed, is_steady, middle_of
 from posture_cam.assessment.uprightness import costs_of, is_plausible
-from posture_cam.records import Features, FloatArray, Neutral, Pose, View
+from posture_cam.records import Feature, Features, FloatArray, Neutral, Pose, View
 from posture_cam.settings import Settings
 
 # Features that tell of the camera rather than of the posture.
-_CONTEXT = ("camera_elevation_deg",)
+_CONTEXT = (Feature.CAMERA_ELEVATION,)
 _CANDIDATE_STEP_S = 0.5
 # Candidates this close to the most upright one are as good; the earliest typical one of them is taken, as
 # people begin a recording sitting well more often than they end it so.
@@ -82,7 +82,7 @@ class NeutralFinder:
         self._camera_low_below_deg = settings.gates.camera_low_below_deg
         self._views: list[View] = []
         self._times = array("d")
-        self._columns = {name: array("d") for name in WATCHED}
+        self._columns = {name: array("d") for name in Feature}
 
     def add(self, features: Features) -> None:
         """Take the features of one moment; those that cannot be used are passed over."""
@@ -135,7 +135,7 @@ class NeutralFinder:
     def _alike(
         self,
         times: FloatArray,
-        columns: Mapping[str, FloatArray],
+        columns: Columns,
         view: View,
         chosen: slice,
         others: Sequence[_Candidate],
@@ -164,8 +164,8 @@ class NeutralFinder:
     def _candidates(
         self,
         times: FloatArray,
-        columns: Mapping[str, FloatArray],
-        raw: Mapping[str, FloatArray],
+        columns: Columns,
+        raw: Columns,
         costs: FloatArray,
         view: View,
         slack: float,
@@ -173,7 +173,7 @@ class NeutralFinder:
         """Steady stretches of the shortest length."""
         found = []
         period_s = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
-        middle_yaw_deg = middle_of(columns["head_yaw_deg"])
+        middle_yaw_deg = middle_of(columns[Feature.HEAD_YAW])
         next_start_s = -np.inf
         last = 0
         for first in range(len(times)):
@@ -188,7 +188,9 @@ class NeutralFinder:
             stretch = slice(first, last + 1)
             if not self._is_steady(times[stretch], _cut(columns, stretch), _cut(raw, stretch), view, slack):
                 continue
-            is_turned = np.abs(columns["head_yaw_deg"][stretch] - middle_yaw_deg) > self._settings.max_yaw_deg
+            is_turned = (
+                np.abs(columns[Feature.HEAD_YAW][stretch] - middle_yaw_deg) > self._settings.max_yaw_deg
+            )
             if view == View.FRONT and is_turned.mean() > _TURNED_AT_MOST:
                 continue
             kept = share_of_time_kept(columns, stretch, view)
@@ -201,8 +203,8 @@ class NeutralFinder:
     def _extended(
         self,
         times: FloatArray,
-        columns: Mapping[str, FloatArray],
-        raw: Mapping[str, FloatArray],
+        columns: Columns,
+        raw: Columns,
         near: NDArray[np.bool_],
         view: View,
         slack: float,
@@ -224,8 +226,8 @@ class NeutralFinder:
     def _is_steady(
         self,
         times: FloatArray,
-        columns: Mapping[str, FloatArray],
-        raw: Mapping[str, FloatArray],
+        columns: Columns,
+        raw: Columns,
         view: View,
         slack: float,
     ) -> bool:
@@ -352,7 +354,7 @@ def _some(candidates: Sequence[_Candidate]) -> Sequence[_Candidate]:
     return candidates[:: max(-(-len(candidates) // _STRETCHES_COMPARED), 1)]
 
 
-def _typical(columns: Mapping[str, FloatArray], candidates: Sequence[_Candidate], view: View) -> _Candidate:
+def _typical(columns: Columns, candidates: Sequence[_Candidate], view: View) -> _Candidate:
     """The earliest of some stretches whose posture many of the others show.
 
     MediaPipe reads the first seconds of a recording, and now and then others, unlike all the rest.
@@ -362,5 +364,5 @@ def _typical(columns: Mapping[str, FloatArray], candidates: Sequence[_Candidate]
     return candidates[int(np.argmax(2 * counts >= counts.max()))]
 
 
-def _cut(columns: Mapping[str, FloatArray], stretch: slice) -> dict[str, FloatArray]:
+def _cut(columns: Columns, stretch: slice) -> dict[Feature, FloatArray]:
     return {name: column[stretch] for name, column in columns.items()}

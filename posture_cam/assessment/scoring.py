@@ -32,7 +32,7 @@ OWN_SLOUCH_BY_POOR = 1.25
 LEAST_SCALE, MOST_SCALE = 0.6, 1.4
 
 
-def own_scale(slouch: Mapping[str, float]) -> float:
+def own_scale(slouch: Mapping[Measure, float]) -> float:
     """How the limits of a person stand to the general ones, from the slouch shown at calibration.
 
     Args:
@@ -45,7 +45,7 @@ def own_scale(slouch: Mapping[str, float]) -> float:
     return 1.0 if share is None else min(max(share / OWN_SLOUCH_BY_POOR, LEAST_SCALE), MOST_SCALE)
 
 
-def slouch_share(slouch: Mapping[str, float]) -> float | None:
+def slouch_share(slouch: Mapping[Measure, float]) -> float | None:
     """The largest of a slouch's measures by their poor limits; None where none is known."""
     table = load_measures("estimated")
     shares = [

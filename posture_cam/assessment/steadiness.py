@@ -6,24 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from posture_cam.records import Features, FloatArray, View
+from posture_cam.records import Feature, Features, FloatArray, View
 from posture_cam.settings import NeutralSettings
 
-# The features that steadiness and uprightness are told by.
-WATCHED = (
-    "neck_profile_deg",
-    "trunk_profile_deg",
-    "shoulder_y_ratio",
-    "ear_y_ratio",
-    "trunk_length_ratio",
-    "ear_shoulder_ratio",
-    "shoulder_width_ratio",
-    "face_height_ratio",
-    "shoulder_tilt_deg",
-    "head_tilt_deg",
-    "head_yaw_deg",
-    "camera_elevation_deg",
-)
+# Features over time: one value for each moment, NaN where it was not measured.
+Columns = Mapping[Feature, FloatArray]
 
 _CALMED_OVER_S = 1.0
 # Times are sums of steps that no binary number holds.
@@ -31,27 +18,31 @@ _SAME_TIME_S = 1e-6
 
 # What tells that from each view, what is needed first: a feature, and the one whose middle its range is a
 # share of, or None where that is in degrees.
-_SIDE = (("neck_profile_deg", None), ("trunk_profile_deg", None), ("shoulder_y_ratio", "trunk_length_ratio"))
+_SIDE = (
+    (Feature.NECK_PROFILE, None),
+    (Feature.TRUNK_PROFILE, None),
+    (Feature.SHOULDER_Y, Feature.TRUNK_LENGTH),
+)
 _THREE_QUARTER = (
-    ("neck_profile_deg", None),
-    ("ear_y_ratio", "shoulder_width_ratio"),
-    ("face_height_ratio", "face_height_ratio"),
+    (Feature.NECK_PROFILE, None),
+    (Feature.EAR_Y, Feature.SHOULDER_WIDTH),
+    (Feature.FACE_HEIGHT, Feature.FACE_HEIGHT),
 )
 _FRONT = (
-    ("ear_shoulder_ratio", "ear_shoulder_ratio"),
-    ("shoulder_width_ratio", "shoulder_width_ratio"),
-    ("face_height_ratio", "face_height_ratio"),
-    ("shoulder_y_ratio", "shoulder_width_ratio"),
-    ("shoulder_tilt_deg", None),
-    ("head_tilt_deg", None),
+    (Feature.EAR_SHOULDER, Feature.EAR_SHOULDER),
+    (Feature.SHOULDER_WIDTH, Feature.SHOULDER_WIDTH),
+    (Feature.FACE_HEIGHT, Feature.FACE_HEIGHT),
+    (Feature.SHOULDER_Y, Feature.SHOULDER_WIDTH),
+    (Feature.SHOULDER_TILT, None),
+    (Feature.HEAD_TILT, None),
 )
 
 
-def columns_of(features: Sequence[Features]) -> dict[str, FloatArray]:
-    """The watched features of some moments, NaN where one was not measured."""
+def columns_of(features: Sequence[Features]) -> dict[Feature, FloatArray]:
+    """All features of some moments, NaN where a feature was not measured."""
     return {
         name: np.array([moment.values.get(name, np.nan) for moment in features], dtype=np.float64)
-        for name in WATCHED
+        for name in Feature
     }
 
 
@@ -71,13 +62,11 @@ def calmed(times: FloatArray, values: FloatArray) -> FloatArray:
     return np.where(is_known, means, np.nan)
 
 
-def is_steady(
-    columns: Mapping[str, FloatArray], view: View, settings: NeutralSettings, slack: float = 1.0
-) -> bool:
+def is_steady(columns: Columns, view: View, settings: NeutralSettings, slack: float = 1.0) -> bool:
     """Whether a posture is held: angles, sizes and places stay within the settings' ranges.
 
     Args:
-        columns: Of `WATCHED`, one value for each moment.
+        columns: Of all features, one value for each moment.
         view: Of all moments; it decides what can be told.
         settings: The ranges.
         slack: A factor on them.

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 import numpy as np
 
-from posture_cam.assessment.steadiness import middle_of, quantile_of
-from posture_cam.records import FloatArray, View
+from posture_cam.assessment.steadiness import Columns, middle_of, quantile_of
+from posture_cam.records import Feature, FloatArray, View
 
 # Seen in profile, raw angles.  Upright sitters read 13 to 18 (neck) and -2 to -6 deg (trunk) on average, with
 # a spread of 6 deg from person to person.  Below these angles a person is not more upright, but reclines.
@@ -27,22 +26,22 @@ _GROWTH_THAT_MEANS_NOTHING = 0.12
 _SHOULDER_TILT_PER_UNIT_DEG, _HEAD_TILT_PER_UNIT_DEG = 6.0, 10.0
 
 
-def costs_of(columns: Mapping[str, FloatArray], view: View, camera_low_below_deg: float) -> FloatArray:
+def costs_of(columns: Columns, view: View, camera_low_below_deg: float) -> FloatArray:
     """How far each moment is from upright, in good limits.
 
     Args:
-        columns: Of `WATCHED`, one value for each moment.
+        columns: Of all features, one value for each moment.
         view: Of all moments.
         camera_low_below_deg: A camera seen to stand lower than this is below the eyes.
     """
     return _front_costs(columns, camera_low_below_deg) if view == View.FRONT else _profile_costs(columns)
 
 
-def _profile_costs(columns: Mapping[str, FloatArray]) -> FloatArray:
-    neck = _beyond(columns["neck_profile_deg"], _UPRIGHT_NECK_DEG, _RECLINED_NECK_COUNTS)
-    trunk = _beyond(columns["trunk_profile_deg"], _UPRIGHT_TRUNK_DEG, _RECLINED_TRUNK_COUNTS)
-    y = columns["shoulder_y_ratio"]
-    sunk = (y - quantile_of(y, 0.1)) / middle_of(columns["trunk_length_ratio"]) / _TRUNK_LENGTHS_PER_UNIT
+def _profile_costs(columns: Columns) -> FloatArray:
+    neck = _beyond(columns[Feature.NECK_PROFILE], _UPRIGHT_NECK_DEG, _RECLINED_NECK_COUNTS)
+    trunk = _beyond(columns[Feature.TRUNK_PROFILE], _UPRIGHT_TRUNK_DEG, _RECLINED_TRUNK_COUNTS)
+    y = columns[Feature.SHOULDER_Y]
+    sunk = (y - quantile_of(y, 0.1)) / middle_of(columns[Feature.TRUNK_LENGTH]) / _TRUNK_LENGTHS_PER_UNIT
     sunk = np.clip(np.nan_to_num(sunk) - _SINKING_UNITS_THAT_MEAN_NOTHING, 0.0, _MOST_SINKING_UNITS)
     return (neck + np.nan_to_num(trunk)) / _DEG_PER_UNIT + sunk
 
@@ -52,17 +51,17 @@ def _beyond(angles_deg: FloatArray, upright_deg: float, reclined_counts: float) 
     return np.where(excess > 0, excess, -reclined_counts * excess)
 
 
-def _front_costs(columns: Mapping[str, FloatArray], camera_low_below_deg: float) -> FloatArray:
-    ratio, width = columns["ear_shoulder_ratio"], columns["shoulder_width_ratio"]
+def _front_costs(columns: Columns, camera_low_below_deg: float) -> FloatArray:
+    ratio, width = columns[Feature.EAR_SHOULDER], columns[Feature.SHOULDER_WIDTH]
     tallest = quantile_of(ratio, 0.9)
     drop = (tallest - ratio) / max(abs(tallest), 1e-6) / _DROP_PER_UNIT
-    near = np.fmax(_growth(width), _growth(columns["face_height_ratio"])) - _GROWTH_THAT_MEANS_NOTHING
-    if middle_of(columns["camera_elevation_deg"]) < camera_low_below_deg:
+    near = np.fmax(_growth(width), _growth(columns[Feature.FACE_HEIGHT])) - _GROWTH_THAT_MEANS_NOTHING
+    if middle_of(columns[Feature.CAMERA_ELEVATION]) < camera_low_below_deg:
         # Seen from below, a head that comes forward does not drop in the picture.
         drop = np.zeros_like(drop)
-    shoulder_tilt = columns["shoulder_tilt_deg"] - middle_of(columns["shoulder_tilt_deg"])
-    head_tilt = columns["head_tilt_deg"] - middle_of(columns["head_tilt_deg"])
-    yaw = columns["head_yaw_deg"] - middle_of(columns["head_yaw_deg"])
+    shoulder_tilt = columns[Feature.SHOULDER_TILT] - middle_of(columns[Feature.SHOULDER_TILT])
+    head_tilt = columns[Feature.HEAD_TILT] - middle_of(columns[Feature.HEAD_TILT])
+    yaw = columns[Feature.HEAD_YAW] - middle_of(columns[Feature.HEAD_YAW])
     tilt = np.abs(shoulder_tilt) / _SHOULDER_TILT_PER_UNIT_DEG + np.abs(head_tilt) / _HEAD_TILT_PER_UNIT_DEG
     return (
         np.maximum(np.maximum(drop, near / _GROWTH_PER_UNIT), 0.0)
@@ -77,7 +76,9 @@ def _growth(sizes: FloatArray) -> FloatArray:
     return np.zeros_like(sizes) if math.isnan(least) else sizes / least - 1.0
 
 
-def is_plausible(columns: Mapping[str, FloatArray], stretch: slice) -> bool:
+def is_plausible(columns: Columns, stretch: slice) -> bool:
     """Whether somebody upright can look like a stretch, seen from the side."""
-    neck, trunk = (middle_of(columns[name][stretch]) for name in ("neck_profile_deg", "trunk_profile_deg"))
+    neck, trunk = (
+        middle_of(columns[name][stretch]) for name in (Feature.NECK_PROFILE, Feature.TRUNK_PROFILE)
+    )
     return not (neck > _IMPLAUSIBLE_NECK_DEG or trunk > _IMPLAUSIBLE_TRUNK_DEG)

@@ -15,7 +15,7 @@ import numpy as np
 from posture_cam.geometry.orientation import Orientation
 from posture_cam.geometry.points import CORE, EARS, EYES, HIPS, MOUTH, SHOULDERS
 from posture_cam.geometry.view import BEHIND_ABOVE_DEG, ViewTracker, facing_sign, shoulder_yaw_deg
-from posture_cam.records import Features, FloatArray, Landmark, Pose, Reason, View
+from posture_cam.records import Feature, Features, FloatArray, Landmark, Pose, Reason, View
 from posture_cam.settings import Gates, Settings
 
 _NEEDED = np.array(CORE)
@@ -44,7 +44,7 @@ class FeatureExtractor:
         self._orientation = Orientation(was_upright=view is not None)
         self._view = view or View.FRONT
         # Of the last pose, which may come again: landmarks, confidence, view and values.
-        self._last: tuple[FloatArray | None, float | None, View, dict[str, float] | None]
+        self._last: tuple[FloatArray | None, float | None, View, dict[Feature, float] | None]
         self._last = None, None, View.FRONT, None
 
     def extract(self, timestamp_s: float, pose: Pose | None) -> Features:
@@ -82,7 +82,7 @@ class FeatureExtractor:
         return Features(timestamp_s, self._view, MappingProxyType({}), 0.0, reason)
 
 
-def _measure(pose: Pose, view: View, gates: Gates) -> dict[str, float] | None:
+def _measure(pose: Pose, view: View, gates: Gates) -> dict[Feature, float] | None:
     width_px, height_px = pose.image_size_wh
     # Plain numbers: numpy takes several times as long for so few.
     xy = [(x * width_px, y * height_px) for x, y in pose.landmarks[:, :2].tolist()]
@@ -107,19 +107,19 @@ def _measure(pose: Pose, view: View, gates: Gates) -> dict[str, float] | None:
     yaw_deg = shoulder_yaw_deg(pose)
 
     values = {
-        "shoulder_yaw_deg": yaw_deg,
-        "shoulder_width_ratio": width / height_px,
-        "shoulder_x_ratio": shoulders[0] / height_px,
-        "shoulder_y_ratio": shoulders[1] / height_px,
-        "ear_y_ratio": ears[1] / height_px,
+        Feature.SHOULDER_YAW: yaw_deg,
+        Feature.SHOULDER_WIDTH: width / height_px,
+        Feature.SHOULDER_X: shoulders[0] / height_px,
+        Feature.SHOULDER_Y: shoulders[1] / height_px,
+        Feature.EAR_Y: ears[1] / height_px,
     }
     if hips_seen:
-        values["trunk_length_ratio"] = trunk_length / height_px
+        values[Feature.TRUNK_LENGTH] = trunk_length / height_px
 
     if view != View.FRONT:
         sign = facing_sign(pose)
         neck_deg = _inclination_deg(shoulders, ears, sign)
-        values["neck_profile_deg"] = neck_deg if view.is_side else in_profile_deg(neck_deg, yaw_deg)
+        values[Feature.NECK_PROFILE] = neck_deg if view.is_side else in_profile_deg(neck_deg, yaw_deg)
     if view.is_side:
         is_large = (
             trunk_length >= gates.min_trunk_length_px if hips_seen else _head_is_large(ears, shoulders, gates)
@@ -127,31 +127,31 @@ def _measure(pose: Pose, view: View, gates: Gates) -> dict[str, float] | None:
         if not is_large:
             return None
         if hips_seen:
-            values["trunk_profile_deg"] = _inclination_deg(hips, shoulders, sign)
+            values[Feature.TRUNK_PROFILE] = _inclination_deg(hips, shoulders, sign)
         return values
 
     if width < gates.min_shoulder_width_px:
         return None
-    values["ear_shoulder_ratio"] = (shoulders[1] - ears[1]) / width
-    values["shoulder_tilt_deg"] = _slope_deg(xy[Landmark.RIGHT_SHOULDER], xy[Landmark.LEFT_SHOULDER])
+    values[Feature.EAR_SHOULDER] = (shoulders[1] - ears[1]) / width
+    values[Feature.SHOULDER_TILT] = _slope_deg(xy[Landmark.RIGHT_SHOULDER], xy[Landmark.LEFT_SHOULDER])
     ear_distance = gap(EARS)
     if ear_distance > 1.0:
-        values["head_tilt_deg"] = _slope_deg(xy[Landmark.RIGHT_EAR], xy[Landmark.LEFT_EAR])
-        values["head_yaw_deg"] = math.degrees(
+        values[Feature.HEAD_TILT] = _slope_deg(xy[Landmark.RIGHT_EAR], xy[Landmark.LEFT_EAR])
+        values[Feature.HEAD_YAW] = math.degrees(
             math.atan((nose[0] - ears[0]) / (NOSE_DEPTH_BY_EAR_DISTANCE * ear_distance))
         )
     if hips_seen:
-        values["lateral_lean_deg"] = _inclination_deg(hips, shoulders, 1.0)
+        values[Feature.LATERAL_LEAN] = _inclination_deg(hips, shoulders, 1.0)
     if are_seen((*EYES, *MOUTH)):
         eye_distance = gap(EYES)
         face = math.dist(middle(EYES), middle(MOUTH))
         if min(face, eye_distance) > 1.0:
-            values["face_height_ratio"] = face / height_px
-            values["eye_distance_by_width_ratio"] = eye_distance / width_px
-            values["nose_below_ears_ratio"] = (nose[1] - ears[1]) / face
+            values[Feature.FACE_HEIGHT] = face / height_px
+            values[Feature.EYE_DISTANCE_BY_WIDTH] = eye_distance / width_px
+            values[Feature.NOSE_BELOW_EARS] = (nose[1] - ears[1]) / face
             # Holds while the head is level: read it off a neutral posture.
             below = (nose[1] - ears[1]) / eye_distance
-            values["camera_elevation_deg"] = (below - ELEVATION_ZERO) / ELEVATION_PER_DEG
+            values[Feature.CAMERA_ELEVATION] = (below - ELEVATION_ZERO) / ELEVATION_PER_DEG
     return values
 
 

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from posture_cam.geometry.estimator import Estimate, Estimator
 from posture_cam.geometry.points import SHOULDERS
-from posture_cam.records import Features, Measure, Measures, Neutral, Pose, Reason, View
+from posture_cam.records import Feature, Features, Measure, Measures, Neutral, Pose, Reason, View
 from posture_cam.settings import Gates, Settings
 
 # What MediaPipe's side view reads above (neck) and below (trunk) the true angle: its ear and shoulder
@@ -41,12 +41,12 @@ def average_neutral(view: View) -> Neutral:
     Only its side view can be judged by; from the front people differ more than a slouch changes them.
     """
     centre = {
-        "neck_profile_deg": AVERAGE_NECK_IMAGE_DEG,
-        "trunk_profile_deg": AVERAGE_TRUNK_IMAGE_DEG,
-        "shoulder_tilt_deg": 0.0,
-        "head_tilt_deg": 0.0,
-        "lateral_lean_deg": 0.0,
-        "head_yaw_deg": 0.0,
+        Feature.NECK_PROFILE: AVERAGE_NECK_IMAGE_DEG,
+        Feature.TRUNK_PROFILE: AVERAGE_TRUNK_IMAGE_DEG,
+        Feature.SHOULDER_TILT: 0.0,
+        Feature.HEAD_TILT: 0.0,
+        Feature.LATERAL_LEAN: 0.0,
+        Feature.HEAD_YAW: 0.0,
     }
     return Neutral("", AVERAGE, view, centre, {}, 0, is_personal=False)
 
@@ -143,7 +143,7 @@ def _by_estimator(
 
 def _is_nearly_the_view(features: Features, neutral: Neutral, settings: Settings) -> bool:
     """Whether a person has turned only a little from the neutral view, across the border between two."""
-    now, then = features.values.get("shoulder_yaw_deg"), neutral.centre.get("shoulder_yaw_deg")
+    now, then = features.values.get(Feature.SHOULDER_YAW), neutral.centre.get(Feature.SHOULDER_YAW)
     return now is not None and then is not None and abs(now - then) <= settings.gates.nearly_same_view_deg
 
 
@@ -205,26 +205,26 @@ def _by_formulas(
 
 
 def _changes(
-    now: Mapping[str, float], then: Mapping[str, float], pairs: Mapping[Measure, str]
+    now: Mapping[Feature, float], then: Mapping[Feature, float], pairs: Mapping[Measure, Feature]
 ) -> dict[Measure, float]:
     return {name: now[key] - then[key] for name, key in pairs.items() if key in now and key in then}
 
 
-_NECK = {Measure.NECK_INCLINATION_CHANGE: "neck_profile_deg"}
-_TRUNK = {Measure.TRUNK_INCLINATION_CHANGE: "trunk_profile_deg"}
+_NECK = {Measure.NECK_INCLINATION_CHANGE: Feature.NECK_PROFILE}
+_TRUNK = {Measure.TRUNK_INCLINATION_CHANGE: Feature.TRUNK_PROFILE}
 
 
-def _raw_side(now: Mapping[str, float]) -> dict[Measure, float]:
+def _raw_side(now: Mapping[Feature, float]) -> dict[Measure, float]:
     values = {
-        Measure.NECK_INCLINATION: now["neck_profile_deg"] - NECK_BIAS_DEG,
-        Measure.CRANIOVERTEBRAL_ANGLE: CVA_AT_ZERO_DEG + CVA_PER_DEG * now["neck_profile_deg"],
+        Measure.NECK_INCLINATION: now[Feature.NECK_PROFILE] - NECK_BIAS_DEG,
+        Measure.CRANIOVERTEBRAL_ANGLE: CVA_AT_ZERO_DEG + CVA_PER_DEG * now[Feature.NECK_PROFILE],
     }
-    if "trunk_profile_deg" in now:
-        values[Measure.TRUNK_INCLINATION] = now["trunk_profile_deg"] - TRUNK_BIAS_DEG
+    if Feature.TRUNK_PROFILE in now:
+        values[Measure.TRUNK_INCLINATION] = now[Feature.TRUNK_PROFILE] - TRUNK_BIAS_DEG
     return values
 
 
-def _side(now: Mapping[str, float], then: Mapping[str, float]) -> dict[Measure, float]:
+def _side(now: Mapping[Feature, float], then: Mapping[Feature, float]) -> dict[Measure, float]:
     values = _raw_side(now)
     values |= _changes(now, then, _NECK | _TRUNK)
     if Measure.NECK_INCLINATION_CHANGE in values and Measure.TRUNK_INCLINATION_CHANGE in values:
@@ -234,28 +234,28 @@ def _side(now: Mapping[str, float], then: Mapping[str, float]) -> dict[Measure, 
     return values
 
 
-def _sinking(now: Mapping[str, float], then: Mapping[str, float]) -> dict[Measure, float]:
-    if "trunk_length_ratio" not in then:
+def _sinking(now: Mapping[Feature, float], then: Mapping[Feature, float]) -> dict[Measure, float]:
+    if Feature.TRUNK_LENGTH not in then:
         return {}
-    drop = (now["shoulder_y_ratio"] - then["shoulder_y_ratio"]) / then["trunk_length_ratio"]
+    drop = (now[Feature.SHOULDER_Y] - then[Feature.SHOULDER_Y]) / then[Feature.TRUNK_LENGTH]
     return {Measure.SINKING: drop * TRUNK_LENGTH_CM}
 
 
-def _lateral(now: Mapping[str, float], then: Mapping[str, float]) -> dict[Measure, float]:
+def _lateral(now: Mapping[Feature, float], then: Mapping[Feature, float]) -> dict[Measure, float]:
     return _changes(
         now,
         then,
         {
-            Measure.SHOULDER_TILT_CHANGE: "shoulder_tilt_deg",
-            Measure.HEAD_TILT_CHANGE: "head_tilt_deg",
-            Measure.LATERAL_LEAN_CHANGE: "lateral_lean_deg",
-            Measure.HEAD_YAW_CHANGE: "head_yaw_deg",
+            Measure.SHOULDER_TILT_CHANGE: Feature.SHOULDER_TILT,
+            Measure.HEAD_TILT_CHANGE: Feature.HEAD_TILT,
+            Measure.LATERAL_LEAN_CHANGE: Feature.LATERAL_LEAN,
+            Measure.HEAD_YAW_CHANGE: Feature.HEAD_YAW,
         },
     )
 
 
 def _front(
-    now: Mapping[str, float],
+    now: Mapping[Feature, float],
     neutral: Neutral,
     values: Mapping[Measure, float],
     gates: Gates,
@@ -263,12 +263,12 @@ def _front(
     """Sagittal measures from the front, or why there are none."""
     then = neutral.centre
     found: dict[Measure, float] = {}
-    if "shoulder_width_ratio" not in then or "ear_shoulder_ratio" not in then:
+    if Feature.SHOULDER_WIDTH not in then or Feature.EAR_SHOULDER not in then:
         return found, Reason.NOT_MEASURABLE
-    approach = 100.0 * (now["shoulder_width_ratio"] / then["shoulder_width_ratio"] - 1.0)
-    if "nose_below_ears_ratio" in now and "nose_below_ears_ratio" in then:
+    approach = 100.0 * (now[Feature.SHOULDER_WIDTH] / then[Feature.SHOULDER_WIDTH] - 1.0)
+    if Feature.NOSE_BELOW_EARS in now and Feature.NOSE_BELOW_EARS in then:
         found[Measure.HEAD_PITCH_CHANGE] = (
-            now["nose_below_ears_ratio"] - then["nose_below_ears_ratio"]
+            now[Feature.NOSE_BELOW_EARS] - then[Feature.NOSE_BELOW_EARS]
         ) / NOSE_DROP_PER_PITCH_DEG
     if abs(values.get(Measure.HEAD_YAW_CHANGE, 0.0)) > gates.look_away_deg:
         return found, Reason.LOOKING_AWAY
@@ -279,18 +279,22 @@ def _front(
         return found, Reason.LOOKING_DOWN
     found[Measure.APPROACH] = approach
     # Seen from below, a head that comes forward rises in the picture: its drop then means nothing.
-    is_low = neutral.context.get("camera_elevation_deg", 0.0) < gates.camera_low_below_deg
+    is_low = neutral.context.get(Feature.CAMERA_ELEVATION, 0.0) < gates.camera_low_below_deg
     if not is_low:
-        drop = now["ear_shoulder_ratio"] / then["ear_shoulder_ratio"] - 1.0
-        found[Measure.HEAD_DROP] = 100.0 * drop * math.copysign(1.0, then["ear_shoulder_ratio"])
+        drop = now[Feature.EAR_SHOULDER] / then[Feature.EAR_SHOULDER] - 1.0
+        found[Measure.HEAD_DROP] = 100.0 * drop * math.copysign(1.0, then[Feature.EAR_SHOULDER])
     return found, None
 
 
-def _distance(now: Mapping[str, float], settings: Settings) -> dict[Measure, float]:
+def _distance(now: Mapping[Feature, float], settings: Settings) -> dict[Measure, float]:
     """Viewing distance, only where the field of view is known and the head looks ahead."""
     fov_deg = settings.camera.horizontal_fov_deg
-    if fov_deg <= 0 or "eye_distance_by_width_ratio" not in now or abs(now.get("head_yaw_deg", 90.0)) > 20.0:
+    if (
+        fov_deg <= 0
+        or Feature.EYE_DISTANCE_BY_WIDTH not in now
+        or abs(now.get(Feature.HEAD_YAW, 90.0)) > 20.0
+    ):
         return {}
     focal_by_width = 0.5 / math.tan(math.radians(fov_deg) / 2)
-    eyes = now["eye_distance_by_width_ratio"] / math.cos(math.radians(now["head_yaw_deg"]))
+    eyes = now[Feature.EYE_DISTANCE_BY_WIDTH] / math.cos(math.radians(now[Feature.HEAD_YAW]))
     return {Measure.VIEWING_DISTANCE: focal_by_width * PUPIL_DISTANCE_CM / eyes / DISTANCE_READS_TOO_LONG_BY}

@@ -14,15 +14,10 @@ from posture_cam.outputs.coach import done_as_json, done_words
 from posture_cam.permission import Permission
 from posture_cam.plain import clean
 from posture_cam.programme import Programme, Progress
-from posture_cam.words import count_words
+from posture_cam.words import count_words, words_of
 from posture_cam.workplaces import Item
 
 NO_DIAGNOSIS = "This is no diagnosis, and posture_cam is no medical device."
-_WHEN = {
-    Urgency.NOW: "Get medical help now if",
-    Urgency.SOON: "See a doctor in the next days if",
-    Urgency.CONSIDER: "Think of seeing a physical therapist if",
-}
 
 
 def print_check_in(
@@ -42,7 +37,7 @@ def print_check_in(
 
 
 def _where(check_in: CheckIn) -> str:
-    words = ", ".join(place.replace("-", " ") for place in check_in.places)
+    words = ", ".join(words_of(place) for place in check_in.places)
     if check_in.radiates:
         words += (", " if words else "") + "radiating into a leg"
     return f" ({words})" if words else ""
@@ -54,9 +49,9 @@ def print_signs(signs: Sequence[Sign], console: Console, *, is_brief: bool = Fal
         shown = [sign for sign in signs if sign.urgency == urgency]
         if shown and is_brief:
             words = "; ".join(sign.text for sign in shown)
-            _say(console, f"{_WHEN[urgency]} {words}.", style="bright_black")
+            _say(console, f"{words_of(urgency)} {words}.", style="bright_black")
         elif shown:
-            _say(console, f"{_WHEN[urgency]}:", style="bold")
+            _say(console, f"{words_of(urgency)}:", style="bold")
             for sign in shown:
                 name = f" ({sign.name})" if sign.question else ""
                 _say(console, f"  - {sign.text}{name}")

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from posture_cam.exercises import AIM_WORDS, Exercise, ExerciseDone, Moment
+from posture_cam.exercises import Exercise, ExerciseDone, Moment
 from posture_cam.outputs.guide import Screen
 from posture_cam.outputs.overlay import draw_banner, draw_count
+from posture_cam.words import count_words, words_of
 
 _BLANK_WH = (960, 720)
 _LEAST_HEIGHT_PX = 600
@@ -44,7 +45,7 @@ class CoachView(Screen):
         if exercise.movement is not None:
             seen = f"The camera sees {_lower(exercise.sees)} Not seen: {_lower(exercise.unseen)}"
         say(
-            f'{AIM_WORDS[exercise.aim]} (the article, "{exercise.source}"). {seen}',
+            f'{words_of(exercise.aim)} (the article, "{exercise.source}"). {seen}',
             style="bright_black",
             highlight=False,
             soft_wrap=True,
@@ -94,14 +95,14 @@ def _picture(image_bgr: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
 
 def done_words(done: ExerciseDone) -> str:
     """What came of an exercise, in a sentence."""
-    times = f"{done.repetitions} repetition" + ("s" if done.repetitions != 1 else "")
+    times = count_words(done.repetitions, "repetition")
     if done.left is not None:
         times += f" (left {done.left}, right {done.right})"
     parts = [times]
     if done.is_seen and done.holds_s:
         parts.append(f"held for {sum(done.holds_s) / len(done.holds_s):.1f} s on average")
     if done.refused:
-        parts.append(f"{done.refused} half movement{'s' if done.refused != 1 else ''} not counted")
+        parts.append(count_words(done.refused, "half_movement"))
     if not done.is_seen:
         parts.append("timed, not seen by the camera")
     return ", ".join(parts) + "."

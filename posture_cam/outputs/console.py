@@ -13,7 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from posture_cam.exercises import AIM_WORDS, Exercise
+from posture_cam.exercises import Exercise
 from posture_cam.outputs.styles import STATE_STYLES
 from posture_cam.plain import clean
 from posture_cam.records import (
@@ -27,7 +27,7 @@ from posture_cam.records import (
     Tip,
 )
 from posture_cam.settings import load_measures
-from posture_cam.words import clock, duration_words, sentence, value_words, words_of
+from posture_cam.words import clock, count_words, duration_words, sentence, value_words, words_of
 
 _BAR_CELLS = 24
 _ALERTS_SHOWN = 5
@@ -84,12 +84,13 @@ def print_summary(summary: SessionSummary, console: Console) -> None:
 
 def print_calibrated(name: str, neutral: Neutral, console: Console, *, replaced: bool) -> None:
     """What a calibration stored, and how to use it."""
-    stretch = ""
+    facts = [f"seen from {words_of(neutral.view)}"]
     if neutral.start_s is not None and neutral.end_s is not None:
-        stretch = f", {neutral.end_s - neutral.start_s:.0f} s at {clock(neutral.start_s)}"
+        facts.append(f"{neutral.end_s - neutral.start_s:.0f} s at {clock(neutral.start_s)}")
+    facts.append(count_words(neutral.sample_count, "look"))
+    done = "[bold]{}[/bold] replaced" if replaced else "[bold]{}[/bold] stored"
     console.print(
-        f"[bold]{escape(name)}[/bold] {'replaced' if replaced else 'stored'}: your neutral posture, "
-        f"seen from {words_of(neutral.view)}{stretch}, {neutral.sample_count} looks.",
+        f"{done.format(escape(name))}: your neutral posture, {', '.join(facts)}.",
         highlight=False,
     )
     if neutral.slouch:
@@ -179,7 +180,7 @@ def _print_states(summary: SessionSummary, console: Console) -> None:
         share = seconds / summary.duration_s if summary.duration_s > 0 else 0.0
         bar = "█" * round(share * _BAR_CELLS) or ("▏" if seconds > 0 else "")
         table.add_row(
-            Text(f"  {state.value}", style=STATE_STYLES[state]),
+            Text(f"  {words_of(state)}", style=STATE_STYLES[state]),
             Text(bar, style=STATE_STYLES[state]),
             clock(seconds),
             f"{share:.0%}".replace("%", " %"),
@@ -264,7 +265,7 @@ def print_exercises(exercises: Sequence[Exercise], console: Console) -> None:
     for title in ("For",) * is_wide + ("Dose",) + ("Counted by camera",) * is_medium:
         table.add_column(title)
     for exercise in exercises:
-        cells = (AIM_WORDS[exercise.aim],) * is_wide + (exercise.dose,) + (_counted(exercise),) * is_medium
+        cells = (words_of(exercise.aim),) * is_wide + (exercise.dose,) + (_counted(exercise),) * is_medium
         table.add_row(exercise.name, *cells)
     console.print(table)
     console.print(

@@ -14,14 +14,10 @@ from typing import Any, Protocol
 
 from posture_cam.outputs.live import LiveOutput
 from posture_cam.records import Alert, AlertKind, Observation
+from posture_cam.words import words_of
 
 APP_NAME = "posture_cam"
 _TIMEOUT_S = 10.0
-_TITLES = {
-    AlertKind.FAULT: "Time to sit up",
-    AlertKind.QUESTION: "Is this still your neutral posture?",
-    AlertKind.BREAK: "Time to move",
-}
 
 
 class CannotNotify(Exception):  # noqa: N818
@@ -171,7 +167,7 @@ class DesktopNotification(LiveOutput):
             self._backend = self._make()
         is_plain = alert.kind == AlertKind.QUESTION and alert.measure is None
         self._backend.send(
-            _TITLES[alert.kind], alert.message if is_plain else f"{alert.message} {alert.tip.text}"
+            words_of(alert.kind), alert.message if is_plain else f"{alert.message} {alert.tip.text}"
         )
 
     def _dismiss(self) -> None:

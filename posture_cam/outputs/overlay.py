@@ -24,8 +24,8 @@ from posture_cam.records import (
     State,
     Tip,
 )
-from posture_cam.settings import load_measures, shown_in
-from posture_cam.words import error_words, sentence, value_words, words_of
+from posture_cam.settings import GROUP_WEIGHTS, load_measures, shown_in
+from posture_cam.words import error_words, sentence, value_words, words_for, words_of
 
 Colour = tuple[int, int, int]
 Point = tuple[int, int]
@@ -57,7 +57,6 @@ _BONES = (
 )
 _JOINTS = (Landmark.NOSE, *_EARS, *_SHOULDERS, Landmark.LEFT_ELBOW, Landmark.RIGHT_ELBOW, *_HIPS)
 _SEEN_FROM = 0.5
-_GROUP_WORDS = {"sagittal": "neck and trunk", "lateral": "sideways", "distance": "distance"}
 # Below this a picture has no room for words.
 _WORDS_FROM_PX = 160
 
@@ -287,13 +286,13 @@ def _draw_card(image: NDArray[np.uint8], scene: Scene, colour: Colour) -> None:
     size_px = max(12, round(min(height / 22, width / 30)))
     pad = size_px // 2
     assessment = scene.assessment
-    head = assessment.state.value.capitalize()
+    head = sentence(words_of(assessment.state))
     if assessment.score is not None and assessment.state in (State.GOOD, State.FAIR, State.POOR):
         head += f" · {assessment.score} / 100"
     lines = _explained(scene)
     if scene.shows_coverage and assessment.coverage:
-        unseen = [words for group, words in _GROUP_WORDS.items() if group not in assessment.coverage]
-        seen = [words for group, words in _GROUP_WORDS.items() if group in assessment.coverage]
+        unseen = [words_for("coverage", group) for group in GROUP_WEIGHTS if group not in assessment.coverage]
+        seen = [words_for("coverage", group) for group in GROUP_WEIGHTS if group in assessment.coverage]
         lines.append(f"Seen: {', '.join(seen)}" + (f". Unseen: {', '.join(unseen)}" if unseen else ""))
     small_px = round(0.75 * size_px)
     widths = [_text_width(head, size_px, 700), *(_text_width(line, small_px) for line in lines)]

@@ -149,7 +149,7 @@ def alert_text(alert: Alert) -> Text:
 
 def _line(measures: Measures, assessment: Assessment) -> Text:
     parts: list[str | tuple[str, str]] = [
-        (f"● {sentence(assessment.state.value)}", STATE_STYLES[assessment.state])
+        (f"● {sentence(words_of(assessment.state))}", STATE_STYLES[assessment.state])
     ]
     if assessment.score is not None and assessment.state in JUDGED_STATES:
         parts.append(f" {assessment.score} / 100")

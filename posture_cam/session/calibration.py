@@ -26,7 +26,7 @@ from posture_cam.session.poses import (
     recorded_poses,
 )
 from posture_cam.settings import Settings, load_measures, load_settings
-from posture_cam.words import clock, value_words
+from posture_cam.words import clock, value_words, words_for, words_of
 
 Say = Callable[[str, float, Frame | None], bool]
 """Called with a sentence, how much is done (0 to 1) and the picture; False ends the calibration."""
@@ -237,7 +237,11 @@ def _steady(moments: Iterable[Features], calibrator: Calibrator) -> list[Feature
         calibrator.update(moment)
         if calibrator.is_done and len(calibrator.kept) > len(best):
             best = list(calibrator.kept)
-    return best or calibrator.refusal
+    return best or _refusal_words(calibrator)
+
+
+def _refusal_words(calibrator: Calibrator) -> str:
+    return words_for("refusal", calibrator.refusal).format(least_s=calibrator.min_s)
 
 
 def built(features: list[Features], header: PoseLogHeader, settings: Settings) -> Neutral:
@@ -255,7 +259,7 @@ def _with_slouch(
     measured = [told(compare(moment, neutral, settings, estimator), limits) for moment in features]
     names = {name for moment in measured for name in moment.errors}
     slouch = {
-        name.value: float(np.median([moment.values[name] for moment in measured if name in moment.values]))
+        name: float(np.median([moment.values[name] for moment in measured if name in moment.values]))
         for name in sorted(names)
     }
     share = slouch_share(slouch)
@@ -322,14 +326,14 @@ def guided(
         else:
             brightness = float(frame.image_bgr[::8, ::8].mean())
             advice = calibrator.update(features, brightness)
-            goes_on = say(advice.hint.value, advice.share, frame)
+            goes_on = say(words_of(advice.hint), advice.share, frame)
             if calibrator.is_done:
                 return list(calibrator.kept)
         if not goes_on:
             raise NeutralError("The calibration was stopped.", "Nothing was stored.")
         if waited_s > settings.calibration.give_up_after_s:
             raise NeutralError(
-                f"No steady posture could be taken in {waited_s:.0f} s: {calibrator.refusal}.",
+                f"No steady posture could be taken in {waited_s:.0f} s: {_refusal_words(calibrator)}.",
                 "Start it again when you sit comfortably, with face and shoulders in the picture.",
             )
     raise SourceError("The camera gives no more pictures.")  # pragma: no cover - the stream raises

@@ -13,7 +13,7 @@ from posture_cam import __version__
 from posture_cam.assessment import NeutralFinder, Stretch, build_neutral, take_stretch
 from posture_cam.geometry import AngleEstimator, FeatureExtractor, compare
 from posture_cam.pose.recorded import PoseLogHeader
-from posture_cam.records import Features, Measure, Neutral, Sample, View
+from posture_cam.records import Feature, Features, Measure, Neutral, Sample, View
 from posture_cam.session.poses import Poses
 from posture_cam.settings import Settings, bundled_model, load_measures
 from posture_cam.words import words_of
@@ -185,7 +185,7 @@ def is_squeezed(profile: Neutral, first: Sequence[Features]) -> bool:
         for moment in first
         if moment.view == profile.view == View.FRONT
         and moment.pose is not None
-        and abs(moment.values.get("head_yaw_deg", math.inf)) <= _AHEAD_DEG
+        and abs(moment.values.get(Feature.HEAD_YAW, math.inf)) <= _AHEAD_DEG
         and (shape := _face_shape(moment.values, moment.pose.image_size_wh)) is not None
     ]
     if then is None or len(now) < _LEAST_NEAR:
@@ -194,8 +194,8 @@ def is_squeezed(profile: Neutral, first: Sequence[Features]) -> bool:
     return not -_SQUEEZED_BY / (1 + _SQUEEZED_BY) < change < _SQUEEZED_BY
 
 
-def _face_shape(values: Mapping[str, float], size_wh: tuple[int, int]) -> float | None:
-    eyes, face = values.get("eye_distance_by_width_ratio"), values.get("face_height_ratio")
+def _face_shape(values: Mapping[Feature, float], size_wh: tuple[int, int]) -> float | None:
+    eyes, face = values.get(Feature.EYE_DISTANCE_BY_WIDTH), values.get(Feature.FACE_HEIGHT)
     if eyes is None or face is None or face <= 0:
         return None
     return eyes * size_wh[0] / (face * size_wh[1])
@@ -237,13 +237,13 @@ def _camera_misfits(profile: Neutral, moments: list[Features]) -> list[str]:
     """Whether the camera stands elsewhere about the person than at calibration, or shows them otherwise."""
     then = {**profile.centre, **profile.context}
 
-    def change_of(name: str) -> tuple[float, float] | None:
+    def change_of(name: Feature) -> tuple[float, float] | None:
         """The median of a feature in these moments, and what it was at calibration."""
         now = [moment.values[name] for moment in moments if name in moment.values]
         return (float(np.median(now)), then[name]) if now and name in then else None
 
     notes = []
-    elevations = change_of("camera_elevation_deg")
+    elevations = change_of(Feature.CAMERA_ELEVATION)
     if profile.view == View.FRONT and elevations is not None:
         higher_deg = elevations[0] - elevations[1]
         if abs(higher_deg) > _ELEVATION_OFF_BY_DEG:
@@ -252,12 +252,12 @@ def _camera_misfits(profile: Neutral, moments: list[Features]) -> list[str]:
                 f"The camera seems to stand {words} than at calibration, by about {abs(higher_deg):.0f}°; "
                 "results may be off. Calibrate for this setup."
             )
-    turns = change_of("shoulder_yaw_deg")
+    turns = change_of(Feature.SHOULDER_YAW)
     if profile.view == View.THREE_QUARTER and turns is not None and turns[0] * turns[1] < 0:
         notes.append(
             "The profile was made from the other side of you; results may be off. Calibrate for this setup."
         )
-    widths = change_of("shoulder_width_ratio")
+    widths = change_of(Feature.SHOULDER_WIDTH)
     if widths is not None and widths[1] > 0 and not profile.view.is_side:
         change = widths[0] / widths[1] - 1.0
         if abs(change) > _WIDTH_OFF_BY:

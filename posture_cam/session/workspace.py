@@ -12,7 +12,7 @@ import numpy as np
 from posture_cam.errors import NothingJudged
 from posture_cam.geometry import FeatureExtractor, average_neutral, compare
 from posture_cam.geometry.points import SHOULDERS
-from posture_cam.records import Frame, Measure, Pose, View
+from posture_cam.records import Feature, Frame, Measure, Pose, View
 from posture_cam.settings import Settings, load_settings
 from posture_cam.words import words_of
 
@@ -89,8 +89,8 @@ def look_at_workspace(place: int | str | Path, should_stop: Callable[[], bool]) 
                 (seen.on_face, seen.around, seen.glaring), _light(frame, pose), strict=True
             ):
                 kept.append(value)
-            if "camera_elevation_deg" in features.values:
-                seen.elevations_deg.append(features.values["camera_elevation_deg"])
+            if Feature.CAMERA_ELEVATION in features.values:
+                seen.elevations_deg.append(features.values[Feature.CAMERA_ELEVATION])
             for found, one in zip(seen.distances_cm, by_fov, strict=True):
                 values = compare(features, nobody, one).values
                 if Measure.VIEWING_DISTANCE in values:
@@ -153,9 +153,11 @@ def _told(seen: _Seen, settings: Settings) -> Look:
         values["viewing_distance_min_cm"] = round(ends_cm[0])
         values["viewing_distance_max_cm"] = round(ends_cm[-1])
         fovs = " to ".join(f"{fov_deg:g}" for fov_deg in _fovs_deg(settings))
+        distance = " to ".join(f"{end_cm:.0f}" for end_cm in ends_cm)
         lines.append(
-            f"Eyes to camera: {' to '.join(f'{end_cm:.0f}' for end_cm in ends_cm)} cm, "
-            f"for a field of view of {fovs}°" + (" (that of most webcams)." if len(ends_cm) > 1 else ".")
+            f"Eyes to camera: {distance} cm, for a field of view of {fovs}° (that of most webcams)."
+            if len(ends_cm) > 1
+            else f"Eyes to camera: {distance} cm, for a field of view of {fovs}°."
         )
         if ends_cm[-1] < CLOSE_CM:
             findings.add("too-close")
@@ -163,7 +165,7 @@ def _told(seen: _Seen, settings: Settings) -> Look:
             findings.add("too-far")
     if view == View.FRONT and seen.elevations_deg:
         elevation_deg = float(np.median(seen.elevations_deg))
-        values["camera_elevation_deg"] = round(elevation_deg)
+        values[Feature.CAMERA_ELEVATION] = round(elevation_deg)
         where = "above" if elevation_deg > 0 else "below"
         lines.append(
             f"The camera stands about {abs(elevation_deg):.0f}° {where} your eyes (give or take 10°)."

@@ -17,11 +17,10 @@ from posture_cam.outputs.report.drawing import FONT_PT, Chart, bare, drawn, name
 from posture_cam.outputs.report.svg import INK, NECK, STATE_INKS
 from posture_cam.permission import Permission, permission_of
 from posture_cam.records import State
-from posture_cam.words import sentence
+from posture_cam.words import sentence, words_for
 
 _SHOWN = 12
 _PAIN_DAYS = 28
-_REASONS = {"own": "own wish", "break": "offered in a break", "programme": "programme"}
 
 
 class Care(TypedDict):
@@ -79,7 +78,7 @@ def exercises_table(exercises: Sequence[KeptExercise]) -> Rows:
                 held,
                 str(done.refused) if done.is_seen else "–",
                 "camera" if done.is_seen else "clock",
-                _REASONS.get(one.reason, one.reason),
+                words_for("occasion", one.reason),
             )
         )
     heads = ("When", "Exercise", "Repetitions", "Held, mean", "Half movements", "Counted by", "Why")

@@ -38,6 +38,7 @@ from posture_cam.outputs.report.svg import (
 from posture_cam.records import JUDGED_STATES, Measure, State
 from posture_cam.settings import MeasureInfo, shown_in
 from posture_cam.sittings import Sitting, Slot, statistic, totals
+from posture_cam.words import unit_words, words_of
 
 # Heights tell the states apart without colour: the further from neutral, the taller.
 STATE_HEIGHTS = {
@@ -66,15 +67,10 @@ class Shown:
     @property
     def label(self) -> str:
         """Its name, with the unit."""
-        return f"{self.info.label.replace(', change from neutral', '')} ({unit_words(self.info)})"
+        return f"{self.info.title or self.info.label} ({unit_words(self.info)})"
 
 
-def unit_words(info: MeasureInfo) -> str:
-    """The unit as people write it."""
-    return {"deg": "°", "percent": "%"}.get(info.unit, info.unit)
-
-
-def shown_measures(sittings: Sequence[Sitting], table: dict[Measure, MeasureInfo]) -> list[Shown]:
+def chosen_for_charts(sittings: Sequence[Sitting], table: dict[Measure, MeasureInfo]) -> list[Shown]:
     """The two measures that tell most of what was measured: neck and trunk, else what stands in for them."""
     seconds = dict.fromkeys(shown_in("chart"), 0.0)
     for sitting in sittings:
@@ -110,7 +106,7 @@ def timeline(sittings: Sequence[Sitting]) -> Chart | None:
     what = "How you sat, over the day" if sittings[0].origin_s is not None else "How you sat"
     sums = totals(sittings)
     words = ", ".join(
-        f"{state.value} {sums.seconds_by_state.get(state, 0.0) / 60:.0f} min"
+        f"{words_of(state)} {sums.seconds_by_state.get(state, 0.0) / 60:.0f} min"
         for state in State
         if sums.seconds_by_state.get(state, 0.0) >= 30
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from posture_cam.history import Figures, KeptCheckIn, KeptExercise
-from posture_cam.outputs.report.charts import ENOUGH_SLOTS, Shown, shown_measures, unit_words
+from posture_cam.outputs.report.charts import ENOUGH_SLOTS, Shown, chosen_for_charts
 from posture_cam.permission import Permission
 from posture_cam.records import JUDGED_STATES, AlertKind, Measure, Reason, State
 from posture_cam.settings import MeasureInfo
@@ -18,7 +18,9 @@ from posture_cam.words import (
     durations_words,
     error_words,
     sentence,
+    unit_words,
     value_words,
+    words_for,
     words_of,
 )
 
@@ -167,8 +169,10 @@ def trend_words(report: Report) -> str:
     change = round(report.sums.score) - round(mean)
     if change == 0:
         return f"as in your weeks before ({mean:.0f})"
-    points = "1 point" if abs(change) == 1 else f"{abs(change)} points"
-    return f"{points} {'above' if change > 0 else 'below'} your weeks before ({mean:.0f})"
+    points = count_words(abs(change), "point")
+    if change > 0:
+        return f"{points} above your weeks before ({mean:.0f})"
+    return f"{points} below your weeks before ({mean:.0f})"
 
 
 def is_comparable(report: Report) -> bool:
@@ -187,7 +191,7 @@ def past_score(weeks: Sequence[Figures]) -> float | None:
 
 def states_table(report: Report) -> Rows:
     """Seconds by state, for each day or for the recording."""
-    names = ["Not judged" if state == State.UNJUDGED else sentence(state.value) for state in State]
+    names = [sentence(words_for("state_in_report", state)) for state in State]
     heads = ("Recording" if report.is_recording else "Day", *names, "Score")
     rows = []
     for number, sitting in enumerate(report.sittings):
@@ -410,7 +414,7 @@ def notes_of(report: Report) -> list[str]:
 
 def shown_of(report: Report) -> list[Shown]:
     """The measures that charts show."""
-    return shown_measures(report.sittings, limits_of(report.sittings))
+    return chosen_for_charts(report.sittings, limits_of(report.sittings))
 
 
 def when(sitting: Sitting, start_s: float, end_s: float, report: Report) -> str:

@@ -19,6 +19,7 @@ from posture_cam.outputs.report.content import Report
 from posture_cam.outputs.report.drawing import Chart
 from posture_cam.plain import clean
 from posture_cam.records import State
+from posture_cam.words import words_for
 
 
 @cache
@@ -127,13 +128,12 @@ def _shares(report: Report) -> list[dict[str, str]]:
     for state in State:
         share = seconds.get(state, 0.0) / total_s
         if share > 0:
-            words = "not judged" if state == State.UNJUDGED else state.value
             found.append(
                 {
                     "state": state.value,
                     "left": f"{100 * left:.2f}",
                     "width": f"{100 * share:.2f}",
-                    "words": f"{words} {content.percent(share)}",
+                    "words": f"{words_for('state_in_report', state)} {content.percent(share)}",
                 }
             )
             left += share
