@@ -24,9 +24,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+
 from posture_cam import __version__
-from posture_cam.history import Batch, RunFacts, Writer, zone_name, zone_of
-from posture_cam.outputs.ledger import Ledger
+from posture_cam.history import RunFacts, RunUpdate, Writer, zone_name, zone_of
 from posture_cam.records import (
     AlertKind,
     Assessment,
@@ -41,7 +41,8 @@ from posture_cam.records import (
     State,
     View,
 )
-from posture_cam.sittings import Spoken
+from posture_cam.runlog import LEAST_FAULT_S, RunLog, Spoken
+from posture_cam.settings import load_settings
 from posture_cam.tips import tips_for
 
 STEP_S = 5.0
@@ -109,12 +110,12 @@ def fill(path: Path, last: date, days: int, hours: float, seed: int = 1) -> None
         for back in range(days):
             day = last - timedelta(days=back)
             start = datetime(day.year, day.month, day.day, 9, tzinfo=zone_of(zone)).astimezone(UTC)
-            ledger = Ledger(60.0, start.timestamp(), 60.0, 2 * STEP_S)
+            log = RunLog(load_settings())
+            minutes = log.course(60.0, start.timestamp())
             pieces = list(sat(hours, seed + back))
             for piece in pieces:
-                ledger.add(piece)
-            ledger.close()
-            entries = ledger.taken()
+                log.take(piece)
+            log.close()
             facts = RunFacts(
                 start.timestamp(),
                 zone,
@@ -129,12 +130,12 @@ def fill(path: Path, last: date, days: int, hours: float, seed: int = 1) -> None
                 end_s=hours * 3600,
                 ended="done",
             )
-            batch = Batch(
-                spans=entries.spans,
-                slots=entries.slots,
-                faults=entries.faults,
-                holds=entries.holds,
-                breaks=entries.breaks,
+            batch = RunUpdate(
+                spans=log.spans,
+                slots=minutes.slots,
+                faults=[one for one in log.faults if one.seconds >= LEAST_FAULT_S],
+                holds=log.holds,
+                breaks=log.breaks,
                 spoken=_spoken(pieces, seed + back),
             )
             writer.save(facts, batch)

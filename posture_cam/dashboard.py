@@ -24,7 +24,7 @@ from posture_cam.history import History, today
 from posture_cam.outputs.report import Report, care_of, day_parts, environment
 from posture_cam.outputs.report.page import style
 from posture_cam.profiles import load_profile, profile_names
-from posture_cam.sittings import Sitting, totals
+from posture_cam.runlog import Sitting, totals
 from posture_cam.words import duration_words, parse_day, sentence, words_for, words_of
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ from posture_cam.records import (
     SourceEvent,
     SourceInfo,
 )
+from posture_cam.runlog import RunLog
 
 
 class _Closing(Protocol):
@@ -93,17 +94,14 @@ class Keeper(Protocol):
     It may not stop the run: what cannot be kept is said once and then left.
     """
 
-    def begin(self, source: SourceInfo, model: str, estimator: str | None) -> None:
-        """Before the first observation."""
+    def begin(self, log: RunLog, source: SourceInfo, model: str, estimator: str | None) -> None:
+        """Before the first observation; what is final will stand in the log."""
 
     def adopt(self, neutral: Neutral | None) -> None:
         """This neutral posture is compared with from now on."""
 
     def note(self, observation: Observation) -> None:
         """Take a moment as it is seen, for what was said to the user and what followed."""
-
-    def keep(self, piece: Piece) -> None:
-        """Take what is final, in order of time and without gaps."""
 
     def is_due(self, now_s: float) -> bool:
         """Whether it is time to write what is there."""

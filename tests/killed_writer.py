@@ -8,8 +8,9 @@ from pathlib import Path
 
 from posture_cam.outputs.history import LiveHistory
 from posture_cam.records import State
+from posture_cam.runlog import RunLog
 from posture_cam.settings import load_settings
-from tests.sittings import pieces
+from tests.sittings import SOURCE, pieces
 
 
 def main() -> None:
@@ -20,6 +21,7 @@ def main() -> None:
         lambda _: None,
         Path(sys.argv[1]),
     )
+    history.begin(RunLog(load_settings()), SOURCE, "made up", None)
     history.open(0)
     states = (State.GOOD, State.FAIR, State.POOR, State.AWAY, State.GOOD, State.UNJUDGED)
     plan = [(7.0 + 3 * (number % 5), states[number % len(states)]) for number in range(20_000)]
@@ -27,7 +29,7 @@ def main() -> None:
     for piece in pieces(plan, step_s=0.5):
         waiting.append(piece)
         if len(waiting) > 16:  # what a live run knows for sure lies some seconds back
-            history.keep(waiting.pop(0))
+            history.log.take(waiting.pop(0))
         if history.is_due(piece.end_s):
             history.flush(piece.end_s, waiting)
         print(f"{piece.end_s:.1f}", flush=True)

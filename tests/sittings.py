@@ -8,9 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from posture_cam.history import Batch, RunFacts, Writer
+from posture_cam.history import RunFacts, RunUpdate, Writer
 from posture_cam.outputs.history import LiveHistory
-from posture_cam.outputs.ledger import Ledger
 from posture_cam.records import (
     Alert,
     AlertKind,
@@ -23,16 +22,18 @@ from posture_cam.records import (
     Reason,
     Sample,
     Severity,
+    SourceInfo,
     State,
     View,
 )
+from posture_cam.runlog import LEAST_FAULT_S, RunLog, Spoken
 from posture_cam.settings import load_settings
-from posture_cam.sittings import Spoken
 from posture_cam.tips import tips_for
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NECK = Measure.NECK_INCLINATION_CHANGE
 _NECK_DEG = {State.GOOD: 2.0, State.FAIR: 12.0, State.POOR: 25.0}
+SOURCE = SourceInfo("camera 0", 640, 480, None, None, is_live=True)
 _SCORE = {State.GOOD: 100, State.FAIR: 70, State.POOR: 30}
 
 
@@ -69,6 +70,14 @@ def fault_alert(at_s: float, held_s: float = 30.0) -> Alert:
     return Alert(at_s, NECK, held_s, f"Head forward for {held_s:.0f} s.", tips_for(NECK.value)[0])
 
 
+def run_log() -> RunLog:
+    """A log in which a minute away is a break, and holds are followed over gaps of ten seconds."""
+    settings = load_settings()
+    alerts = settings.alerts.model_copy(update={"break_away_s": 60.0})
+    sampling = settings.sampling.model_copy(update={"max_gap_s": 10.0})
+    return RunLog(settings.model_copy(update={"alerts": alerts, "sampling": sampling}))
+
+
 def kept_run(
     start: datetime,
     stretches: Iterable[tuple[float, State]],
@@ -83,13 +92,12 @@ def kept_run(
     is_analysis: bool = False,
 ) -> None:
     """Keep a run at once; alerts are (time, answered time or None), both from the run's start."""
-    ledger = Ledger(60.0, start.timestamp(), 60.0, 10.0)
-    end_s = 0.0
+    log = run_log()
+    minutes = log.course(60.0, start.timestamp())
     for piece in pieces(stretches):
-        ledger.add(piece)
-        end_s = piece.end_s
-    ledger.close()
-    entries = ledger.taken()
+        log.take(piece)
+    log.close()
+    end_s = log.end_s
     facts = RunFacts(
         start.timestamp(),
         getattr(start.tzinfo, "key", "UTC+00:00"),
@@ -118,12 +126,12 @@ def kept_run(
     with Writer(path, is_exclusive=False) as writer:
         writer.save(
             facts,
-            Batch(
-                spans=entries.spans,
-                slots=entries.slots,
-                faults=entries.faults,
-                holds=entries.holds,
-                breaks=entries.breaks,
+            RunUpdate(
+                spans=log.spans,
+                slots=minutes.slots,
+                faults=[one for one in log.faults if one.seconds >= LEAST_FAULT_S],
+                holds=log.holds,
+                breaks=log.breaks,
                 spoken=spoken,
             ),
         )
@@ -135,6 +143,7 @@ def live_history(
 ) -> Iterator[LiveHistory]:
     """A live run that is being kept."""
     history = LiveHistory(start, None, load_settings(), said, path)
+    history.begin(RunLog(load_settings()), SOURCE, "made up", None)
     try:
         yield history
     finally:

@@ -16,9 +16,9 @@ from posture_cam.outputs.report import read_result
 from posture_cam.pose.recorded import PoseLog
 from posture_cam.profiles import load_profile, profile_path
 from posture_cam.records import Measure, Reason, State, kept_id
+from posture_cam.runlog import totals
 from posture_cam.session import Analysis, analyze
 from posture_cam.settings import history_path, load_measures
-from posture_cam.sittings import totals
 from posture_cam.words import value_words, words_of
 from tests.conftest import ROOT
 from tests.running import run

@@ -27,16 +27,25 @@ from posture_cam.errors import HistoryError, UsageError
 from posture_cam.history import History, Writer, day_bounds_s, zone_name, zone_of
 from posture_cam.history.schema import MIGRATIONS, migrate, version
 from posture_cam.outputs.history import KeptAs, LiveHistory
-from posture_cam.outputs.ledger import Ledger
 from posture_cam.outputs.tables import as_json
 from posture_cam.records import JUDGED_STATES, Alert, Observation, Piece, Reason, State
+from posture_cam.runlog import RunLog, totals
 from posture_cam.session import Analysis, Monitoring, analyze, monitor
 from posture_cam.settings import history_path, load_settings
-from posture_cam.sittings import totals
 from posture_cam.words import parse_moment
 from tests.conftest import ROOT, SAMPLES
 from tests.running import run
-from tests.sittings import BERLIN, NECK, fault_alert, kept_run, live_history, observation, pieces
+from tests.sittings import (
+    BERLIN,
+    NECK,
+    SOURCE,
+    fault_alert,
+    kept_run,
+    live_history,
+    observation,
+    pieces,
+    run_log,
+)
 
 GOOD, FAIR, POOR, AWAY, UNJUDGED = State.GOOD, State.FAIR, State.POOR, State.AWAY, State.UNJUDGED
 NINE = datetime(2026, 11, 24, 9, tzinfo=BERLIN)
@@ -160,7 +169,7 @@ def test_alerts_tell_what_followed() -> None:
     with live_history(NINE, pytest.fail) as history:
         alerts = [fault_alert(40.0), fault_alert(400.0), fault_alert(800.0)]
         for piece in pieces([(900.0, POOR)]):
-            history.keep(piece)
+            history.log.take(piece)
         for alert in alerts:
             history.note(observation(alert.timestamp_s, POOR, alert=alert))
         history.flush(900.0, [])
@@ -308,12 +317,12 @@ def test_what_is_not_final_is_kept_and_set_right_later() -> None:
     with live_history(NINE, pytest.fail) as history:
         first = list(pieces([(60, GOOD), (8, FAIR)]))
         for piece in first[:-2]:
-            history.keep(piece)
+            history.log.take(piece)
         history.flush(68.0, first[-2:])
         with Writer(is_exclusive=False):
             assert seconds_of(DAY) == {GOOD: 60, FAIR: 8}
         for piece in pieces([(8, POOR), (12, GOOD)], start_s=60.0):  # in hindsight it was another state
-            history.keep(piece)
+            history.log.take(piece)
         history.flush(80.0, [])
         assert seconds_of(DAY) == {GOOD: 72, POOR: 8}
 
@@ -328,7 +337,7 @@ def test_a_second_writer_is_told_who_writes_and_takes_over_later(berlin: None) -
         assert len(said) == 1
         assert f"another posture-cam (process {os.getpid()}, since 09:00)" in said[0]
         for piece in pieces([(30, GOOD)]):
-            second.keep(piece)
+            second.log.take(piece)
         second.flush(30.0, [])
         assert len(said) == 1
         with pytest.raises(HistoryError, match="is being written by another"), Writer():
@@ -381,11 +390,12 @@ def test_a_database_held_by_another_program_is_tried_again() -> None:
     settings = load_settings()
     settings = settings.model_copy(update={"history": settings.history.model_copy(update={"busy_s": 0.1})})
     history = LiveHistory(NINE, None, settings, said.append)
+    history.begin(RunLog(settings), SOURCE, "made up", None)
     history.open(0)
     with closing(sqlite3.connect(history_path(), isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         for piece in pieces([(30, GOOD)]):
-            history.keep(piece)
+            history.log.take(piece)
         history.flush(30.0, [])
         assert len(said) == 1
         assert "Another program holds it" in said[0]
@@ -435,14 +445,14 @@ def test_a_run_taken_out_meanwhile_is_kept_anew_and_no_other_one_is_touched() ->
     said: list[str] = []
     with live_history(NINE, said.append) as history:
         for piece in pieces([(30, GOOD)]):
-            history.keep(piece)
+            history.log.take(piece)
         history.flush(30.0, [])
         history.close()
         for path in history_path().parent.glob("history.db*"):
             path.unlink()
         kept_run(NINE - timedelta(days=3), [(60, POOR)], source="therapy.mp4")  # which takes its number
         for piece in pieces([(20, FAIR)], start_s=30.0):
-            history.keep(piece)
+            history.log.take(piece)
         history.flush(50.0, [])
         history.flush(55.0, [])
     assert len(said) == 1
@@ -506,12 +516,12 @@ def test_a_break_over_midnight_counts_once() -> None:
 
 def test_a_hold_ends_with_a_change_that_was_not_judged() -> None:
     """Still for 70 s, then set aside for 130 s with a change after 10 s of them, then judged again."""
-    ledger = Ledger(60.0, 0.0, 60.0, 10.0)
+    log = run_log()
     for start_s in range(0, 210):
         still_s = start_s if start_s < 80 else start_s - 80
         state = UNJUDGED if 70 <= start_s < 200 else GOOD
         moment = observation(float(start_s), GOOD, still_s)
-        ledger.add(
+        log.take(
             Piece(
                 float(start_s),
                 start_s + 1.0,
@@ -520,18 +530,19 @@ def test_a_hold_ends_with_a_change_that_was_not_judged() -> None:
                 moment,
             )
         )
-    ledger.close()
-    assert [(hold.start_s, hold.end_s) for hold in ledger.taken().holds] == [(0.0, 70.0), (80.0, 210.0)]
+    log.close()
+    assert [(hold.start_s, hold.end_s) for hold in log.holds] == [(0.0, 70.0), (80.0, 210.0)]
 
 
 def test_who_never_rests_changes_posture_all_the_time() -> None:
-    ledger = Ledger(60.0, 0.0, 60.0, 10.0)
+    log = run_log()
+    course = log.course(60.0)
     for start_s in range(120):
-        ledger.add(Piece(float(start_s), start_s + 1.0, GOOD, None, observation(float(start_s), GOOD, 0.0)))
-    ledger.close()
-    entries = ledger.taken()
-    assert entries.holds == []
-    assert sum(slot.changes for slot in entries.slots) == 119
+        log.take(Piece(float(start_s), start_s + 1.0, GOOD, None, observation(float(start_s), GOOD, 0.0)))
+    log.close()
+    assert log.holds == []
+    assert log.sums.changes == 119
+    assert sum(slot.changes for slot in course.slots) == 119
 
 
 def test_an_interrupted_analysis_does_not_take_the_place_of_a_whole_one() -> None:
@@ -797,12 +808,13 @@ def test_deleting_waits_for_nobody_while_a_monitor_writes() -> None:
         assert connection.execute("SELECT count(*) FROM runs").fetchone() == (2,)
 
 
-def test_the_ledger_puts_every_second_into_one_slot() -> None:
-    ledger = Ledger(60.0, 1_000_000_013.7, 60.0, 10.0)
+def test_a_course_puts_every_second_into_one_slot() -> None:
+    log = run_log()
+    course = log.course(60.0, 1_000_000_013.7)
     for piece in pieces([(7.3, GOOD), (181.1, FAIR), (0.4, POOR), (64.2, GOOD)], step_s=0.7):
-        ledger.add(piece)
-    ledger.close()
-    slots = ledger.taken().slots
+        log.take(piece)
+    log.close()
+    slots = course.slots
     assert sum(sum(slot.seconds_by_state.values()) for slot in slots) == pytest.approx(253.0)
     assert all(sum(slot.seconds_by_state.values()) <= 60.0 + 1e-6 for slot in slots)
     assert all((slot.start_s + 1_000_000_013.7) % 60.0 == pytest.approx(0.0, abs=1e-3) for slot in slots)

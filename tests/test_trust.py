@@ -70,9 +70,7 @@ class Sat:
                 self.good_since_s = None
             elif self.good_since_s is None:
                 self.good_since_s = self.now_s
-            yield self.judging.see(Sample(0, self.now_s, make(self.now_s)))
-            for _ in self.judging.settled():
-                pass
+            yield self.judging.see(Sample(0, self.now_s, make(self.now_s))).now
             self.now_s += 1.0 / RATE_HZ
 
 
@@ -147,8 +145,7 @@ def test_without_a_neutral_nothing_alerts_and_nothing_is_counted() -> None:
     seen = list(sat.sit(SLOUCHED, 300.0))
     assert [one.alert for one in seen if one.alert is not None] == []
     assert {one.assessment.reason for one in seen} == {Reason.NO_NEUTRAL}
-    for _ in sat.judging.finish(sat.now_s):
-        pass
+    sat.judging.finish(sat.now_s)
     summary = sat.judging.summary(SOURCE, "built", partial=False)
     assert summary.judged_s == 0
     assert summary.statistics == {}
@@ -200,7 +197,7 @@ def test_a_glance_after_an_absence_is_a_glance_from_its_start() -> None:
     assert own is not None
     film = Film().hold(10.0, level).hold(2.0, looking_down).nobody(30.0).hold(8.0, looking_down)
     one = Judging(own, SETTINGS, None, AlertPolicy(SETTINGS.alerts))
-    seen = [one.see(sample) for sample in film.samples]
+    seen = [one.see(sample).now for sample in film.samples]
     after = [other for other in seen if other.assessment.timestamp_s >= 42.0]
     assert {other.measures.reason for other in after} == {Reason.LOOKING_DOWN}
     assert all(other.assessment.reason == Reason.LOOKING_DOWN for other in after)

@@ -3,9 +3,9 @@
 from posture_cam.assessment.calibration import Advice, Calibrator
 from posture_cam.assessment.certainty import told
 from posture_cam.assessment.drift import DriftWatch
+from posture_cam.assessment.hindsight import Hindsight
 from posture_cam.assessment.judge import Judge
 from posture_cam.assessment.neutral import NeutralFinder, Stretch, build_neutral, take_stretch
-from posture_cam.assessment.record import Record, Settler
 from posture_cam.assessment.repetitions import (
     Phase,
     RepetitionCounter,
@@ -19,13 +19,12 @@ __all__ = [
     "Advice",
     "Calibrator",
     "DriftWatch",
+    "Hindsight",
     "Judge",
     "NeutralFinder",
     "Phase",
-    "Record",
     "RepetitionCounter",
     "RestFinder",
-    "Settler",
     "SideCounter",
     "Stretch",
     "Trust",

@@ -17,7 +17,7 @@ from posture_cam.errors import HistoryError, UsageError
 
 if TYPE_CHECKING:
     from posture_cam.history import History
-    from posture_cam.sittings import Sitting
+    from posture_cam.runlog import Sitting
 
 T = TypeVar("T")
 

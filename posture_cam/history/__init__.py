@@ -13,11 +13,10 @@ from posture_cam.history.care import (
 from posture_cam.history.database import erase
 from posture_cam.history.days import day_at, day_bounds_s, today, zone_name, zone_of
 from posture_cam.history.reading import Figures, History
-from posture_cam.history.runs import Batch, KeptRun, RunFacts
+from posture_cam.history.runs import KeptRun, RunFacts, RunUpdate
 from posture_cam.history.writing import RunGone, Writer
 
 __all__ = [
-    "Batch",
     "Figures",
     "History",
     "KeptCheckIn",
@@ -25,6 +24,7 @@ __all__ = [
     "KeptRun",
     "RunFacts",
     "RunGone",
+    "RunUpdate",
     "Writer",
     "correct_check_in",
     "correct_exercise",

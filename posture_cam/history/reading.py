@@ -23,8 +23,8 @@ from posture_cam.history.database import TAKE_ALONG, reading
 from posture_cam.history.days import day_at, day_bounds_s, zone_of
 from posture_cam.programme import Programme
 from posture_cam.records import AlertKind, Measure, Reason, State, View, kept_id
+from posture_cam.runlog import FaultStretch, Hold, Portion, Run, Sitting, Slot, Span, Spoken
 from posture_cam.settings import history_path
-from posture_cam.sittings import FaultStretch, Hold, Portion, Run, Sitting, Slot, Span, Spoken
 
 _MARGIN = timedelta(days=2)  # no zone is further from another
 # A live run writes every few seconds; one that has not for so long is none, whatever process has its number.

@@ -12,7 +12,7 @@ from typing import Any
 
 from posture_cam.history.database import as_ms
 from posture_cam.records import State
-from posture_cam.sittings import FaultStretch, Hold, Slot, Span, Spoken
+from posture_cam.runlog import FaultStretch, Hold, Slot, Span, Spoken
 
 
 @dataclass(slots=True)
@@ -49,7 +49,7 @@ class KeptRun:
 
 
 @dataclass(slots=True)
-class Batch:
+class RunUpdate:
     """What is to be written at once; times are seconds from the start of the run.
 
     Attributes:
@@ -87,7 +87,7 @@ def insert_run(connection: sqlite3.Connection, facts: RunFacts) -> KeptRun:
     return KeptRun(cursor.lastrowid, saved_ms)
 
 
-def write_run(connection: sqlite3.Connection, run: int, facts: RunFacts, batch: Batch) -> None:
+def write_run(connection: sqlite3.Connection, run: int, facts: RunFacts, update: RunUpdate) -> None:
     """Write what is new of a run, inside a transaction of the caller's."""
     execute, many = connection.execute, connection.executemany
 
@@ -113,14 +113,14 @@ def write_run(connection: sqlite3.Connection, run: int, facts: RunFacts, batch: 
     rows: dict[str, list[tuple[Any, ...]]] = {
         "episodes": [
             (at(one.start_s), at(one.end_s), one.state.value, one.reason and one.reason.value, one.worst)
-            for one in batch.spans
+            for one in update.spans
         ],
-        "faults": [(one.measure.value, at(one.start_s), at(one.end_s), one.worst) for one in batch.faults],
-        "holds": [(at(one.start_s), at(one.end_s)) for one in batch.holds],
-        "breaks": [(at(one.start_s), at(one.end_s)) for one in batch.breaks],
+        "faults": [(one.measure.value, at(one.start_s), at(one.end_s), one.worst) for one in update.faults],
+        "holds": [(at(one.start_s), at(one.end_s)) for one in update.holds],
+        "breaks": [(at(one.start_s), at(one.end_s)) for one in update.breaks],
     }
     for table, content in rows.items():
-        first = batch.firsts.get(table, 0)
+        first = update.firsts.get(table, 0)
         execute(f"DELETE FROM {table} WHERE run_id = ? AND number >= ?", (run, first))
         if content:
             marks = ", ".join("?" * (2 + len(content[0])))
@@ -128,14 +128,14 @@ def write_run(connection: sqlite3.Connection, run: int, facts: RunFacts, batch: 
                 f"INSERT INTO {table} VALUES ({marks})",
                 [(run, first + number, *row) for number, row in enumerate(content)],
             )
-    if batch.slots:
-        _write_minutes(connection, run, at, batch.slots)
+    if update.slots:
+        _write_minutes(connection, run, at, update.slots)
     many(
         "INSERT OR REPLACE INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 run,
-                batch.firsts.get("alerts", 0) + number,
+                update.firsts.get("alerts", 0) + number,
                 at(one.time_s),
                 one.kind.value,
                 one.measure and one.measure.value,
@@ -144,7 +144,7 @@ def write_run(connection: sqlite3.Connection, run: int, facts: RunFacts, batch: 
                 one.tip_id,
                 None if one.answered_s is None else at(one.answered_s),
             )
-            for number, one in enumerate(batch.spoken)
+            for number, one in enumerate(update.spoken)
         ],
     )
 

@@ -17,7 +17,7 @@ from posture_cam.files import make_folder
 from posture_cam.history import deleting
 from posture_cam.history.database import bring_up_to_date, locked, opened, telling
 from posture_cam.history.days import day_at, today, zone_of
-from posture_cam.history.runs import Batch, KeptRun, RunFacts, insert_run, write_run
+from posture_cam.history.runs import KeptRun, RunFacts, RunUpdate, insert_run, write_run
 from posture_cam.history.schema import MIGRATIONS, migrate, version
 from posture_cam.records import JUDGED_STATES
 from posture_cam.settings import history_path
@@ -66,7 +66,7 @@ class Writer:
         with self._transaction():
             return insert_run(self._connection, facts)
 
-    def write(self, run: KeptRun, facts: RunFacts, batch: Batch) -> None:
+    def write(self, run: KeptRun, facts: RunFacts, update: RunUpdate) -> None:
         """Write what is new of a run, whole or not at all.
 
         Raises:
@@ -79,9 +79,9 @@ class Writer:
             ).fetchone()
             if row != (run.saved_ms,):
                 raise RunGone("This run has been taken out of the history.")
-            write_run(self._connection, run.number, facts, batch)
+            write_run(self._connection, run.number, facts, update)
 
-    def save(self, facts: RunFacts, batch: Batch) -> date | None:
+    def save(self, facts: RunFacts, update: RunUpdate) -> date | None:
         """Write a whole run at once; an earlier one of the same content goes.
 
         Returns:
@@ -94,7 +94,7 @@ class Writer:
             earlier = self._connection.execute(
                 "SELECT start_ms, zone, ended FROM runs WHERE content = ?", (facts.content,)
             ).fetchone()
-            judged = any(span.state in JUDGED_STATES for span in batch.spans)
+            judged = any(span.state in JUDGED_STATES for span in update.spans)
             if earlier is not None and earlier[2] == "done" and not (judged and facts.ended == "done"):
                 day = day_at(earlier[0] / 1000, zone_of(earlier[1]))
                 what = "interrupted analysis" if judged else "analysis, in which nothing could be judged,"
@@ -104,7 +104,7 @@ class Writer:
                     "Analyse it again to the end.",
                 )
             self._connection.execute("DELETE FROM runs WHERE content = ?", (facts.content,))
-            write_run(self._connection, insert_run(self._connection, facts).number, facts, batch)
+            write_run(self._connection, insert_run(self._connection, facts).number, facts, update)
         return None if earlier is None else day_at(earlier[0] / 1000, zone_of(earlier[1]))
 
     def insert(self, table: str, values: Mapping[str, Any]) -> None:

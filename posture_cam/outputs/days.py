@@ -19,8 +19,8 @@ from posture_cam.outputs.tables import reason_as_json
 from posture_cam.permission import Permission
 from posture_cam.plain import clean
 from posture_cam.records import JUDGED_STATES, Measure, State
+from posture_cam.runlog import ANSWERED_WITHIN_S, Run, Sitting, Spoken, Totals, hold_words, totals
 from posture_cam.settings import load_measures
-from posture_cam.sittings import ANSWERED_WITHIN_S, Run, Sitting, Spoken, Totals, hold_words, totals
 from posture_cam.words import duration_words, sentence, value_words, words_of
 
 SCHEMA_VERSION = 1

@@ -6,18 +6,18 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 from posture_cam import __version__
 from posture_cam.errors import HistoryError
-from posture_cam.history import Batch, KeptRun, RunFacts, RunGone, Writer, zone_name
-from posture_cam.outputs.ledger import Entries, Ledger
-from posture_cam.records import Alert, Neutral, Observation, Piece, Reason, SessionSummary, SourceInfo, View
+from posture_cam.history import KeptRun, RunFacts, RunGone, RunUpdate, Writer, zone_name
+from posture_cam.records import Alert, Neutral, Observation, Piece, SessionSummary, SourceInfo, View
+from posture_cam.runlog import LEAST_FAULT_S, Course, RunLog, Spoken
 from posture_cam.settings import Settings, history_path
-from posture_cam.sittings import Spoken
 from posture_cam.words import clock, words_of
 
 SLOT_S = 60.0
-_UNSEEN = (Reason.NOBODY, Reason.HEAD_HIDDEN, Reason.TOO_SMALL)
+_ENTRIES = ("episodes", "faults", "holds", "breaks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +36,23 @@ class KeptAs:
 
 
 class _Kept:
-    """What both kinds of keepers do: follow a run piece by piece."""
+    """What both kinds of keepers do: write what is new in the log of a run."""
 
-    def __init__(self, facts: RunFacts, settings: Settings) -> None:
+    log: RunLog
+    _minutes: Course
+
+    def __init__(self, facts: RunFacts) -> None:
         self.facts = facts
-        self._ledger = Ledger(
-            SLOT_S, facts.start_utc_s, settings.alerts.break_away_s, settings.sampling.max_gap_s
-        )
+        # How much of each list of the log is written, and how much of it is in the database no more.
+        self._written = dict.fromkeys((*_ENTRIES, "minutes"), 0)
+        self._lost = dict.fromkeys(_ENTRIES, 0)
         self._spoken: list[Spoken] = []
         self._open: dict[tuple[float, str], int] = {}
         self._changed_from: int | None = None
 
-    def begin(self, source: SourceInfo, model: str, estimator: str | None) -> None:
-        """Before the first observation."""
+    def begin(self, log: RunLog, source: SourceInfo, model: str, estimator: str | None) -> None:
+        """Before the first observation; what is final will stand in the log."""
+        self.log, self._minutes = log, log.course(SLOT_S, self.facts.start_utc_s)
         self.facts.source, self.facts.model, self.facts.estimator = source.name, model, estimator
 
     def adopt(self, neutral: Neutral | None) -> None:
@@ -74,25 +78,43 @@ class _Kept:
     def _touch(self, number: int) -> None:
         self._changed_from = number if self._changed_from is None else min(self._changed_from, number)
 
-    def keep(self, piece: Piece) -> None:
-        """Take what is final, in order of time and without gaps."""
-        self._ledger.add(piece)
-        observation = piece.observation
-        if observation is not None and observation.measures.reason not in _UNSEEN:
-            views, view = self.facts.views, observation.measures.view.value
-            views[view] = views.get(view, 0.0) + piece.end_s - piece.start_s
-
-    def _batch(self, entries: Entries, tail: Entries, firsts: dict[str, int]) -> Batch:
+    def _update(self, tail: RunLog | None = None) -> RunUpdate:
+        """What is new since the last that was written, and `tail`, which may still change."""
+        self.facts.views = {view.value: seconds for view, seconds in self.log.sums.seconds_by_view.items()}
         spoken_from = len(self._spoken) if self._changed_from is None else self._changed_from
-        return Batch(
-            spans=[*entries.spans, *tail.spans],
-            slots=[*entries.slots, *tail.slots],
-            faults=[*entries.faults, *tail.faults],
-            holds=[*entries.holds, *tail.holds],
-            breaks=[*entries.breaks, *tail.breaks],
+        closed, written = _lists(self.log, self._minutes), self._written
+        if tail is None:
+            new = {name: closed[name][written[name] :] for name in closed}
+        else:
+            ahead = _lists(tail, tail.courses[self.log.courses.index(self._minutes)])
+            new = {name: [*closed[name][written[name] :], *ahead[name]] for name in closed}
+        return RunUpdate(
+            spans=new["episodes"],
+            slots=new["minutes"],
+            faults=new["faults"],
+            holds=new["holds"],
+            breaks=new["breaks"],
             spoken=self._spoken[spoken_from:],
-            firsts={**firsts, "alerts": spoken_from},
+            firsts={
+                **{name: written[name] - self._lost[name] for name in _ENTRIES},
+                "alerts": spoken_from,
+            },
         )
+
+    def _has_written(self) -> None:
+        self._written = {name: len(entries) for name, entries in _lists(self.log, self._minutes).items()}
+        self._changed_from = None
+
+
+def _lists(log: RunLog, minutes: Course) -> dict[str, list[Any]]:
+    """The entries of a log that are kept, by the table they go into."""
+    return {
+        "episodes": log.spans,
+        "faults": [one for one in log.faults if one.seconds >= LEAST_FAULT_S],
+        "holds": log.holds,
+        "breaks": log.breaks,
+        "minutes": minutes.slots,
+    }
 
 
 class LiveHistory(_Kept):
@@ -115,13 +137,11 @@ class LiveHistory(_Kept):
         path: Path | None = None,
     ) -> None:
         facts = RunFacts(started_at.timestamp(), zone_name(started_at), profile=profile, version=__version__)
-        super().__init__(facts, settings)
+        super().__init__(facts)
         self._settings, self._say, self._path = settings.history, say, path
         self._writer: Writer | None = None
         self._run: KeptRun | None = None
         self._due_s = 0.0
-        self._unwritten = Entries()
-        self._counts = dict.fromkeys(("episodes", "faults", "holds", "breaks"), 0)
         self._is_failing = self._has_said_so = self._has_said_again = False
 
     def open(self, keep_days: int) -> int:
@@ -155,19 +175,18 @@ class LiveHistory(_Kept):
         self._due_s = now_s + self._settings.flush_s
         self.facts.end_s = max(now_s, 0.0)
         try:
-            self._write(self._ledger.as_if_ended(tail))
+            self._write(self.log.preview(tail))
         except HistoryError as error:
             self._due_s = now_s + self._settings.retry_s
             self._fail(error)
 
     def finish(self, summary: SessionSummary) -> None:
         """Write the rest; the run is over."""
-        self._ledger.close()
         self.facts.end_s = summary.duration_s
         self.facts.ended = "cut off" if summary.partial else "done"
         self.facts.notes = list(summary.notes)
         try:
-            self._write(Entries())
+            self._write()
         except HistoryError as error:
             self._fail(error)
             self._say("So this run, or its end, is not in the history.")
@@ -182,26 +201,20 @@ class LiveHistory(_Kept):
     def _opened(self) -> Writer:
         return Writer(self._path, busy_s=self._settings.busy_s)
 
-    def _write(self, tail: Entries) -> None:
-        taken, left = self._ledger.taken(), self._unwritten
-        for name in ("spans", "slots", "faults", "holds", "breaks"):
-            getattr(left, name).extend(getattr(taken, name))
+    def _write(self, tail: RunLog | None = None) -> None:
         if self._writer is None:
             self._writer = self._opened()
         try:
             if self._run is None:
                 self._run = self._writer.begin(self.facts)
-            self._writer.write(self._run, self.facts, self._batch(left, tail, self._counts))
+            self._writer.write(self._run, self.facts, self._update(tail))
         except RunGone:
             self._say("What was kept of this run has been deleted; it is kept anew from here.")
-            self._counts = dict.fromkeys(self._counts, 0)
+            self._lost = {name: self._written[name] for name in _ENTRIES}
             self._changed_from = len(self._spoken)
             self._run = self._writer.begin(self.facts)
-            self._writer.write(self._run, self.facts, self._batch(left, tail, self._counts))
-        self._counts["episodes"] += len(left.spans)
-        for name in ("faults", "holds", "breaks"):
-            self._counts[name] += len(getattr(left, name))
-        self._unwritten, self._changed_from = Entries(), None
+            self._writer.write(self._run, self.facts, self._update(tail))
+        self._has_written()
         if self._is_failing:
             self._is_failing = False
             if not self._has_said_again:
@@ -223,7 +236,6 @@ class KeptAnalysis(_Kept):
         content: What tells the same recording again.
         recorded_at: The time of day at its start.
         profile: The name of the neutral posture, where it is a stored one.
-        settings: All settings.
         path: The database; None for the user's own.
     """
 
@@ -232,7 +244,6 @@ class KeptAnalysis(_Kept):
         content: str,
         recorded_at: datetime,
         profile: str | None,
-        settings: Settings,
         path: Path | None = None,
     ) -> None:
         facts = RunFacts(
@@ -243,7 +254,7 @@ class KeptAnalysis(_Kept):
             version=__version__,
             content=content,
         )
-        super().__init__(facts, settings)
+        super().__init__(facts)
         self._recorded_at, self._path = recorded_at.astimezone(), path
         self.kept_as: KeptAs | None = None
 
@@ -256,7 +267,6 @@ class KeptAnalysis(_Kept):
 
     def finish(self, summary: SessionSummary) -> None:
         """Write it, or note in `kept_as` why that was not possible."""
-        self._ledger.close()
         self.facts.end_s = summary.duration_s
         self.facts.ended = "interrupted" if summary.partial else "done"
         self.facts.notes = list(summary.notes)
@@ -265,7 +275,7 @@ class KeptAnalysis(_Kept):
         replaced, trouble = None, None
         try:
             with Writer(self._path, is_exclusive=False) as writer:
-                replaced = writer.save(self.facts, self._batch(self._ledger.taken(), Entries(), {}))
+                replaced = writer.save(self.facts, self._update())
         except HistoryError as error:
             trouble = error
         self.kept_as = KeptAs(self._recorded_at, replaced, trouble)

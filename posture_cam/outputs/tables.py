@@ -12,7 +12,6 @@ from typing import Any, Self, TextIO
 
 from posture_cam import __version__
 from posture_cam.files import naming, written_whole
-from posture_cam.outputs.ledger import Entries, Ledger
 from posture_cam.records import (
     JUDGED_STATES,
     Alert,
@@ -20,14 +19,13 @@ from posture_cam.records import (
     Neutral,
     NeutralOrigin,
     Observation,
-    Piece,
     Reason,
     SessionSummary,
     State,
     Tip,
 )
-from posture_cam.settings import Settings, load_measures
-from posture_cam.sittings import Slot
+from posture_cam.runlog import RunLog, Slot
+from posture_cam.settings import load_measures
 from posture_cam.words import words_of
 
 SCHEMA_VERSION = 1
@@ -55,8 +53,8 @@ class JsonResult:
 
     Args:
         target: A file, written whole or not at all; or an open text stream.
+        log: Of the run, before anything is added.
         duration_s: Of the recording, so that its course is told in a fair number of parts.
-        settings: When away is a break, and which gaps end a posture.
         content: What tells the recording from others, where there is one.
         turns: Quarter turns against the clock by which it was turned.
     """
@@ -64,22 +62,17 @@ class JsonResult:
     def __init__(
         self,
         target: Path | TextIO,
+        log: RunLog,
         duration_s: float,
-        settings: Settings,
         content: str | None = None,
         turns: int = 0,
     ) -> None:
         self._target, self._content, self._turns = target, content, turns
-        self._slot_s = next(
-            (slot_s for slot_s in _SLOTS_S if duration_s / slot_s <= _MOST_SLOTS), _SLOTS_S[-1]
-        )
-        self._ledger = Ledger(self._slot_s, 0.0, settings.alerts.break_away_s, settings.sampling.max_gap_s)
+        slot_s = next((slot_s for slot_s in _SLOTS_S if duration_s / slot_s <= _MOST_SLOTS), _SLOTS_S[-1])
+        self._log, self._course = log, log.course(slot_s)
 
     def write(self, observation: Observation) -> None:
-        """Take one observation for the course over time."""
-        assessment = observation.assessment
-        start_s, end_s = assessment.timestamp_s, assessment.timestamp_s + observation.held_s
-        self._ledger.add(Piece(start_s, end_s, assessment.state, assessment.reason, observation))
+        """All of it stands in the log."""
 
     def finish(self, summary: SessionSummary) -> None:
         """Write the result.
@@ -87,8 +80,7 @@ class JsonResult:
         Raises:
             OutputError: The file cannot be written.
         """
-        self._ledger.close()
-        content = as_json(summary) | self._course(self._ledger.taken())
+        content = as_json(summary) | self._over_time()
         content["source"] |= {"content": self._content, "turned_deg": 90 * self._turns}
         text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         if not isinstance(self._target, Path):
@@ -98,16 +90,16 @@ class JsonResult:
         with written_whole(self._target) as temporary, naming(self._target):
             temporary.write_text(text, "utf-8")
 
-    def _course(self, entries: Entries) -> dict[str, Any]:
-        longest = sorted(entries.holds, key=lambda hold: -hold.seconds)[:_HOLDS_TOLD]
+    def _over_time(self) -> dict[str, Any]:
+        longest = sorted(self._log.holds, key=lambda hold: -hold.seconds)[:_HOLDS_TOLD]
         return {
             "holds": [
                 {"start_s": _rounded(hold.start_s), "end_s": _rounded(hold.end_s)}
                 for hold in sorted(longest, key=lambda hold: hold.start_s)
             ],
             "course": {
-                "slot_s": self._slot_s,
-                "slots": [_slot(slot) for slot in entries.slots],
+                "slot_s": self._course.slot_s,
+                "slots": [_slot(slot) for slot in self._course.slots],
             },
         }
 

@@ -8,7 +8,7 @@ therefore the very same way, without the first pass.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,6 @@ from posture_cam.geometry import EstimatesAhead, average_neutral
 from posture_cam.history import Writer
 from posture_cam.outputs.history import KeptAnalysis, KeptAs
 from posture_cam.outputs.tables import CsvResult, JsonResult
-from posture_cam.pose.recorded import PoseLogHeader
 from posture_cam.profiles import load_profile
 from posture_cam.protocols import Sink
 from posture_cam.records import (
@@ -37,6 +36,7 @@ from posture_cam.records import (
     State,
     View,
 )
+from posture_cam.runlog import RunLog
 from posture_cam.session.judging import Judging, in_hindsight
 from posture_cam.session.neutral import (
     NeutralSearch,
@@ -164,7 +164,7 @@ def analyze(
                 begin_to_see=begin_to_see if searches else None,
             )
         neutral = _neutral(request, profile, search, poses, settings)
-        keeper = _keeper(request, poses, settings) if request.save else None
+        keeper = _keeper(request, poses) if request.save else None
         summary = _judge(request, poses, neutral, settings, listener, keeper, seen)
         if keeper is not None and (kept_as := keeper.kept_as) is not None:
             if kept is not None:
@@ -293,9 +293,9 @@ def _judge(
     end_s, partial, is_first = poses.end_s, poses.partial, True
     was_stopped = listener.should_stop()  # in the first pass; what it found is still judged
     with ExitStack() as stack:
-        sinks = _sinks(request, header, neutral, stack, end_s, settings, poses.turns)
+        sinks = _sinks(request, poses, neutral, judging.log, stack)
 
-        def settle(observations: Iterator[Observation]) -> None:
+        def settle(observations: Iterable[Observation]) -> None:
             for observation in observations:
                 for sink in sinks:
                     sink.write(observation)
@@ -308,8 +308,7 @@ def _judge(
                 end_s, partial = moment.sample.timestamp_s, True
                 break
             is_first = False
-            judging.judge(moment)
-            settle(judging.settled())
+            settle(judging.judge(moment).settled)
         settle(judging.finish(end_s))
         summary = judging.summary(header.source, header.model, partial=partial)
         for sink in sinks:
@@ -329,7 +328,7 @@ def _prepared(poses: Poses, estimator: EstimatesAhead | None, neutral: Neutral |
         yield from chunk
 
 
-def _keeper(request: Analysis, poses: Poses, settings: Settings) -> KeptAnalysis:
+def _keeper(request: Analysis, poses: Poses) -> KeptAnalysis:
     """What keeps the result in the history.
 
     Raises:
@@ -351,18 +350,13 @@ def _keeper(request: Analysis, poses: Poses, settings: Settings) -> KeptAnalysis
             written_at = now  # a clock that was wrong
         recorded_at = written_at - timedelta(seconds=poses.end_s)
     content = header.content or content_of(request.path)
-    return KeptAnalysis(content, recorded_at, request.profile, settings)
+    return KeptAnalysis(content, recorded_at, request.profile)
 
 
 def _sinks(
-    request: Analysis,
-    header: PoseLogHeader,
-    neutral: Neutral | None,
-    stack: ExitStack,
-    end_s: float,
-    settings: Settings,
-    turns: int,
+    request: Analysis, poses: Poses, neutral: Neutral | None, log: RunLog, stack: ExitStack
 ) -> list[Sink]:
+    header, turns = poses.log.header, poses.turns
     sinks: list[Sink] = []
     if request.csv is not None:
         sinks.append(stack.enter_context(CsvResult(request.csv)))
@@ -372,7 +366,7 @@ def _sinks(
         frames = _frames_again(request.path, stack, turns)
         sinks.append(stack.enter_context(AnnotatedVideo(request.video, header.source, frames, neutral)))
     if request.json is not None:
-        sinks.append(stack.enter_context(JsonResult(request.json, end_s, settings, header.content, turns)))
+        sinks.append(stack.enter_context(JsonResult(request.json, log, poses.end_s, header.content, turns)))
     return sinks
 
 

@@ -20,8 +20,8 @@ from posture_cam.programme import (
     progress,
 )
 from posture_cam.records import Measure
+from posture_cam.runlog import totals
 from posture_cam.settings import load_measures
-from posture_cam.sittings import totals
 
 _FAULT_DAYS = 14
 _WEEK = timedelta(days=7)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from posture_cam.alerts import AlertPolicy
-from posture_cam.assessment import DriftWatch, Judge, Record, Settler, Trust
+from posture_cam.assessment import DriftWatch, Hindsight, Judge, Trust
 from posture_cam.geometry import Estimator, FeatureExtractor, average_neutral, compare, on_the_way
 from posture_cam.permission import Permission
 from posture_cam.protocols import Keeper
@@ -21,7 +22,6 @@ from posture_cam.records import (
     Neutral,
     NeutralOrigin,
     Observation,
-    Piece,
     Reason,
     Sample,
     SessionSummary,
@@ -29,6 +29,7 @@ from posture_cam.records import (
     State,
     View,
 )
+from posture_cam.runlog import RunLog
 from posture_cam.settings import Settings
 from posture_cam.tips import tips_for_faults
 from posture_cam.words import clock
@@ -41,6 +42,18 @@ class Measured:
     sample: Sample
     features: Features
     measures: Measures
+
+
+class Judgement(NamedTuple):
+    """What came of one moment.
+
+    Attributes:
+        now: The moment, as a live run shows it.
+        settled: Earlier moments that nothing can change any more; they are in the log.
+    """
+
+    now: Observation
+    settled: Sequence[Observation]
 
 
 def in_hindsight(moments: Iterable[Measured]) -> Iterator[Measured]:
@@ -67,7 +80,7 @@ def in_hindsight(moments: Iterable[Measured]) -> Iterator[Measured]:
 
 
 class Judging:
-    """Judges samples in order of time and keeps the record of them.
+    """Judges samples in order of time and keeps the log of them.
 
     Args:
         neutral: What is compared with at first, or None.
@@ -85,6 +98,7 @@ class Judging:
     Attributes:
         neutral: What is compared with, or None where there is none yet.
         trust: Whether it may be.
+        log: What is final.
         features: Of the last sample.
         alerts: All so far.
         notes: Sentences for the summary.
@@ -108,7 +122,7 @@ class Judging:
         self._settings, self._estimator, self._policy = settings, estimator, policy
         self._keeper, self._needs_own = keeper, needs_own
         self._extractor = FeatureExtractor(settings)
-        self._settler, self._record = Settler(settings), Record()
+        self._hindsight, self.log = Hindsight(settings), RunLog(settings)
         self.trust = Trust(settings.trust, is_fresh=is_fresh)
         self.alerts: list[Alert] = []
         self.notes: list[str] = []
@@ -149,14 +163,14 @@ class Judging:
     def begin(self, source: SourceInfo, model: str) -> None:
         """Tell the keeper what is watched."""
         if self._keeper is not None:
-            self._keeper.begin(source, model, self._estimator_name)
+            self._keeper.begin(self.log, source, model, self._estimator_name)
 
     @property
     def _estimator_name(self) -> str | None:
         return self._estimator.name if self._estimator is not None else None
 
-    def see(self, sample: Sample, *, frame: Frame | None = None) -> Observation:
-        """Judge one sample; `settled` then gives what nothing can change any more.
+    def see(self, sample: Sample, *, frame: Frame | None = None) -> Judgement:
+        """Judge one sample.
 
         Args:
             sample: The next moment.
@@ -179,7 +193,7 @@ class Judging:
             self._compared = compare(self.features, self._compared_with, self._settings, self._estimator)
         return Measured(sample, self.features, self._compared)
 
-    def judge(self, measured: Measured, *, frame: Frame | None = None) -> Observation:
+    def judge(self, measured: Measured, *, frame: Frame | None = None) -> Judgement:
         """The second half of `see`, in the same order."""
         sample = measured.sample
         measures, assessment = self._judge.update(measured.measures)
@@ -206,10 +220,15 @@ class Judging:
             corrected=self._policy.corrected,
             frame=frame,
         )
-        self._due = self._settler.push(observation)
         if self._keeper is not None:
             self._keeper.note(observation)
-        return observation
+        return Judgement(observation, self._keep(self._hindsight.push(observation)))
+
+    def _keep(self, settled: Iterable[Observation]) -> list[Observation]:
+        kept = list(settled)
+        for observation in kept:
+            self.log.add(observation)
+        return kept
 
     def _look_at_shape(self, sample: Sample) -> None:
         """Notice that pictures have another shape than those of the neutral posture."""
@@ -260,17 +279,6 @@ class Judging:
         # Hindsight ends where judging was set aside.
         return replace(assessment, since_s=max(assessment.since_s, self._judged_from_s), doubt=doubt)
 
-    def settled(self) -> Iterator[Observation]:
-        """Observations that are final since the last call, now in the record."""
-        for observation in self._due:
-            self._keep(self._record.add(observation))
-            yield observation
-
-    def _keep(self, pieces: Iterable[Piece]) -> None:
-        if self._keeper is not None:
-            for piece in pieces:
-                self._keeper.keep(piece)
-
     def flush(self, now_s: float, trouble: tuple[float, Reason] | None = None) -> None:
         """Have everything up to now written, where it is time for that.
 
@@ -280,9 +288,9 @@ class Judging:
         """
         if self._keeper is None or not self._keeper.is_due(now_s):
             return
-        tail = list(self._record.pieces(self._settler.pending(now_s)))
-        seen_s = tail[-1].end_s if tail else self._record.duration_s
-        gaps = self._record.gaps(seen_s, now_s)
+        tail = list(self.log.pieces(self._hindsight.pending(now_s)))
+        seen_s = tail[-1].end_s if tail else self.log.end_s
+        gaps = self.log.gaps(seen_s, now_s)
         if trouble is not None:
             since_s, reason = trouble
             gaps = (replace(gap, reason=reason) if gap.end_s > since_s else gap for gap in gaps)
@@ -290,45 +298,43 @@ class Judging:
 
     def explain(self, start_s: float, end_s: float, reason: Reason) -> None:
         """Why there are no samples in a stretch of time."""
-        self._settler.cut(start_s)
-        self._record.explain(start_s, end_s, reason)
+        self._hindsight.cut(start_s)
+        self.log.explain(start_s, end_s, reason)
 
-    def finish(self, end_s: float) -> Iterator[Observation]:
-        """The rest, and the end of the record."""
+    def finish(self, end_s: float) -> Sequence[Observation]:
+        """The rest, now in the log, which ends here."""
         end = self._judge.conclude() if self._set_aside_since_s is None else None
         if end is not None:
             end = end[0], max(end[1], self._judged_from_s)
-        for observation in self._settler.finish(end_s, end):
-            self._keep(self._record.add(observation))
-            yield observation
-        self._keep(self._record.finish(end_s))
+        settled = self._keep(self._hindsight.finish(end_s, end))
+        self.log.finish(end_s)
+        return settled
 
     def summary(
         self, source: SourceInfo, model: str, *, partial: bool, is_live: bool = False
     ) -> SessionSummary:
         """Everything said about the run, once it is finished."""
-        record = self._record
-        faults = record.faults
-        least_s = self._settings.alerts.break_away_s
+        log, sums, hold = self.log, self.log.sums, self.log.longest_hold
+        faults = log.fault_times
         return SessionSummary(
             source=source,
             neutral=self.neutral,
             neutral_origin=self._origin if self.neutral is not None else None,
             profile=self._profile,
-            duration_s=record.duration_s,
-            seconds_by_state=dict(record.seconds_by_state),
-            score=record.score,
-            episodes=record.episodes,
+            duration_s=log.end_s,
+            seconds_by_state=dict(sums.seconds_by_state),
+            score=log.score,
+            episodes=log.episodes,
             alerts=tuple(self.alerts),
-            statistics=record.statistics,
+            statistics=log.statistics,
             faults=faults,
-            unjudged_s_by_reason=dict(record.unjudged_s_by_reason),
-            longest_hold=record.longest_hold,
+            unjudged_s_by_reason=dict(sums.unjudged_s_by_reason),
+            longest_hold=None if hold is None else (hold.start_s, hold.end_s),
             tips=tips_for_faults(
-                {fault.measure: fault.total_s for fault in faults} or record.off_s,
+                {fault.measure: fault.total_s for fault in faults} or sums.off_s,
                 allows=self._permission().allows_tip,
             ),
-            views=dict(record.seconds_by_view),
+            views=dict(sums.seconds_by_view),
             model=model,
             sample_count=self._count,
             look_count=self._looks,
@@ -336,11 +342,7 @@ class Judging:
             partial=partial,
             is_live=is_live,
             estimator=self._estimator_name,
-            breaks=tuple(
-                (episode.start_s, episode.end_s)
-                for episode in record.episodes
-                if episode.state == State.AWAY and episode.end_s - episode.start_s >= least_s
-            ),
+            breaks=tuple((one.start_s, one.end_s) for one in log.breaks),
         )
 
 

@@ -223,13 +223,10 @@ class LiveRun:
             if self._background.is_due(now_s) and self._background.update(frame.image_bgr, self._pose, now_s):
                 self._camera_moved(now_s)
         notes = len(self._judging.notes)
-        observation = self._judging.see(
-            Sample(frame.index, now_s, self._pose, is_reused=is_still), frame=frame
-        )
+        sample = Sample(frame.index, now_s, self._pose, is_reused=is_still)
+        observation = self._judging.see(sample, frame=frame).now
         for note in self._judging.notes[notes:]:
             self._say(note)
-        for _ in self._judging.settled():
-            pass  # the record is all that a live run wants of them
         if self._judging.has_shown_fit:
             self._fits(now_s, "Your neutral posture still fits; judging goes on.")
         self._last = observation = replace(observation, latency_s=self._source.now_s - now_s)
@@ -473,8 +470,7 @@ class LiveRun:
         if self._paused_s is not None:
             self._judging.explain(self._paused_s, end_s, Reason.PAUSED)
         self._close_trouble(end_s)
-        for _ in self._judging.finish(end_s):
-            pass
+        self._judging.finish(end_s)
         summary = self._judging.summary(self._source.info, self._model, partial=has_failed, is_live=True)
         if self._keeper is not None:
             self._keeper.finish(summary)

@@ -29,8 +29,8 @@ from posture_cam.records import (
     State,
     View,
 )
+from posture_cam.runlog import FaultStretch, Sitting, joined, limits_of, totals
 from posture_cam.settings import history_path, load_settings
-from posture_cam.sittings import FaultStretch, Sitting, joined, limits_of, totals
 from posture_cam.words import clock, sentence, value_words
 
 _DEFAULT_DAYS = 7

@@ -36,8 +36,8 @@ from posture_cam.outputs.report.svg import (
     TRUNK,
 )
 from posture_cam.records import JUDGED_STATES, Measure, State
+from posture_cam.runlog import Sitting, Slot, statistic, totals
 from posture_cam.settings import MeasureInfo, shown_in
-from posture_cam.sittings import Sitting, Slot, statistic, totals
 from posture_cam.words import unit_words, words_of
 
 # Heights tell the states apart without colour: the further from neutral, the taller.

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from posture_cam.outputs.report.svg import GRID, INK, MUTED, inline_svg
-from posture_cam.sittings import Sitting
+from posture_cam.runlog import Sitting
 
 WIDE, NARROW = 7.4, 3.5  # inches of 72 points
 FONT_PT = 9.5

@@ -14,7 +14,7 @@ from posture_cam.errors import SourceError
 from posture_cam.old_words import OLD_REASON_IDS
 from posture_cam.outputs.history import words_of_neutral
 from posture_cam.records import AlertKind, Measure, NeutralOrigin, Reason, State, View, kept_id
-from posture_cam.sittings import (
+from posture_cam.runlog import (
     FaultStretch,
     FaultTotal,
     Hold,

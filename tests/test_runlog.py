@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from posture_cam.assessment import Judge, Record, Settler
+from posture_cam.assessment import Hindsight, Judge
 from posture_cam.geometry import FeatureExtractor, average_neutral, compare
 from posture_cam.history import History
 from posture_cam.outputs.report import read_result
 from posture_cam.records import Landmark, Measure, Observation, Pose, Reason, State, View
+from posture_cam.runlog import RunLog, joined, totals
 from posture_cam.session import Analysis, analyze
 from posture_cam.settings import load_settings
-from posture_cam.sittings import joined, totals
 from tests.builders import Film, Maker, front_pose, side
 from tests.test_session import recorded as pose_file
 
@@ -40,16 +40,16 @@ def observations(film: Film, judge: Judge | None = None) -> Iterable[Observation
         yield Observation(sample, measures, assessment, 0.0)
 
 
-def recorded(film: Film, end_s: float | None = None) -> Record:
-    settler, record, judge = Settler(SETTINGS), Record(), Judge(NEUTRAL, SETTINGS)
+def recorded(film: Film, end_s: float | None = None) -> RunLog:
+    hindsight, log, judge = Hindsight(SETTINGS), RunLog(SETTINGS), Judge(NEUTRAL, SETTINGS)
     for observation in observations(film, judge):
-        for settled in settler.push(observation):
-            record.add(settled)
+        for settled in hindsight.push(observation):
+            log.add(settled)
     end_s = film.now_s if end_s is None else end_s
-    for settled in settler.finish(end_s, judge.conclude()):
-        record.add(settled)
-    record.finish(end_s)
-    return record
+    for settled in hindsight.finish(end_s, judge.conclude()):
+        log.add(settled)
+    log.finish(end_s)
+    return log
 
 
 @pytest.mark.parametrize("rate_hz", [2.0, 5.0, 25.0])
@@ -95,7 +95,7 @@ def test_time_in_each_state_hardly_depends_on_the_rate() -> None:
     by_rate = []
     for rate_hz in (5.0, 30.0):
         film = Film(rate_hz).hold(20.0, UPRIGHT).hold(15.0, POOR).hold(20.0, MILD).hold(10.0, UPRIGHT)
-        by_rate.append(recorded(film).seconds_by_state)
+        by_rate.append(recorded(film).sums.seconds_by_state)
     for state in (State.GOOD, State.FAIR, State.POOR):
         assert by_rate[0][state] == pytest.approx(by_rate[1][state], abs=0.65)
 
@@ -124,36 +124,39 @@ def test_the_states_always_add_up_to_the_whole(parts: list[tuple[str, float, flo
             film.hold(seconds, makers.get(what, lambda _: None))
     if not film.samples:
         return
-    record = recorded(film)
-    assert record.duration_s == pytest.approx(film.now_s)
-    assert sum(record.seconds_by_state.values()) == pytest.approx(film.now_s)
-    assert sum(record.unjudged_s_by_reason.values()) == pytest.approx(record.seconds_by_state[State.UNJUDGED])
-    episodes = record.episodes
+    log = recorded(film)
+    assert log.end_s == pytest.approx(film.now_s)
+    assert sum(log.sums.seconds_by_state.values()) == pytest.approx(film.now_s)
+    assert sum(log.sums.unjudged_s_by_reason.values()) == pytest.approx(
+        log.sums.seconds_by_state[State.UNJUDGED]
+    )
+    episodes = log.episodes
     assert episodes[0].start_s == 0.0
     assert episodes[-1].end_s == pytest.approx(film.now_s)
     for one, following in pairwise(episodes):
         assert one.end_s == pytest.approx(following.start_s)
         assert one.state != following.state
-    for fault in record.faults:
+    for fault in log.fault_times:
         assert 0 < fault.total_s <= film.now_s + 1e-6
 
 
 def test_a_gap_counts_as_not_judged() -> None:
-    record = recorded(Film().hold(10.0, UPRIGHT).gap(30.0).hold(10.0, UPRIGHT))
+    log = recorded(Film().hold(10.0, UPRIGHT).gap(30.0).hold(10.0, UPRIGHT))
     # A sample speaks for two seconds at most; the rest of the gap is nobody's.
-    assert record.unjudged_s_by_reason[Reason.GAP] == pytest.approx(28.2, abs=0.3)
-    assert record.seconds_by_state[State.GOOD] == pytest.approx(21.8, abs=0.3)
+    assert log.sums.unjudged_s_by_reason[Reason.GAP] == pytest.approx(28.2, abs=0.3)
+    assert log.sums.seconds_by_state[State.GOOD] == pytest.approx(21.8, abs=0.3)
 
 
 def test_the_longest_hold_is_the_longest_time_without_a_change() -> None:
     film = Film().hold(10.0, UPRIGHT).hold(25.0, MILD).hold(8.0, UPRIGHT)
-    start_s, end_s = recorded(film).longest_hold or (0.0, 0.0)
-    assert (start_s, end_s) == (pytest.approx(10.0, abs=1.5), pytest.approx(35.0, abs=1.5))
+    hold = recorded(film).longest_hold
+    assert hold is not None
+    assert (hold.start_s, hold.end_s) == (pytest.approx(10.0, abs=1.5), pytest.approx(35.0, abs=1.5))
 
 
 def test_statistics_weigh_by_time_and_keep_the_sign() -> None:
-    record = recorded(Film().hold(30.0, UPRIGHT).hold(10.0, side(neck_deg=38.5, trunk_deg=-5.5)))
-    statistic = record.statistics[Measure.NECK_INCLINATION_CHANGE]
+    log = recorded(Film().hold(30.0, UPRIGHT).hold(10.0, side(neck_deg=38.5, trunk_deg=-5.5)))
+    statistic = log.statistics[Measure.NECK_INCLINATION_CHANGE]
     assert statistic.max == pytest.approx(20.0, abs=0.1)
     assert statistic.min == pytest.approx(0.0, abs=0.1)
     assert statistic.mean == pytest.approx(5.0, abs=0.5)
@@ -163,7 +166,7 @@ def test_statistics_weigh_by_time_and_keep_the_sign() -> None:
 
 def test_faults_carry_their_time_worst_value_and_when() -> None:
     film = Film().hold(10.0, UPRIGHT).hold(12.0, MILD).hold(10.0, UPRIGHT).hold(6.0, MILD).hold(6.0, UPRIGHT)
-    fault = next(f for f in recorded(film).faults if f.measure == Measure.NECK_INCLINATION_CHANGE)
+    fault = next(f for f in recorded(film).fault_times if f.measure == Measure.NECK_INCLINATION_CHANGE)
     assert fault.total_s == pytest.approx(18.0, abs=2.5)
     assert fault.worst == pytest.approx(15.0, abs=0.1)
     assert [start for start, _ in fault.stretches] == [
@@ -182,9 +185,9 @@ def test_the_score_is_the_mean_over_judged_time_only() -> None:
 
 
 def test_one_single_sample_is_recorded() -> None:
-    record = recorded(Film().hold(0.2, UPRIGHT))
-    assert record.duration_s == pytest.approx(0.2)
-    assert record.episodes[0].state == State.UNJUDGED
+    log = recorded(Film().hold(0.2, UPRIGHT))
+    assert log.end_s == pytest.approx(0.2)
+    assert log.episodes[0].state == State.UNJUDGED
 
 
 def leaning(lean_deg: float) -> Maker:
