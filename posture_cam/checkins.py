@@ -14,6 +14,7 @@ from functools import cache
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from posture_cam.errors import SettingsError
+from posture_cam.kinds import Id
 from posture_cam.settings import read_data
 
 # "More than a few days" of the article.
@@ -28,7 +29,7 @@ SEVERE_PAIN = 7
 _DAY_S = 86_400.0
 
 
-class Place(StrEnum):
+class Place(Id):
     """Where it hurts."""
 
     NECK = "neck"
@@ -38,7 +39,7 @@ class Place(StrEnum):
     OTHER = "other"
 
 
-class Difficulty(StrEnum):
+class Difficulty(Id):
     """What is difficult; the first three are the article's."""
 
     BENDING = "bending"

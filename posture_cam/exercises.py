@@ -176,11 +176,11 @@ class ExerciseDone:
 
     name: str
     repetitions: int
-    left: int | None
-    right: int | None
-    holds_s: tuple[float, ...]
-    refused: int
-    duration_s: float
+    left: int | None = None
+    right: int | None = None
+    holds_s: tuple[float, ...] = ()
+    refused: int = 0
+    duration_s: float = 0.0
     is_seen: bool = True
     is_whole: bool = False
     trouble: str = ""

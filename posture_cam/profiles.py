@@ -9,73 +9,29 @@ import json
 import os
 import re
 from contextlib import suppress
-from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-import numpy as np
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import from_json
 
-from posture_cam.boundary import Pixels, Words, read_bounded, what_is_wrong
+from posture_cam.boundary import Part, read_bounded, what_is_wrong
 from posture_cam.errors import NeutralError, UsageError
 from posture_cam.files import Kind, kind_of, make_folder, naming, reading, written_whole
-from posture_cam.records import LANDMARK_COUNT, Feature, Measure, Neutral, Pose, View
+from posture_cam.records import Feature, Neutral, View
 from posture_cam.settings import profiles_dir
 
-SCHEMA_VERSION = 1
+KIND, SCHEMA_VERSION = "posture_cam neutral", 1
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
-_POSE_DECIMALS = 6
-_Point = tuple[FiniteFloat, FiniteFloat, FiniteFloat]
-_Points = Annotated[tuple[_Point, ...], Field(min_length=LANDMARK_COUNT, max_length=LANDMARK_COUNT)]
-_Shares = Annotated[tuple[FiniteFloat, ...], Field(min_length=LANDMARK_COUNT, max_length=LANDMARK_COUNT)]
-_Size = Pixels
 _MOST_BYTES = 1_000_000
+_NEUTRAL = TypeAdapter(Neutral)
 
 
-def _sizes_are_sizes(centre: dict[str, float]) -> dict[str, float]:
-    for name in (Feature.SHOULDER_WIDTH, Feature.TRUNK_LENGTH, Feature.FACE_HEIGHT):
-        if centre.get(name, 1.0) <= 0:
-            raise ValueError(f"{name} is no size")
-    return centre
-
-
-class _PoseFile(BaseModel):
-    """The median pose, in MediaPipe's own numbers."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    landmarks: _Points
-    world_landmarks: _Points
-    visibility: _Shares
-    presence: _Shares
-    image_size_wh: tuple[_Size, _Size]
-
-
-class _Profile(BaseModel):
-    """The file's content; the same fields as `Neutral`."""
-
-    model_config = ConfigDict(extra="forbid")
-
+class _Head(Part):
     kind: Literal["posture_cam neutral"]
     schema_version: Literal[1]
-    created_at: Words
-    source: Words
-    view: View
-    centre: Annotated[dict[str, FiniteFloat], Field(min_length=1), AfterValidator(_sizes_are_sizes)]
-    spread: dict[str, FiniteFloat]
-    sample_count: Annotated[int, Field(ge=1)]
-    context: dict[str, FiniteFloat] = {}
-    model: Words
-    running_mode: Words
-    image_size_wh: tuple[_Size, _Size]
-    version: Words
-    pose: _PoseFile
-    slouch: dict[Measure, FiniteFloat] = {}
-    start_s: FiniteFloat | None = None
-    end_s: FiniteFloat | None = None
-    is_personal: Literal[True] = True
 
 
 def profile_path(name: str) -> Path:
@@ -126,7 +82,7 @@ def save_profile(name: str, neutral: Neutral) -> Path:
         OutputError: The folder cannot be written to.
     """
     path = profile_path(name)
-    content = {"kind": "posture_cam neutral", "schema_version": SCHEMA_VERSION, **_as_json(neutral)}
+    content = {"kind": KIND, "schema_version": SCHEMA_VERSION, **_as_json(neutral)}
     with naming(path):
         make_folder(path.parent)
         with suppress(FileNotFoundError):
@@ -183,16 +139,41 @@ def load_profile(name: str) -> Neutral:
 
 
 def _read(path: Path) -> Neutral:
+    content = read_bounded(path, _MOST_BYTES, NeutralError, "Delete it and make it again.")
     try:
-        content = read_bounded(path, _MOST_BYTES, NeutralError, "Delete it and make it again.")
-        profile = _Profile.model_validate_json(content)
-    except ValidationError as error:
+        fields = from_json(content)
+        _Head.model_validate(fields)
+        del fields["kind"], fields["schema_version"]
+        if isinstance(fields.get("pose"), dict):
+            fields["pose"]["timestamp_s"] = 0.0
+        neutral = _NEUTRAL.validate_python(fields)
+        _check(neutral)
+    except ValueError as error:  # pydantic's ValidationError is one too
+        what = what_is_wrong(error) if isinstance(error, ValidationError) else str(error)
         raise NeutralError(
-            f"The profile {path} is damaged: {what_is_wrong(error)}.", "Delete it and make it again."
+            f"The profile {path} is damaged: {what}.", "Delete it and make it again."
         ) from error
-    fields = {key: value for key, value in profile if key not in ("kind", "schema_version", "pose")}
-    fields["slouch"] = {name.value: value for name, value in profile.slouch.items()}
-    return Neutral(**fields, pose=_as_pose(profile.pose))
+    return neutral
+
+
+def _check(neutral: Neutral) -> None:
+    """Refuse what a profile cannot be, though a neutral posture of a recording may.
+
+    Raises:
+        ValueError: One of its fields is impossible.
+    """
+    sizes = (Feature.SHOULDER_WIDTH, Feature.TRUNK_LENGTH, Feature.FACE_HEIGHT)
+    impossible = {
+        "view: there is no such view": neutral.view not in set(View),
+        "centre: it is empty": not neutral.centre,
+        "centre: a size in it is no size": min(neutral.centre.get(size, 1.0) for size in sizes) <= 0,
+        "sample_count: it is 0": neutral.sample_count < 1,
+        "pose: there is none": neutral.pose is None,
+        "is_personal: it is not": not neutral.is_personal,
+    }
+    for words, is_impossible in impossible.items():
+        if is_impossible:
+            raise ValueError(words)
 
 
 def _existing(name: str) -> Path:
@@ -251,26 +232,8 @@ def check_profile(name: str) -> None:
 
 
 def _as_json(neutral: Neutral) -> dict[str, Any]:
-    fields = asdict(replace(neutral, pose=None))
+    fields: dict[str, Any] = _NEUTRAL.dump_python(neutral, mode="json")
     del fields["alike_s"]  # of recordings only
-    pose = neutral.pose
-    if pose is not None:
-        fields["pose"] = {
-            "landmarks": pose.landmarks.round(_POSE_DECIMALS).tolist(),
-            "world_landmarks": pose.world_landmarks.round(_POSE_DECIMALS).tolist(),
-            "visibility": pose.visibility.round(_POSE_DECIMALS).tolist(),
-            "presence": pose.presence.round(_POSE_DECIMALS).tolist(),
-            "image_size_wh": pose.image_size_wh,
-        }
+    if fields["pose"] is not None:
+        del fields["pose"]["timestamp_s"]
     return fields
-
-
-def _as_pose(file: _PoseFile) -> Pose:
-    return Pose(
-        timestamp_s=0.0,
-        landmarks=np.array(file.landmarks),
-        world_landmarks=np.array(file.world_landmarks),
-        visibility=np.array(file.visibility),
-        presence=np.array(file.presence),
-        image_size_wh=file.image_size_wh,
-    )

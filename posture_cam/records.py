@@ -9,30 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from typing import TypeVar
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ConfigDict
+
+from posture_cam.kinds import Count, Id, Pixels, Rate, Seconds, Shaped, UnknownPixels, Words
 
 FloatArray = NDArray[np.float64]
-_Id = TypeVar("_Id", bound=StrEnum)
-
-
-def kept_id(kind: type[_Id], value: str) -> _Id:
-    """An id out of something that was kept, by whatever version of posture_cam.
-
-    Args:
-        kind: What it is an id of.
-        value: The id.
-
-    Returns:
-        The member of that name; for an id that this version does not know one that reads as it is written.
-    """
-    if value in kind.__members__.values():
-        return kind(value)
-    unknown = str.__new__(kind, value)
-    unknown._name_ = unknown._value_ = value
-    return unknown
 
 
 class Landmark(IntEnum):
@@ -66,7 +51,7 @@ HEAD_AND_SHOULDERS = (
 )
 
 
-class View(StrEnum):
+class View(Id):
     """From where the camera sees the person; left and right name the side of the body it sees."""
 
     FRONT = "front"
@@ -80,7 +65,7 @@ class View(StrEnum):
         return self in (View.SIDE_LEFT, View.SIDE_RIGHT)
 
 
-class Measure(StrEnum):
+class Measure(Id):
     """Every measure by name; data/measures.toml says what each means and where its limits lie.
 
     `change` in a name: against the neutral posture.
@@ -105,7 +90,7 @@ class Measure(StrEnum):
     STILLNESS = "stillness_min"
 
 
-class Feature(StrEnum):
+class Feature(Id):
     """Quantities of one pose that need no neutral posture; geometry/features.py says how each is measured.
 
     `ratio` in a value: a share of the height of the picture unless the name says of what.
@@ -155,7 +140,7 @@ class Severity(IntEnum):
     POOR = 2
 
 
-class State(StrEnum):
+class State(Id):
     """What is said of a moment."""
 
     GOOD = "good"
@@ -168,7 +153,7 @@ class State(StrEnum):
 JUDGED_STATES = (State.GOOD, State.FAIR, State.POOR)
 
 
-class Reason(StrEnum):
+class Reason(Id):
     """Why a moment could not be judged, by an id that is stored; words.py has the words."""
 
     NOBODY = "nobody"
@@ -195,7 +180,7 @@ class Reason(StrEnum):
     ON_ITS_SIDE = "on_its_side"
 
 
-class NeutralOrigin(StrEnum):
+class NeutralOrigin(Id):
     """Where the neutral posture of a run comes from."""
 
     GIVEN = "given"
@@ -232,11 +217,11 @@ class Doubt(StrEnum):
 class SourceInfo:
     """What is known of a source before it is read; `duration_s` None means live or unknown."""
 
-    name: str
-    width_px: int
-    height_px: int
-    frame_rate: float | None
-    duration_s: float | None
+    name: Words
+    width_px: UnknownPixels
+    height_px: UnknownPixels
+    frame_rate: Rate | None
+    duration_s: Seconds | None
     is_live: bool = False
 
 
@@ -262,11 +247,11 @@ class Pose:
     """
 
     timestamp_s: float
-    landmarks: FloatArray
-    world_landmarks: FloatArray
-    visibility: FloatArray
-    presence: FloatArray
-    image_size_wh: tuple[int, int]
+    landmarks: Annotated[FloatArray, Shaped((LANDMARK_COUNT, 3))]
+    world_landmarks: Annotated[FloatArray, Shaped((LANDMARK_COUNT, 3))]
+    visibility: Annotated[FloatArray, Shaped((LANDMARK_COUNT,))]
+    presence: Annotated[FloatArray, Shaped((LANDMARK_COUNT,))]
+    image_size_wh: tuple[Pixels, Pixels]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -335,17 +320,19 @@ class Neutral:
         is_personal: False for the average person that stands in where no own neutral is known.
     """
 
-    created_at: str
-    source: str
+    __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    created_at: Words
+    source: Words
     view: View
     centre: Mapping[Feature, float]
     spread: Mapping[Feature, float]
-    sample_count: int
+    sample_count: Count
     context: Mapping[Feature, float] = field(default_factory=dict)
-    model: str = ""
-    running_mode: str = ""
-    image_size_wh: tuple[int, int] = (0, 0)
-    version: str = ""
+    model: Words = ""
+    running_mode: Words = ""
+    image_size_wh: tuple[Pixels, Pixels] = (0, 0)
+    version: Words = ""
     pose: Pose | None = field(default=None, compare=False, repr=False)
     slouch: Mapping[Measure, float] = field(default_factory=dict)
     start_s: float | None = None
@@ -405,7 +392,7 @@ class Tip:
     kind: str
 
 
-class AlertKind(StrEnum):
+class AlertKind(Id):
     """What an alert is about."""
 
     FAULT = "fault"
@@ -502,8 +489,8 @@ class Piece:
 class Episode:
     """A stretch of one state."""
 
-    start_s: float
-    end_s: float
+    start_s: Seconds
+    end_s: Seconds
     state: State
     worst: Measure | None = None
 

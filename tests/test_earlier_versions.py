@@ -15,7 +15,7 @@ from posture_cam.history import History
 from posture_cam.outputs.report import read_result
 from posture_cam.pose.recorded import PoseLog
 from posture_cam.profiles import load_profile, profile_path
-from posture_cam.records import Measure, Reason, State, kept_id
+from posture_cam.records import Measure, Reason, State
 from posture_cam.runlog import totals
 from posture_cam.session import Analysis, analyze
 from posture_cam.settings import history_path, load_measures
@@ -120,10 +120,10 @@ def test_what_this_version_does_not_know_is_shown_as_it_is(kept: Path, tmp_path:
 
 
 def test_ids_that_are_known_are_members_and_others_read_as_they_are_written() -> None:
-    assert kept_id(Reason, "black") is Reason.BLACK
-    odd = kept_id(Measure, "shoulder_roll_deg")
+    assert Reason.kept("black") is Reason.BLACK
+    odd = Measure.kept("shoulder_roll_deg")
     assert (str(odd), odd in set(Measure)) == ("shoulder_roll_deg", False)
     assert load_measures()[odd].label == "shoulder_roll_deg"
     assert value_words(odd, 3.0) == "3°"
-    assert words_of(kept_id(Reason, "sun_in_the_lens")) == "sun_in_the_lens"
-    assert {odd: 1}[kept_id(Measure, "shoulder_roll_deg")] == 1
+    assert words_of(Reason.kept("sun_in_the_lens")) == "sun_in_the_lens"
+    assert {odd: 1}[Measure.kept("shoulder_roll_deg")] == 1

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from posture_cam.checkins import CheckIn, Difficulty, Place
+from pydantic import TypeAdapter, ValidationError
+
+from posture_cam.boundary import what_is_wrong
+from posture_cam.checkins import CheckIn
 from posture_cam.errors import HistoryError
 from posture_cam.exercises import ExerciseDone
 from posture_cam.history.database import as_ms
 from posture_cam.history.days import day_at, zone_name, zone_of
 from posture_cam.history.writing import Writer
 from posture_cam.programme import Programme
-from posture_cam.records import kept_id
 
+_Record = TypeVar("_Record", ExerciseDone, CheckIn, Programme)
 Rows = Callable[..., list[tuple[Any, ...]]]
 
 
@@ -167,82 +170,54 @@ def stop_programme(day: date, path: Path | None = None) -> None:
 def exercises(rows: Rows, first: date, last: date) -> list[KeptExercise]:
     """Those of some days, in order of time."""
     found = []
-    for (
-        start_ms,
-        zone_words,
-        name,
-        repetitions,
-        left,
-        right,
-        holds,
-        refused,
-        seconds,
-        seen,
-        whole,
-        reason,
-        number,
-    ) in rows(
-        "SELECT start_ms, zone, name, repetitions, left_count, right_count, holds, refused,"
-        " (end_ms - start_ms) / 1000.0, is_seen, is_whole, reason, id FROM exercises ORDER BY start_ms, id"
+    for start_ms, zone, reason, number, *values in rows(
+        "SELECT start_ms, zone, reason, id, name, repetitions, left_count, right_count, holds, refused,"
+        " (end_ms - start_ms) / 1000.0, is_seen, is_whole FROM exercises ORDER BY start_ms, id"
     ):
-        zone = zone_of(zone_words)
-        day = day_at(start_ms / 1000, zone)
+        day, clock = _day_and_time(start_ms, zone)
         if first <= day <= last:
-            moment = datetime.fromtimestamp(start_ms / 1000, UTC).astimezone(zone)
-            done = ExerciseDone(
-                name,
-                repetitions,
-                left,
-                right,
-                tuple(json.loads(holds)),
-                refused,
-                seconds,
-                bool(seen),
-                bool(whole),
-            )
-            found.append(KeptExercise(day, f"{moment:%H:%M}", done, reason, number))
+            found.append(KeptExercise(day, clock, _record(ExerciseDone, values), reason, number))
     return found
 
 
 def check_ins(rows: Rows, first: date, last: date) -> list[KeptCheckIn]:
     """Those of some days, in order of time."""
     found = []
-    for (
-        time_ms,
-        zone,
-        pain,
-        places,
-        radiates,
-        since,
-        returns,
-        difficult,
-        flags,
-        alternative,
-        cleared,
-        note,
-        number,
-    ) in rows(
-        "SELECT time_ms, zone, pain, places, radiates, since_days, returns, difficult, flags,"
-        " wants_alternative, is_cleared, note, id FROM check_ins ORDER BY time_ms, id"
+    for time_ms, zone, number, *values in rows(
+        "SELECT time_ms, zone, id, time_ms / 1000.0, pain, places, radiates, since_days, returns, difficult,"
+        " flags, wants_alternative, is_cleared, note FROM check_ins ORDER BY time_ms, id"
     ):
-        day = day_at(time_ms / 1000, zone_of(zone))
+        day, clock = _day_and_time(time_ms, zone)
         if first <= day <= last:
-            one = CheckIn(
-                time_ms / 1000,
-                pain,
-                tuple(kept_id(Place, place) for place in json.loads(places)),
-                _truth(radiates),
-                since,
-                _truth(returns),
-                tuple(kept_id(Difficulty, name) for name in json.loads(difficult)),
-                tuple(json.loads(flags)),
-                _truth(alternative),
-                bool(cleared),
-                note,
-            )
-            moment = datetime.fromtimestamp(time_ms / 1000, UTC).astimezone(zone_of(zone))
-            found.append(KeptCheckIn(day, f"{moment:%H:%M}", one, number))
+            found.append(KeptCheckIn(day, clock, _record(CheckIn, values), number))
     return found
+
+
+_LISTS = ("holds_s", "places", "difficult", "flags", "sessions", "reasons")  # kept as JSON
+_ADAPTERS: dict[type, TypeAdapter[Any]] = {
+    kind: TypeAdapter(kind) for kind in (ExerciseDone, CheckIn, Programme)
+}
+
+
+def _record(kind: type[_Record], values: Sequence[Any]) -> _Record:
+    """A record out of the columns of a row, in the order of its fields."""
+    names = [one.name for one in fields(kind)]
+    content = {
+        name: json.loads(value) if name in _LISTS else value
+        for name, value in zip(names, values, strict=False)
+        if value is not None
+    }
+    try:
+        record: _Record = _ADAPTERS[kind].validate_python(content)
+    except ValidationError as error:
+        raise ValueError(what_is_wrong(error)) from error
+    return record
+
+
+def _day_and_time(time_ms: int, zone_words: str) -> tuple[date, str]:
+    zone = zone_of(zone_words)
+    moment = datetime.fromtimestamp(time_ms / 1000, UTC).astimezone(zone)
+    return day_at(time_ms / 1000, zone), f"{moment:%H:%M}"
 
 
 def programme(rows: Rows) -> Programme | None:
@@ -253,16 +228,4 @@ def programme(rows: Rows) -> Programme | None:
     )
     if not found:
         return None
-    start, weeks, per_week, sessions, reasons, stopped = found[0]
-    return Programme(
-        date.fromisoformat(start),
-        weeks,
-        per_week,
-        tuple(tuple(names) for names in json.loads(sessions)),
-        tuple(json.loads(reasons)),
-        None if stopped is None else date.fromisoformat(stopped),
-    )
-
-
-def _truth(value: int | None) -> bool | None:
-    return None if value is None else bool(value)
+    return _record(Programme, found[0])

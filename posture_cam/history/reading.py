@@ -22,7 +22,7 @@ from posture_cam.history.care import KeptCheckIn, KeptExercise
 from posture_cam.history.database import TAKE_ALONG, reading
 from posture_cam.history.days import day_at, day_bounds_s, zone_of
 from posture_cam.programme import Programme
-from posture_cam.records import AlertKind, Measure, Reason, State, View, kept_id
+from posture_cam.records import AlertKind, Measure, Reason, State, View
 from posture_cam.runlog import FaultStretch, Hold, Portion, Run, Sitting, Slot, Span, Spoken
 from posture_cam.settings import history_path
 
@@ -246,7 +246,7 @@ class History:
                 model=row[8],
                 estimator=row[9],
                 version=row[10],
-                views={kept_id(View, name): seconds for name, seconds in json.loads(row[11]).items()},
+                views={View.kept(name): seconds for name, seconds in json.loads(row[11]).items()},
                 notes=tuple(json.loads(row[12])),
             )
             yield Sitting(
@@ -301,9 +301,9 @@ class _Parts:
             Span(
                 self._at(start_ms),
                 self._at(end_ms),
-                kept_id(State, state),
-                kept_id(Reason, reason) if reason else None,
-                kept_id(Measure, worst) if worst else None,
+                State.kept(state),
+                Reason.kept(reason) if reason else None,
+                Measure.kept(worst) if worst else None,
             )
             for start_ms, end_ms, state, reason, worst in self._of(
                 "episodes", "start_ms, end_ms, state, reason, worst"
@@ -312,7 +312,7 @@ class _Parts:
 
     def faults(self) -> tuple[FaultStretch, ...]:
         return tuple(
-            FaultStretch(kept_id(Measure, measure), self._at(start_ms), self._at(end_ms), worst)
+            FaultStretch(Measure.kept(measure), self._at(start_ms), self._at(end_ms), worst)
             for measure, start_ms, end_ms, worst in self._of("faults", "measure, start_ms, end_ms, worst")
         )
 
@@ -333,7 +333,7 @@ class _Parts:
             " WHERE m.run_id = ? AND m.start_ms >= ? AND m.start_ms < ?",
             *bounds,
         ):
-            measures[start_ms][kept_id(Measure, name)] = Portion(*values)
+            measures[start_ms][Measure.kept(name)] = Portion(*values)
         return tuple(
             Slot(
                 start_s=(start_ms - self._left_ms) / 1000,
@@ -356,8 +356,8 @@ class _Parts:
         return tuple(
             Spoken(
                 self._at(time_ms),
-                kept_id(AlertKind, kind),
-                kept_id(Measure, measure) if measure else None,
+                AlertKind.kept(kind),
+                Measure.kept(measure) if measure else None,
                 held_s,
                 message,
                 tip_id,

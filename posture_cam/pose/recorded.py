@@ -13,14 +13,15 @@ from typing import Annotated, Any, BinaryIO, TextIO
 
 import numpy as np
 import orjson
-from pydantic import Field, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from posture_cam import __version__
-from posture_cam.boundary import MOST_SECONDS, Part, Seconds, Words, what_is_wrong
+from posture_cam.boundary import what_is_wrong
 from posture_cam.errors import SourceError
 from posture_cam.files import Kind, kind_of, reading
+from posture_cam.kinds import MOST_SECONDS, Rate, Seconds, Words
 from posture_cam.plain import clean
-from posture_cam.records import LANDMARK_COUNT, FloatArray, Pose, Sample, SourceInfo
+from posture_cam.records import Pose, Sample, SourceInfo
 
 KIND = "posture_cam poses"
 SCHEMA_VERSION = 2
@@ -30,9 +31,7 @@ _HINT = "Make it again from the video with --poses."
 _TIME_DECIMALS, _IMAGE_DECIMALS, _WORLD_DECIMALS, _SEEN_DECIMALS = 6, 6, 5, 4
 # A line of a pose takes 4 kB; a header with its longest name some more.
 _MOST_LINE_BYTES = 200_000
-_MOST_FRAMES, _MOST_PX = 1_000_000_000, 100_000
-# Landmarks may lie outside of the picture, by some of its widths.
-_MOST_AMOUNT = 1e4
+_MOST_FRAMES = 1_000_000_000
 _WRITTEN = ("image_size_wh", "landmarks", "world_landmarks", "visibility", "presence")
 
 
@@ -46,44 +45,23 @@ class PoseLogHeader:
     """
 
     source: SourceInfo
-    model: str
-    running_mode: str
-    rate_hz: float | None
-    content: str | None = None
-    written_at: str | None = None
+    model: Words
+    running_mode: Words
+    rate_hz: Rate | None
+    content: Words | None = None
+    written_at: Words | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PoseLogEnd:
     """What is known after the last pose."""
 
-    end_s: float
-    partial: bool
-    notes: tuple[str, ...] = ()
-
-
-class _Source(Part):
-    name: Words
-    width_px: Annotated[int, Field(ge=0, le=_MOST_PX)]
-    height_px: Annotated[int, Field(ge=0, le=_MOST_PX)]
-    frame_rate: Annotated[float, Field(gt=0.0, le=1e5, allow_inf_nan=False)] | None
-    duration_s: Seconds | None
-    is_live: bool = False
-
-
-class _Header(Part):
-    source: _Source
-    model: Words
-    running_mode: Words
-    rate_hz: Annotated[float, Field(gt=0.0, le=1e5, allow_inf_nan=False)] | None
-    content: Words | None = None
-    written_at: Words | None = None
-
-
-class _End(Part):
     end_s: Seconds
     partial: bool
-    notes: Annotated[tuple[Words, ...], Field(max_length=1000)]
+    notes: Annotated[tuple[Words, ...], Field(max_length=1000)] = ()
+
+
+_HEADER, _END, _POSE = TypeAdapter(PoseLogHeader), TypeAdapter(PoseLogEnd), TypeAdapter(Pose)
 
 
 class PoseLogWriter:
@@ -157,19 +135,11 @@ class PoseLog:
             version = clean(str(content.get("schema_version")))[:20]
             raise SourceError(f"{path} is of format {version}; this version reads 1 and 2.", _HINT)
         try:
-            header = _Header.model_validate(content)
+            self.header = _HEADER.validate_python(content)
         except ValidationError as error:
             raise SourceError(
                 f"{path}: line 1 is not a header of recorded poses ({what_is_wrong(error)}).", _HINT
             ) from error
-        self.header = PoseLogHeader(
-            source=SourceInfo(**dict(header.source)),
-            model=header.model,
-            running_mode=header.running_mode,
-            rate_hz=header.rate_hz,
-            content=header.content,
-            written_at=header.written_at,
-        )
         self.end: PoseLogEnd | None = None
 
     def samples(self, *stretches_s: tuple[float, float]) -> Iterator[Sample]:
@@ -247,32 +217,18 @@ class PoseLog:
                 held = replace(last, timestamp_s=timestamp_s)
                 has_moved = bool(content.get("has_moved", False))
                 return Sample(index, timestamp_s, held, is_reused=True, has_moved=has_moved)
-            width, height = (int(size) for size in pose["image_size_wh"])
-            if not (1 <= width <= _MOST_PX and 1 <= height <= _MOST_PX):
-                raise ValueError("not a picture")  # noqa: TRY301
-            return Sample(
-                index,
-                timestamp_s,
-                Pose(
-                    timestamp_s=timestamp_s,
-                    landmarks=_array(pose["landmarks"], (LANDMARK_COUNT, 3)),
-                    world_landmarks=_array(pose["world_landmarks"], (LANDMARK_COUNT, 3)),
-                    visibility=_array(pose["visibility"], (LANDMARK_COUNT,)),
-                    presence=_array(pose["presence"], (LANDMARK_COUNT,)),
-                    image_size_wh=(width, height),
-                ),
-            )
+            pose = _POSE.validate_python({**pose, "timestamp_s": timestamp_s})
+            return Sample(index, timestamp_s, pose)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise SourceError(f"{self._path}: line {number} is not a sample.", _HINT) from error
 
     def _end(self, content: dict[str, Any], number: int) -> PoseLogEnd:
         try:
-            end = _End.model_validate(content)
+            return _END.validate_python(content)
         except ValidationError as error:
             raise SourceError(
                 f"{self._path}: line {number} is not an end line ({what_is_wrong(error)}).", _HINT
             ) from error
-        return PoseLogEnd(end.end_s, end.partial, end.notes)
 
 
 def _lines(file: BinaryIO, path: Path) -> Iterator[tuple[int, bytes]]:
@@ -287,10 +243,3 @@ def _lines(file: BinaryIO, path: Path) -> Iterator[tuple[int, bytes]]:
         if len(line) == _MOST_LINE_BYTES and not line.endswith(b"\n"):
             raise SourceError(f"{path}: line {number} is too long for recorded poses.", _HINT)
         yield number, line
-
-
-def _array(values: object, shape: tuple[int, ...]) -> FloatArray:
-    array = np.asarray(values, dtype=np.float64)
-    if array.shape != shape or not (np.abs(array) <= _MOST_AMOUNT).all():
-        raise ValueError("wrong shape, or out of bounds")
-    return array

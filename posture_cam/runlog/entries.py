@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
 
+from posture_cam.kinds import Seconds, Value
 from posture_cam.records import AlertKind, Measure, Reason, State, View
 from posture_cam.words import clock
 
@@ -20,8 +21,8 @@ ANSWERED_WITHIN_S = 60.0
 class Span:
     """A stretch of one state; unjudged ones have one reason throughout."""
 
-    start_s: float
-    end_s: float
+    start_s: Seconds
+    end_s: Seconds
     state: State
     reason: Reason | None = None
     worst: Measure | None = None
@@ -43,13 +44,13 @@ class Portion:
         worst: The value furthest from neutral then.
     """
 
-    seconds: float
-    mean: float
-    min: float
-    max: float
-    error: float | None = None
-    fault_s: float = 0.0
-    worst: float | None = None
+    seconds: Seconds
+    mean: Value
+    min: Value
+    max: Value
+    error: Value | None = None
+    fault_s: Seconds = 0.0
+    worst: Value | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,8 @@ class Slot:
 class Hold:
     """A time in one posture, or outside the chair."""
 
-    start_s: float
-    end_s: float
+    start_s: Seconds
+    end_s: Seconds
 
     @property
     def seconds(self) -> float:

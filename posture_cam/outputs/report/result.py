@@ -9,11 +9,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
-from posture_cam.boundary import Part, Seconds, Value, Words, any_id, read_bounded, what_is_wrong
+from posture_cam.boundary import Part, read_bounded, what_is_wrong
 from posture_cam.errors import SourceError
+from posture_cam.kinds import Seconds, Value, Words
 from posture_cam.old_words import OLD_REASON_IDS
 from posture_cam.outputs.history import words_of_neutral
-from posture_cam.records import AlertKind, Measure, NeutralOrigin, Reason, State, View, kept_id
+from posture_cam.records import AlertKind, Measure, NeutralOrigin, Reason, State, View
 from posture_cam.runlog import (
     FaultStretch,
     FaultTotal,
@@ -29,19 +30,8 @@ from posture_cam.runlog import (
 )
 from posture_cam.words import words_of
 
-_Measure = Annotated[Measure, any_id(Measure)]
-_Reason = Annotated[Reason, any_id(Reason)]
-_View = Annotated[View, any_id(View)]
-_AlertKind = Annotated[AlertKind, any_id(AlertKind)]
-_Origin = Annotated[NeutralOrigin, any_id(NeutralOrigin)]
-_State = Annotated[State, any_id(State)]
 _MOST_BYTES = 200_000_000
 _HINT = "Name the file that --json wrote."
-
-
-class _Stretch(Part):
-    start_s: Seconds
-    end_s: Seconds
 
 
 class _Source(Part):
@@ -53,10 +43,10 @@ class _Source(Part):
 
 
 class _Neutral(Part):
-    origin: _Origin | None = None
+    origin: NeutralOrigin | None = None
     is_personal: bool
     created_at: Words | None
-    view: _View
+    view: View
     start_s: Seconds | None
     end_s: Seconds | None
 
@@ -69,10 +59,10 @@ class _Summary(Part):
     away_s: Seconds
     unjudged_s: Seconds
     score: Annotated[int, Field(ge=0, le=100)] | None
-    longest_hold: _Stretch | None
+    longest_hold: Hold | None
     unjudged_s_by_reason: Annotated[dict[str, Seconds], Field(default_factory=dict)]  # words, up to 0.1.0
-    unjudged_s_by_reason_id: dict[_Reason, Seconds] | None = None
-    seconds_by_view: dict[_View, Seconds]
+    unjudged_s_by_reason_id: dict[Reason, Seconds] | None = None
+    seconds_by_view: dict[View, Seconds]
 
     @property
     def reasons(self) -> dict[Reason, float]:
@@ -80,45 +70,32 @@ class _Summary(Part):
         if self.unjudged_s_by_reason_id is not None:
             return self.unjudged_s_by_reason_id
         return {
-            kept_id(Reason, OLD_REASON_IDS.get(words, words)): seconds
+            Reason.kept(OLD_REASON_IDS.get(words, words)): seconds
             for words, seconds in self.unjudged_s_by_reason.items()
         }
 
 
-class _Episode(_Stretch):
-    state: _State
-    worst: _Measure | None
-
-
 class _Fault(Part):
-    measure: _Measure
+    measure: Measure
     total_s: Seconds
     worst: Value
-    longest: tuple[_Stretch, ...]
+    longest: tuple[Hold, ...]
 
 
 class _Alert(Part):
     timestamp_s: Seconds
-    kind: _AlertKind
-    measure: _Measure | None
+    kind: AlertKind
+    measure: Measure | None
     held_s: Seconds
     message: Words
     tip_id: Words
-
-
-class _Portion(Part):
-    seconds: Seconds
-    mean: Value
-    min: Value
-    max: Value
-    error: Value | None
 
 
 class _Slot(Part):
     start_s: Seconds
     judged_s: Seconds
     posture_changes: Annotated[int, Field(ge=0, le=1_000_000)]
-    measures: dict[_Measure, _Portion]
+    measures: dict[Measure, Portion]
 
 
 class _Course(Part):
@@ -138,13 +115,13 @@ class _Result(Part):
     estimator: Words | None
     neutral: _Neutral | None
     summary: _Summary
-    episodes: tuple[_Episode, ...]
+    episodes: tuple[Span, ...]
     faults: tuple[_Fault, ...]
     alerts: tuple[_Alert, ...]
-    breaks: tuple[_Stretch, ...] = ()
+    breaks: tuple[Hold, ...] = ()
     notes: tuple[Words, ...] = ()
     course: _Course | None = None
-    holds: tuple[_Stretch, ...] | None = None
+    holds: tuple[Hold, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,10 +190,7 @@ def _sitting(result: _Result) -> Sitting:
                 0.0,
                 0.0,
                 one.posture_changes,
-                {
-                    name: Portion(part.seconds, part.mean, part.min, part.max, part.error)
-                    for name, part in one.measures.items()
-                },
+                one.measures,
             )
             for one in course.slots
         )
@@ -249,20 +223,20 @@ def _sitting(result: _Result) -> Sitting:
         zone=UTC,
         length_s=summary.duration_s,
         runs=(run,),
-        spans=tuple(Span(one.start_s, one.end_s, one.state, None, one.worst) for one in result.episodes),
+        spans=result.episodes,
         slots=slots,
         faults=tuple(
             FaultStretch(fault.measure, one.start_s, one.end_s, _worst(slots, fault, one))
             for fault in result.faults
             for one in fault.longest
         ),
-        holds=tuple(Hold(one.start_s, one.end_s) for one in holds),
-        breaks=tuple(Hold(one.start_s, one.end_s) for one in result.breaks),
+        holds=holds,
+        breaks=result.breaks,
         spoken=_spoken(result),
     )
 
 
-def _worst(slots: tuple[Slot, ...], fault: _Fault, stretch: _Stretch) -> float:
+def _worst(slots: tuple[Slot, ...], fault: _Fault, stretch: Hold) -> float:
     """The value furthest from neutral in one stretch, on the side that the fault was on in all."""
     found = [
         slot.measures[fault.measure].max if fault.worst > 0 else slot.measures[fault.measure].min
@@ -295,7 +269,7 @@ def _totals(result: _Result) -> Totals:
         changes=sum(one.posture_changes for one in result.course.slots) if result.course else 0,
         breaks=len(result.breaks),
         faults=tuple(FaultTotal(one.measure, one.total_s, one.worst) for one in result.faults),
-        longest_hold_s=None if hold is None else hold.end_s - hold.start_s,
+        longest_hold_s=None if hold is None else hold.seconds,
         spoken=_spoken(result),
         off_s=totals([_sitting(result)]).off_s,
     )

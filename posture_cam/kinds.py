@@ -1,0 +1,86 @@
+"""Kinds of values that may come in from outside, with their limits; records name them at their fields.
+
+Files may be damaged, made by another version, or made to do harm.  Whatever is read into a record by way of
+these kinds is cleaned and checked here, once: text steers no terminal, numbers are finite and within bounds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import AfterValidator, Field
+from pydantic_core import CoreSchema, core_schema
+
+from posture_cam.plain import clean
+
+LONGEST_ID, LONGEST_TEXT = 200, 10_000
+MOST_SECONDS = 3.2e7  # a year
+# Landmarks may lie outside of the picture, by some of its widths.
+_MOST_AMOUNT = 1e4
+_DECIMALS = 6
+
+Words = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(clean)]
+Seconds = Annotated[float, Field(ge=0.0, le=MOST_SECONDS, allow_inf_nan=False)]
+Value = Annotated[float, Field(ge=-1e5, le=1e5, allow_inf_nan=False)]
+Rate = Annotated[float, Field(gt=0.0, le=1e5, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
+Pixels = Annotated[int, Field(ge=1, le=100_000)]
+UnknownPixels = Annotated[int, Field(ge=0, le=100_000)]  # 0 where it is not known
+
+
+class Id(StrEnum):
+    """An id that is stored, by whatever version of posture_cam."""
+
+    @classmethod
+    def kept(cls, value: str) -> Self:
+        """The member of that value; for an id that this version does not know, a member made of it."""
+        if value in cls.__members__.values():
+            return cls(value)
+        unknown = str.__new__(cls, value)
+        unknown._name_ = unknown._value_ = value
+        return unknown
+
+    @classmethod
+    def _read(cls, value: object) -> Self:
+        if not isinstance(value, str) or len(value) > LONGEST_ID:
+            raise ValueError("no id")
+        return cls.kept(clean(value))
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> CoreSchema:
+        """How pydantic reads it."""
+        return core_schema.no_info_plain_validator_function(
+            cls._read, serialization=core_schema.to_string_ser_schema()
+        )
+
+
+@dataclass(frozen=True)
+class Shaped:
+    """Marks an array of numbers of one shape; it is written as lists, rounded to six decimals."""
+
+    shape: tuple[int, ...]
+
+    def read(self, values: object) -> NDArray[np.float64]:
+        """The array.
+
+        Raises:
+            ValueError: The shape is another, or a number is out of bounds.
+        """
+        try:
+            array = np.asarray(values, dtype=np.float64)
+        except (TypeError, OverflowError) as error:
+            raise ValueError("no numbers") from error
+        if array.shape != self.shape or not (np.abs(array) <= _MOST_AMOUNT).all():
+            raise ValueError("wrong shape, or out of bounds")
+        return array
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
+        """How pydantic reads and writes it."""
+        written = core_schema.plain_serializer_function_ser_schema(
+            lambda array: array.round(_DECIMALS).tolist()
+        )
+        return core_schema.no_info_plain_validator_function(self.read, serialization=written)
