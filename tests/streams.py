@@ -46,7 +46,9 @@ def jpegs_of(clip: Path, start_s: float = 0.0, count: int = 10_000) -> list[byte
 
 
 @contextmanager
-def serving(images: list[bytes], rate_hz: float = 10.0, *, has_length: bool = True) -> Iterator[Served]:
+def serving(
+    images: list[bytes], rate_hz: float = 10.0, *, has_length: bool = True, asks_for_digest: bool = False
+) -> Iterator[Served]:
     """Serve pictures at their own pace; each connection starts at the first one, and the last one stays."""
     served = Served()
     black = cv2.imencode(".jpg", np.zeros((360, 640, 3), np.uint8))[1].tobytes()
@@ -54,7 +56,14 @@ def serving(images: list[bytes], rate_hz: float = 10.0, *, has_length: bool = Tr
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            served.authorizations.add(self.headers.get("Authorization", ""))
+            sent = self.headers.get("Authorization", "")
+            if asks_for_digest and not sent.startswith("Digest "):
+                self.send_response(401)
+                self.send_header("WWW-Authenticate", 'Digest realm="desk", nonce="0", qop="auth"')
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+            served.authorizations.add(sent)
             if served.is_cut:
                 self.send_error(503)
                 return

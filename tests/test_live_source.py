@@ -8,6 +8,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,7 @@ from posture_cam.records import Frame, Reason, SourceEvent, SourceInfo
 from posture_cam.settings import load_settings
 from posture_cam.source import CameraGone, LiveSource, MotionWatch, PlayedFile, camera_number, camera_users
 from posture_cam.source.cameras import CameraEntry
-from posture_cam.source.mjpeg import MjpegStream
+from posture_cam.source.stream import NetworkStream
 from tests.builders import stripes, write_video
 from tests.conftest import SAMPLES
 from tests.streams import jpegs_of, serving
@@ -293,7 +295,7 @@ def test_sleep_between_two_looks_is_noticed_too(device: Device) -> None:
 def test_mjpeg_is_read_with_and_without_lengths_and_logs_in(*, has_length: bool) -> None:
     images = jpegs_of(SAMPLES / "desk-monitor.mp4", count=5)
     with serving(images, 50.0, has_length=has_length) as served:
-        stream = MjpegStream(served.url)
+        stream = NetworkStream(served.url)
         try:
             assert (stream.info.width_px, stream.info.height_px) == (640, 360)
             assert "secret" not in stream.info.name
@@ -308,7 +310,7 @@ def test_mjpeg_is_read_with_and_without_lengths_and_logs_in(*, has_length: bool)
         finally:
             stream.close()
         with pytest.raises(CameraGone, match="503") as told:
-            MjpegStream(served.url)
+            NetworkStream(served.url)
         assert "secret" not in told.value.message
 
 
@@ -388,3 +390,34 @@ def test_who_uses_a_camera_is_seen(tmp_path: Path) -> None:
     assert list(users) == [process.pid]
     with device.open():
         assert camera_users(7, dev=tmp_path) == {}, os.getpid()  # not ourselves
+
+
+class QuietFiles(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Quietly."""
+
+
+def test_a_playlist_of_hls_is_read(tmp_path: Path) -> None:
+    """Segments of H.264 behind a playlist, as cameras and video servers offer them."""
+    write_video(tmp_path / "a.m3u8", [np.tile(stripes(i), (3, 3, 1)) for i in range(40)])
+    handler = partial(QuietFiles, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with NetworkStream(f"http://127.0.0.1:{server.server_port}/a.m3u8") as stream:
+            grabbed = 0
+            while stream.grab():
+                grabbed += 1
+                image = stream.retrieve()
+                assert image is not None
+                assert image.shape == (144, 192, 3)
+        server.shutdown()
+    assert grabbed >= 30
+
+
+def test_a_camera_that_asks_for_digest_authentication_gets_it() -> None:
+    with serving(jpegs_of(SAMPLES / "desk-monitor.mp4", count=5), 50.0, asks_for_digest=True) as served:
+        with NetworkStream(served.url) as stream:
+            assert stream.grab()
+            assert stream.retrieve() is not None
+        assert any(sent.startswith('Digest username="user"') for sent in served.authorizations)
+        assert not any("secret" in sent for sent in served.authorizations)

@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 
 import cv2
@@ -16,7 +16,7 @@ import pytest
 from posture_cam.records import Frame, SourceEvent
 from posture_cam.settings import load_settings
 from posture_cam.source import CameraGone, LiveSource, open_device
-from posture_cam.source.mjpeg import _size_of
+from posture_cam.source.stream import _size_of
 
 LIVE = load_settings().live.model_copy(
     update={"first_word_s": 0.6, "stalled_after_s": 1.0, "retry_s": 0.1, "retry_max_s": 0.2}
@@ -265,3 +265,19 @@ def test_a_mark_that_follows_each_picture_is_the_announced_one(size: tuple[int, 
     with odd(talk) as camera, opened(camera) as source:
         seen = {watch(source, 5.0, lambda _: True)[1] is not None for _ in range(5)}
     assert seen == {True}
+
+
+def test_a_picture_that_holds_what_looks_like_a_mark_costs_that_picture_only() -> None:
+    flat = [
+        cv2.imencode(".jpg", np.full((240, 320, 3), level, np.uint8))[1].tobytes() for level in (60, 120, 180)
+    ]
+    odd_one = flat[1]
+    odd_one = odd_one[:2] + b"\xff\xfe\x00\x0a\r\n--no\r\n" + odd_one[2:]
+    images = [flat[0], odd_one, flat[2]]
+    with odd(streams(*images)) as camera, closing(open_device(camera.url)) as stream:
+        made = [stream.retrieve() for _ in range(30) if stream.grab()]
+    assert len(made) == 30
+    whole = [image for image in made if image is not None]
+    assert len(whole) >= 15
+    assert {round(float(image.mean()) / 60) for image in whole} >= {1, 3}
+    assert all(image.std() < 1.0 for image in whole)

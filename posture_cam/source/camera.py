@@ -1,4 +1,4 @@
-"""Cameras and network streams, read by OpenCV as they come."""
+"""Cameras, read by OpenCV as they come."""
 
 from __future__ import annotations
 
@@ -20,8 +20,6 @@ from posture_cam.source.timeline import sane_frame_rate
 
 # Pictures that fail in a row before a camera counts as gone.
 _FAILURES = 30
-_OPEN_TIMEOUT_MS = 10_000
-_READ_TIMEOUT_MS = 10_000
 
 
 class CameraGone(SourceError):  # noqa: N818
@@ -39,15 +37,11 @@ class CameraGone(SourceError):  # noqa: N818
         self.reason, self.why = reason, why
 
 
-class PictureRefused(SourceError):  # noqa: N818
-    """A picture of a size that nothing can be made of."""
-
-
 class Camera:
-    """A camera by its number, or a stream by its address; a context manager that always releases it.
+    """A camera by its number; a context manager that always releases it.
 
     Args:
-        spec: A camera's number, or an http, https or rtsp address.
+        number: The camera's.
 
     Raises:
         CameraGone: It cannot be opened.
@@ -55,22 +49,13 @@ class Camera:
 
     can_freeze = True
 
-    def __init__(self, spec: int | str) -> None:
-        self._name = source_name(spec)
-        if isinstance(spec, int):
-            self._capture = cv2.VideoCapture(spec)
-            self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # where it can, old pictures do not queue
-        else:
-            timeouts = (
-                cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
-                _OPEN_TIMEOUT_MS,
-                cv2.CAP_PROP_READ_TIMEOUT_MSEC,
-                _READ_TIMEOUT_MS,
-            )
-            self._capture = cv2.VideoCapture(spec, cv2.CAP_FFMPEG, list(timeouts))
+    def __init__(self, number: int) -> None:
+        self._name = source_name(number)
+        self._capture = cv2.VideoCapture(number)
+        self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # where it can, old pictures do not queue
         if not self._capture.isOpened():
             self._capture.release()
-            raise _cannot_open(spec, self._name)
+            raise _cannot_open(number, self._name)
         self._info = SourceInfo(
             name=self._name,
             width_px=int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
@@ -124,10 +109,8 @@ def gone(name: str) -> CameraGone:
     return CameraGone(f"{name} gives no more pictures.", "Plug it in again, or start the stream again.")
 
 
-def _cannot_open(spec: int | str, name: str) -> CameraGone:
-    if isinstance(spec, str):
-        return CameraGone(f"{name} cannot be opened.", "Check the address, and that the stream is running.")
-    device = Path(f"/dev/video{spec}")
+def _cannot_open(number: int, name: str) -> CameraGone:
+    device = Path(f"/dev/video{number}")
     if sys.platform == "linux" and device.exists():
         if not os.access(device, os.R_OK | os.W_OK):
             return CameraGone(

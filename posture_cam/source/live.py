@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from posture_cam.errors import SourceError
 from posture_cam.records import Frame, Reason, SourceEvent, SourceInfo
 from posture_cam.settings import LiveSettings
-from posture_cam.source.camera import Camera, CameraGone, PictureRefused, gone
+from posture_cam.source.camera import Camera, CameraGone, gone
 from posture_cam.source.clock import steady_clock
-from posture_cam.source.mjpeg import MjpegStream, NotMjpeg
+from posture_cam.source.stream import NetworkStream, PictureRefused
 from posture_cam.words import duration_words, sentence
 
 _SLICE_S = 0.25
@@ -60,17 +60,12 @@ class Device(Protocol):
 
 
 def open_device(spec: int | str) -> Device:
-    """A camera or a stream, by what reads it with the least work.
+    """A camera by its number, or a stream by its address.
 
     Raises:
         CameraGone: It cannot be opened.
     """
-    if isinstance(spec, str) and spec.lower().startswith(("http://", "https://")):
-        try:
-            return MjpegStream(spec)
-        except NotMjpeg:
-            pass
-    return Camera(spec)
+    return Camera(spec) if isinstance(spec, int) else NetworkStream(spec)
 
 
 def paced(device: Device, rate_hz: float, clock: Callable[[], float] = time.monotonic) -> Iterator[Frame]:
@@ -438,7 +433,7 @@ class LiveSource:
             self._is_closing = True
             self._lock.notify_all()
         self._thread.join(_JOIN_S)
-        if self._thread.is_alive() and isinstance(device := self._device, MjpegStream):
+        if self._thread.is_alive() and isinstance(device := self._device, NetworkStream):
             device.close()  # wakes its reader
             self._thread.join(_JOIN_S)
         # A camera that hangs in its driver is let go by the thread, or by the end of the process.

@@ -1,0 +1,339 @@
+"""Network streams, read by PyAV as they come: MJPEG as IP cameras and phone apps serve it, HLS, RTSP.
+
+Of an MJPEG stream only the pictures that are looked at are decoded.  Its answer is asked for here, not by
+FFmpeg: what is in the way is then known and can be said.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import socket
+import struct
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from http.client import HTTPException, HTTPResponse, responses
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posture_cam.errors import SourceError
+from posture_cam.media import av
+from posture_cam.records import SourceInfo
+from posture_cam.source.camera import CameraGone, gone, source_name
+from posture_cam.source.container import FAILURES
+from posture_cam.source.timeline import sane_frame_rate
+
+_TIMEOUT_S = 10.0
+_PAGES = ("text/html", "application/xhtml+xml")
+# Pictures that a desk can be seen in; a decoder would take gigabytes for larger ones.
+_LEAST_PX, _MOST_PX, _MOST_ASPECT = 64, 8192, 8.0
+_LIMITS = {"max_pixels": str(_MOST_PX * _MOST_PX)}
+# FFmpeg would read on for seconds to learn the frame rate.
+_MJPEG = {"analyzeduration": "1", "fpsprobesize": "0", "probesize": "32"}
+# Where an address may lead: not to files of this machine.
+_PROTOCOLS = {"protocol_whitelist": "http,https,tcp,tls,crypto,rtp,rtsp,rtsps,udp"}
+# Of the markers before a JPEG's data those that carry its size: all frame headers (ITU-T T.81, B.1.1.3).
+_FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_NO_LENGTH = frozenset(range(0xD0, 0xD9)) | {0x01}
+_LOGIN_HINT = "Put user name and password before the host: http://user:password@host/path"
+_CHUNK, _MARK = 65_536, b"--"
+_JPEG_END = b"\xff\xd9"
+_LEAVE_S = 0.5
+# Lines without a mark in a row, of up to 128 bytes each.
+_MOST_LOST = 20_000
+
+
+class PictureRefused(SourceError):  # noqa: N818
+    """A picture of a size that nothing can be made of."""
+
+
+class NetworkStream:
+    """A stream by its address; a context manager that always lets go of it.
+
+    Args:
+        url: http, https or rtsp; a user name and password in it are used to log in.
+
+    Raises:
+        CameraGone: It cannot be opened.
+    """
+
+    can_freeze = True
+
+    def __init__(self, url: str) -> None:
+        self._name = source_name(url)
+        self._in_use, self._is_closed = threading.Lock(), False
+        self._container: Any = None
+        self._picture: Any = None
+        self._response = _answer(url, self._name) if url.lower().startswith("http") else None
+        try:
+            if self._response is not None:
+                body, options = _Body(self._response), _MJPEG | _LIMITS
+                self._container = av.open(body, format="mpjpeg", options=options, buffer_size=_CHUNK)
+            else:
+                self._container = av.open(url, options=_PROTOCOLS | _LIMITS, timeout=_TIMEOUT_S)
+            self._stream = self._container.streams.video[0]
+            self._stream.codec_context.options = _LIMITS
+            self._stream.codec_context.thread_count = 1  # more of them hold pictures back
+            self._pictures = self._read()
+            if not self.grab():
+                raise gone(self._name)  # noqa: TRY301 - it is let go below
+        except (*FAILURES, IndexError) as error:
+            self.close()
+            raise CameraGone(
+                f"{self._name} cannot be opened.", "Check the address, and that the stream is running."
+            ) from error
+        except BaseException:
+            self.close()
+            raise
+        rate = None if self._response is not None else self._stream.average_rate
+        rate_hz = sane_frame_rate(float(rate)) if rate else None
+        self._info = SourceInfo(self._name, *(self._size_wh or (0, 0)), rate_hz, None, is_live=True)
+
+    @property
+    def info(self) -> SourceInfo:
+        """What the first picture says."""
+        return self._info
+
+    @property
+    def _size_wh(self) -> tuple[int, int] | None:
+        if isinstance(self._picture, av.Packet):
+            return _size_of(bytes(self._picture))
+        return self._picture.width, self._picture.height
+
+    @property
+    def _is_whole(self) -> bool:
+        picture = self._picture
+        return not isinstance(picture, av.Packet) or _JPEG_END in bytes(picture)
+
+    def grab(self) -> bool:
+        """Wait for the next picture; False once there are no more."""
+        with self._in_use:
+            if self._is_closed:
+                return False
+            try:
+                self._picture = next(self._pictures, None)
+            except (*FAILURES, AttributeError, HTTPException):  # closing a response breaks its reads
+                self._picture = None
+            return self._picture is not None
+
+    def _read(self) -> Iterator[Any]:
+        """Pictures of MJPEG as they come, undecoded; of other codecs each is needed for the next."""
+        if self._stream.codec_context.name != "mjpeg":
+            for packet in self._container.demux(self._stream):
+                with contextlib.suppress(*FAILURES):  # a damaged picture
+                    yield from packet.decode()
+            return
+        lost = 0
+        while lost < _MOST_LOST:
+            try:
+                for packet in self._container.demux(self._stream):
+                    if packet.size:
+                        lost = 0
+                        yield packet
+            except av.InvalidDataError:  # what looked like a mark stood in a picture: on to the next mark
+                lost += 1
+            else:
+                return
+
+    def retrieve(self) -> NDArray[np.uint8] | None:
+        """The picture grabbed last, blue-green-red; None where it is damaged.
+
+        Raises:
+            PictureRefused: It is too small to see anybody in it, or too large to be decoded.
+        """
+        with self._in_use:
+            if self._is_closed or (size_wh := self._size_wh) is None or not self._is_whole:
+                return None
+            least, most = min(size_wh), max(size_wh)
+            if least < _LEAST_PX or most > _MOST_PX or most > _MOST_ASPECT * least:
+                raise PictureRefused(f"{self._name} sends pictures of {size_wh[0]} x {size_wh[1]} pixels.")
+            with contextlib.suppress(*FAILURES):
+                picture = self._picture
+                frames = picture.decode() if isinstance(picture, av.Packet) else [picture]
+                if frames:
+                    return np.asarray(frames[-1].to_ndarray(format="bgr24"), np.uint8)
+            return None
+
+    def close(self) -> None:
+        """End the connection, also while another thread reads from it."""
+        self._is_closed = True
+        if self._response is not None:
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                descriptor = socket.socket(fileno=socket.dup(self._response.fileno()))
+                descriptor.shutdown(socket.SHUT_RDWR)  # wakes whoever reads
+                descriptor.close()
+        if not self._in_use.acquire(timeout=_LEAVE_S):
+            return  # its reader gives up in time, and holds the last of it
+        try:
+            self._picture, self._pictures = None, iter(())
+            container, self._container = self._container, None
+            if container is not None:
+                container.close()
+            if self._response is not None:
+                with contextlib.suppress(OSError, ValueError, AttributeError):
+                    self._response.close()
+        finally:
+            self._in_use.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class _Body:
+    """The body of an answer for FFmpeg: what has come, as it comes.
+
+    FFmpeg knows a stream by the mark before its first picture; some cameras send marks after pictures only.
+    """
+
+    def __init__(self, response: HTTPResponse) -> None:
+        self._response = response
+        head = b""
+        while len(head) < len(_MARK) and (more := response.read1(_CHUNK)):
+            head += more
+        announced = (response.headers.get_boundary() or "mark").removeprefix("--")
+        is_marked = head.lstrip(b"\r\n").startswith(_MARK)
+        self._waiting = head if is_marked else b"--" + announced.encode("latin-1", "replace") + b"\r\n" + head
+
+    def read(self, most: int) -> bytes:
+        """At least one byte, or none at the end."""
+        if not self._waiting:
+            return self._response.read1(most)
+        given, self._waiting = self._waiting[:most], self._waiting[most:]
+        return given
+
+
+def _answer(url: str, name: str) -> HTTPResponse | None:
+    """The answer of a camera that sends one picture after the other; None where FFmpeg has to ask by itself.
+
+    Raises:
+        CameraGone: It answers with something else, or not at all.
+    """
+    try:
+        response = _open(url, name)
+    except _AsksForMore:
+        return None
+    content_type = response.headers.get_content_type()
+    if content_type.startswith("multipart/"):
+        return response
+    response.close()
+    if content_type in _PAGES and "Content-Type" in response.headers:
+        raise CameraGone(
+            f"{name} answers with a page ({content_type}), not with pictures.",
+            "Name the address of the stream itself; the camera's manual tells it.",
+        )
+    return None
+
+
+class _AsksForMore(Exception):  # noqa: N818
+    """The camera asks for digest authentication, which FFmpeg knows."""
+
+
+class _WithinHttp(urllib.request.HTTPRedirectHandler):
+    """Follows a redirect to another address of the web only: neither to files nor to FTP."""
+
+    def redirect_request(
+        self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> urllib.request.Request | None:
+        """The request to follow with, or None."""
+        if not newurl.lower().startswith(("http://", "https://")):
+            return None
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    """What speaks http and https, and nothing else."""
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler(),
+        urllib.request.HTTPHandler(),
+        urllib.request.HTTPSHandler(),
+        urllib.request.HTTPDefaultErrorHandler(),
+        urllib.request.HTTPErrorProcessor(),
+        _WithinHttp(),
+    ):
+        opener.add_handler(handler)
+    return opener
+
+
+def _open(url: str, name: str) -> HTTPResponse:
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    request = urllib.request.Request(urlunsplit((parts.scheme, host, parts.path, parts.query, "")))
+    if parts.username is not None:
+        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        token = base64.b64encode(pair.encode()).decode("ascii")
+        request.add_unredirected_header("Authorization", f"Basic {token}")  # for this host alone
+    try:
+        response = _opener().open(request, timeout=_TIMEOUT_S)
+    except urllib.error.HTTPError as error:
+        error.close()
+        if error.code == 401 and parts.username is not None and "digest" in _challenge(error):
+            raise _AsksForMore from None
+        raise _refused(name, error.code) from None
+    except (OSError, HTTPException, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        why = "it does not answer in time" if isinstance(reason, TimeoutError) else _why(reason)
+        raise CameraGone(
+            f"{name} cannot be opened.", "Check the address, and that the stream is running.", why=why
+        ) from error
+    assert isinstance(response, HTTPResponse)
+    if response.status != 200:
+        response.close()
+        raise _refused(name, response.status)
+    return response
+
+
+def _challenge(error: urllib.error.HTTPError) -> str:
+    return " ".join(error.headers.get_all("WWW-Authenticate", [])).lower()
+
+
+def _why(reason: object) -> str:
+    """What the system says, in its own few words."""
+    words = getattr(reason, "strerror", None)
+    return str(words).lower() if isinstance(words, str) else ""
+
+
+def _refused(name: str, code: int) -> CameraGone:
+    """What is said of an answer that holds no pictures."""
+    meaning = responses.get(code, "")
+    hint = "Check the address."
+    if code in (401, 403):
+        hint = _LOGIN_HINT
+    elif 300 <= code < 400:
+        meaning, hint = (
+            "it sends us elsewhere, where no stream can be",
+            "Name the address of the stream itself.",
+        )
+    words = f"it answers {code}{f' ({meaning})' if meaning else ''}"
+    return CameraGone(f"{name} cannot be opened.", hint, why=words)
+
+
+def _size_of(jpeg: bytes) -> tuple[int, int] | None:
+    """Width and height that a JPEG tells in its frame header; None where it has none."""
+    at = 2
+    while at + 9 <= len(jpeg):
+        if jpeg[at] != 0xFF:
+            return None
+        marker = jpeg[at + 1]
+        if marker == 0xFF or marker in _NO_LENGTH:
+            at += 1 if marker == 0xFF else 2
+            continue
+        if marker in _FRAME_HEADERS:
+            height, width = struct.unpack_from(">HH", jpeg, at + 5)
+            return width, height
+        at += 2 + int(struct.unpack_from(">H", jpeg, at + 2)[0])
+    return None
