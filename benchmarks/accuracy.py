@@ -33,7 +33,7 @@ from rules import RULES
 from sessions import Relative, Sessions
 
 from posture_cam.assessment.judge import Judge
-from posture_cam.geometry import AngleEstimator, FeatureExtractor, compare
+from posture_cam.geometry import AngleEstimator, compare
 from posture_cam.geometry.estimator import OUTPUTS
 from posture_cam.geometry.points import Points
 from posture_cam.records import FloatArray, Measure, State
@@ -359,15 +359,16 @@ def _is_inner(moment: float, stretches: Sequence[tuple[str, float, float]]) -> b
 def _live_states(
     poses_path: Path, neutral_s: tuple[float, float], *, use_estimator: bool
 ) -> Iterator[tuple[float, State]]:
-    settings, poses = load_settings(), recorded_poses(poses_path)
-    neutral = neutral_from(moments_of(poses, settings, neutral_s), poses.log.header, settings)
+    settings, poses = load_settings(), recorded_poses(poses_path, load_settings())
+    neutral = neutral_from(moments_of(poses, neutral_s), poses.header, settings)
     assert neutral is not None
-    estimator = load_estimator() if use_estimator else None
-    extractor, judge = FeatureExtractor(settings), Judge(neutral, settings)
-    for sample in poses.log.samples():
-        features = extractor.extract(sample.timestamp_s, sample.pose)
-        _, assessment = judge.update(compare(features, neutral, settings, estimator))
-        yield sample.timestamp_s, assessment.state
+    assert neutral.pose is not None
+    estimates, judge = load_estimator().against(neutral.pose), Judge(neutral, settings)
+    for look in poses.looks:
+        pose = look.features.pose
+        estimate = estimates.of(pose) if use_estimator and pose is not None else None
+        _, assessment = judge.update(compare(look.features, neutral, settings, estimate))
+        yield look.sample.timestamp_s, assessment.state
 
 
 def _delay(live: list[tuple[float, State]], start: float, end: float, wanted: tuple[State, ...]) -> float:

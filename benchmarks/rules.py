@@ -54,7 +54,7 @@ def raw_side_angles(now: Points, neutral: Points) -> FloatArray:
         now.xy[..., point, :] for point in (Landmark.LEFT_EAR, Landmark.LEFT_SHOULDER, Landmark.LEFT_HIP)
     )
     torso = np.where(now.has[..., 3] > 0, _lean_deg(shoulder - hip) / 10.0, 0.0)
-    return np.maximum(_lean_deg(ear - shoulder) / 40.0, torso)
+    return np.asarray(np.maximum(_lean_deg(ear - shoulder) / 40.0, torso))
 
 
 def weighted_score(now: Points, neutral: Points) -> FloatArray:

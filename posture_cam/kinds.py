@@ -60,18 +60,21 @@ class Id(StrEnum):
 
 @dataclass(frozen=True)
 class Shaped:
-    """Marks an array of numbers of one shape; it is written as lists, rounded to six decimals."""
+    """Marks an array of numbers of one shape, in the precision that models give them.
+
+    It is written as lists, rounded to six decimals.
+    """
 
     shape: tuple[int, ...]
 
-    def read(self, values: object) -> NDArray[np.float64]:
+    def read(self, values: object) -> NDArray[np.float32]:
         """The array.
 
         Raises:
             ValueError: The shape is another, or a number is out of bounds.
         """
         try:
-            array = np.asarray(values, dtype=np.float64)
+            array = np.asarray(values, dtype=np.float32)
         except (TypeError, OverflowError) as error:
             raise ValueError("no numbers") from error
         if array.shape != self.shape or not (np.abs(array) <= _MOST_AMOUNT).all():
@@ -81,6 +84,6 @@ class Shaped:
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
         """How pydantic reads and writes it."""
         written = core_schema.plain_serializer_function_ser_schema(
-            lambda array: array.round(_DECIMALS).tolist()
+            lambda array: array.astype(np.float64).round(_DECIMALS).tolist()
         )
         return core_schema.no_info_plain_validator_function(self.read, serialization=written)

@@ -17,7 +17,7 @@ from pydantic import ConfigDict
 
 from posture_cam.kinds import Count, Id, Pixels, Rate, Seconds, Shaped, UnknownPixels, Words
 
-FloatArray = NDArray[np.float64]
+FloatArray = NDArray[np.floating]
 
 
 class Landmark(IntEnum):
@@ -260,9 +260,10 @@ class Sample:
 
     Attributes:
         index: Counts the source's frames.
-        pose: What was found there, or None.
-        is_reused: Hardly anything moved since the last look of the model, so that its pose stands.
-        has_moved: And what moved was something all the same: the posture is on its way to the next look's.
+        pose: What was found there; None where the last look of the model saw nobody.
+        is_reused: The picture is like that of the last look, which therefore stands.
+        has_moved: The picture is a little different all the same: the posture is changing into that of the
+            next look.
     """
 
     index: int
@@ -286,6 +287,14 @@ class Features:
     confidence: float
     reason: Reason | None = None
     pose: Pose | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """A sample and its features, made once and judged as often as wanted."""
+
+    sample: Sample
+    features: Features
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from sessions import Relative, Sessions
 
 from posture_cam.assessment import Judge
 from posture_cam.errors import ModelError
-from posture_cam.geometry import AngleEstimator, EstimatesAhead, FeatureExtractor, compare
+from posture_cam.geometry import AngleEstimator, FeatureExtractor, compare
 from posture_cam.geometry.estimator import OUTPUTS, Estimate, Network, save_weights
 from posture_cam.geometry.points import GROUPS, MIRRORED, Points, inputs
 from posture_cam.pose.recorded import PoseLog
@@ -99,7 +99,7 @@ def test_without_ears_nothing_is_said(estimator: AngleEstimator) -> None:
 
 def test_the_neutral_posture_itself_has_hardly_changed(estimator: AngleEstimator) -> None:
     for pose in (front_pose(), side_pose()):
-        estimate = estimator.estimate(pose, pose)
+        estimate = estimator.against(pose).of(pose)
         for name in (Measure.NECK_INCLINATION_CHANGE, Measure.TRUNK_INCLINATION_CHANGE):
             assert abs(estimate.values[name]) < 1.5
             assert estimate.errors[name] > 0.0
@@ -259,10 +259,18 @@ def neutral_of(pose: Pose) -> Neutral:
     return Neutral("", "a", features.view, features.values, {}, 20, pose=pose)
 
 
+def compared(estimator: AngleEstimator, pose: Pose, neutral: Neutral) -> Measures:
+    """The measures of a pose by the estimator."""
+    assert neutral.pose is not None
+    settings = load_settings()
+    features = FeatureExtractor(settings).extract(pose.timestamp_s, pose)
+    return compare(features, neutral, settings, estimator.against(neutral.pose).of(pose))
+
+
 def test_measures_by_the_estimator_carry_their_errors(estimator: AngleEstimator) -> None:
     settings, pose = load_settings(), front_pose()
     features = FeatureExtractor(settings).extract(1.0, front_pose(1.0))
-    told = compare(features, neutral_of(pose), settings, estimator)
+    told = compared(estimator, front_pose(1.0), neutral_of(pose))
     assert {Measure.NECK_INCLINATION_CHANGE, Measure.TRUNK_INCLINATION_CHANGE} <= told.errors.keys()
     assert told.errors.keys() <= told.values.keys()
     assert told.reason is None
@@ -270,11 +278,7 @@ def test_measures_by_the_estimator_carry_their_errors(estimator: AngleEstimator)
 
 
 def test_shoulders_outside_the_picture_are_not_judged(estimator: AngleEstimator) -> None:
-    settings = load_settings()
-    pose = front_pose(centre_x=0.0, width=300.0)
-    told = compare(
-        FeatureExtractor(settings).extract(1.0, pose), neutral_of(front_pose()), settings, estimator
-    )
+    told = compared(estimator, front_pose(1.0, centre_x=0.0, width=300.0), neutral_of(front_pose()))
     assert told.reason == Reason.SHOULDERS_OUT
     assert Measure.NECK_INCLINATION_CHANGE not in told.values
 
@@ -296,7 +300,7 @@ def test_a_view_just_across_the_border_is_still_compared(estimator: AngleEstimat
     neutral = replace(neutral_of(front_pose()), view=View.THREE_QUARTER)
     features = FeatureExtractor(settings).extract(1.0, front_pose(1.0))
     assert features.view == View.FRONT
-    assert compare(features, neutral, settings, estimator).reason is None
+    assert compared(estimator, front_pose(1.0), neutral).reason is None
     assert compare(features, neutral, settings).reason == Reason.OTHER_VIEW
 
 
@@ -315,14 +319,10 @@ def estimate(neck: tuple[float, float], trunk: tuple[float, float], ears: tuple[
 def told_by(one: Estimate) -> tuple[Measures, Assessment]:
     """What is told of a person facing the camera, by an estimator that says exactly this."""
 
-    class Says(AngleEstimator):
-        def estimate(self, pose: Pose, neutral: Pose) -> Estimate:
-            return one
-
     settings = load_settings()
     features = FeatureExtractor(settings).extract(1.0, front_pose(1.0))
     neutral = neutral_of(front_pose())
-    measures = compare(features, neutral, settings, Says((), np.ones((6, 3)), {}))
+    measures = compare(features, neutral, settings, one)
     return Judge(neutral, settings).update(measures)
 
 
@@ -439,15 +439,14 @@ def test_after_a_gap_the_limits_of_a_single_picture_hold_for_a_second() -> None:
     assert again == first
 
 
-def test_estimates_ahead_are_those_of_the_estimator(sample_poses: Callable[[str], Path]) -> None:
+def test_estimates_of_many_are_those_of_each(sample_poses: Callable[[str], Path]) -> None:
     estimator = load_estimator()
     poses = [sample.pose for sample in PoseLog(sample_poses("desk-monitor")).samples() if sample.pose]
     neutral, other = poses[10], poses[20]
-    ahead = EstimatesAhead(estimator)
-    ahead.prepare(poses[:50], neutral)
-    for pose in (*poses[:50], *poses[60:63]):  # the last ones were not prepared
-        for compared in (neutral, other):
-            found, wanted = ahead.estimate(pose, compared), estimator.estimate(pose, compared)
+    for compared in (neutral, other):
+        estimates = estimator.against(compared)
+        for pose, found in zip(poses[:50], estimates.of_many(poses[:50]), strict=True):
+            wanted = estimates.of(pose)
             assert found.values == pytest.approx(wanted.values, abs=1e-4)
             assert found.errors == pytest.approx(wanted.errors, abs=1e-4)
-    assert ahead.name == estimator.name
+        assert estimates.of_many([]) == []

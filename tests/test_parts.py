@@ -19,7 +19,7 @@ from posture_cam.pose.recorded import PoseLog
 from posture_cam.pose.settling import shift_of
 from posture_cam.records import Pose, Sample
 from posture_cam.session import Analysis, Listener, analyze
-from posture_cam.session.parts import Look, Parts, goals_s, starts_s
+from posture_cam.session.parts import Outcome, Parts, goals_s, starts_s
 from posture_cam.settings import PartsSettings, load_settings
 from posture_cam.source import VideoFile
 from tests.builders import front_pose, read_stripes, stripes, write_video
@@ -33,11 +33,11 @@ RATE_HZ = 5
 class Whole:
     """A recording as a pass from the beginning sees it; parts of it see it in their own way."""
 
-    looks: list[Look]
+    looks: list[Outcome]
     position_s: float = 0.0
     clock_repairs: int = 0
 
-    def from_(self, start_s: float, seen: Callable[[Look], Look]) -> Iterator[Look]:
+    def from_(self, start_s: float, seen: Callable[[Outcome], Outcome]) -> Iterator[Outcome]:
         mine = [look for look in self.looks if look.time_s >= start_s]
         first = self.looks.index(mine[0]) if mine else 0
         for look in mine:
@@ -53,7 +53,7 @@ def sitting(seconds: float, place_px: float = 0.0, *, reused: int = 2) -> Whole:
     for number in range(round(seconds * RATE_HZ)):
         pose = moved(front_pose(number / RATE_HZ), place_px + 0.01 * number)
         sample = Sample(number, number / RATE_HZ, pose, is_reused=number % reused > 0)
-        looks.append(Look(number / RATE_HZ, sample))
+        looks.append(Outcome(number / RATE_HZ, sample))
     return Whole(looks, looks[-1].time_s)
 
 
@@ -63,7 +63,7 @@ def moved(pose: Pose, by_px: float) -> Pose:
     return replace(pose, landmarks=landmarks)
 
 
-def posed(look: Look, pose: Pose | None) -> Look:
+def posed(look: Outcome, pose: Pose | None) -> Outcome:
     assert look.sample is not None
     return look._replace(sample=replace(look.sample, pose=pose))
 
@@ -71,12 +71,12 @@ def posed(look: Look, pose: Pose | None) -> Look:
 def joined(
     whole: Whole,
     starts: Sequence[float],
-    seen: Callable[[float, Look], Look] = lambda _start_s, look: look,
+    seen: Callable[[float, Outcome], Outcome] = lambda _start_s, look: look,
     *,
     processors: int = 2,
     opened: Callable[[float, ExitStack], None] = lambda _start_s, _stack: None,
-) -> list[Look]:
-    def begin(start_s: float, stack: ExitStack) -> tuple[Whole, Iterator[Look]]:
+) -> list[Outcome]:
+    def begin(start_s: float, stack: ExitStack) -> tuple[Whole, Iterator[Outcome]]:
         opened(start_s, stack)
         return whole, whole.from_(start_s, lambda look: seen(start_s, look))
 
@@ -90,7 +90,7 @@ def joined(
 Told = tuple[float, int | None, bool, float | None, int]
 
 
-def told(looks: Sequence[Look]) -> list[Told]:
+def told(looks: Sequence[Outcome]) -> list[Told]:
     """Time, number, whether it stands for an earlier look, where the nose is, and repairs of the clock."""
     return [
         (
@@ -104,7 +104,7 @@ def told(looks: Sequence[Look]) -> list[Told]:
     ]
 
 
-def noses(looks: Sequence[Look]) -> list[float]:
+def noses(looks: Sequence[Outcome]) -> list[float]:
     return [nose for _, _, _, nose, _ in told(looks) if nose is not None]
 
 
@@ -119,7 +119,7 @@ def test_what_all_see_alike_comes_out_as_it_was(starts: list[float], processors:
 def test_what_a_part_sees_before_it_has_settled_is_not_taken(processors: int) -> None:
     whole = sitting(60.0)
 
-    def seen(start_s: float, look: Look) -> Look:
+    def seen(start_s: float, look: Outcome) -> Outcome:
         assert look.sample is not None
         assert look.sample.pose is not None
         is_new = start_s > 0 and look.time_s < start_s + SETTINGS.settle_s
@@ -131,7 +131,7 @@ def test_what_a_part_sees_before_it_has_settled_is_not_taken(processors: int) ->
 def test_it_goes_over_at_a_new_look_and_never_to_a_pose_that_stands_for_an_earlier_one() -> None:
     whole = sitting(60.0, reused=7)
 
-    def seen(start_s: float, look: Look) -> Look:
+    def seen(start_s: float, look: Outcome) -> Outcome:
         assert look.sample is not None
         assert look.sample.pose is not None
         return posed(look, moved(look.sample.pose, 0.5)) if start_s else look
@@ -150,7 +150,7 @@ def test_it_goes_over_at_a_new_look_and_never_to_a_pose_that_stands_for_an_earli
 def test_who_follows_somebody_else_is_not_taken_until_it_comes_back(until_s: float, processors: int) -> None:
     whole = sitting(120.0)
 
-    def seen(start_s: float, look: Look) -> Look:
+    def seen(start_s: float, look: Outcome) -> Outcome:
         assert look.sample is not None
         assert look.sample.pose is not None
         is_other = 0 < start_s < look.time_s < until_s
@@ -163,7 +163,7 @@ def test_nobody_is_no_agreement_as_a_part_knows_nothing_of_who_was_there() -> No
     whole = sitting(120.0)
     whole.looks[100:250] = [posed(look, None) for look in whole.looks[100:250]]  # away from 20 to 50 s
 
-    def seen(start_s: float, look: Look) -> Look:
+    def seen(start_s: float, look: Outcome) -> Outcome:
         # A passer-by, whom only somebody who knows the person takes for one.
         return posed(look, moved(front_pose(), 600.0)) if start_s and 40 < look.time_s < 45 else look
 
@@ -187,7 +187,7 @@ def test_a_part_that_fails_costs_only_time_and_the_first_one_everything() -> Non
 
 @pytest.mark.parametrize("slow_s", [0.0, 30.0])
 def test_what_fails_beyond_a_joint_fails_whichever_part_is_done_first(slow_s: float) -> None:
-    def seen(start_s: float, look: Look) -> Look:
+    def seen(start_s: float, look: Outcome) -> Outcome:
         if start_s == slow_s:
             time.sleep(0.002)
         if start_s == 30.0 and look.time_s > 50.0:
@@ -209,11 +209,11 @@ def test_a_bug_in_a_later_part_does_not_pass_for_a_slow_run() -> None:
 def test_progress_never_goes_back_and_comes_to_the_end_whatever_becomes_of_parts() -> None:
     whole = sitting(120.0)
 
-    def begin(start_s: float, _stack: ExitStack) -> tuple[Whole, Iterator[Look]]:
+    def begin(start_s: float, _stack: ExitStack) -> tuple[Whole, Iterator[Outcome]]:
         if start_s == 30.0:
             raise SourceError("for the test")
 
-        def seen(look: Look) -> Look:
+        def seen(look: Outcome) -> Outcome:
             if start_s == 60.0 and look.time_s > 70.0:
                 assert look.sample is not None
                 return posed(look, None)
@@ -231,8 +231,8 @@ def test_progress_never_goes_back_and_comes_to_the_end_whatever_becomes_of_parts
 def test_nothing_much_is_looked_at_after_the_time_that_is_asked_for() -> None:
     whole, times_s = sitting(120.0), []
 
-    def begin(_start_s: float, _stack: ExitStack) -> tuple[Whole, Iterator[Look]]:
-        def seen(look: Look) -> Look:
+    def begin(_start_s: float, _stack: ExitStack) -> tuple[Whole, Iterator[Outcome]]:
+        def seen(look: Outcome) -> Outcome:
             times_s.append(look.time_s)
             return look
 
@@ -247,7 +247,7 @@ def test_nothing_much_is_looked_at_after_the_time_that_is_asked_for() -> None:
 def test_where_parts_are_joined_does_not_depend_on_which_is_done_first(slow_s: float) -> None:
     whole = sitting(90.0)
 
-    def seen(start_s: float, look: Look) -> Look:
+    def seen(start_s: float, look: Outcome) -> Outcome:
         assert look.sample is not None
         assert look.sample.pose is not None
         if start_s == slow_s:
@@ -262,7 +262,7 @@ def test_where_parts_are_joined_does_not_depend_on_which_is_done_first(slow_s: f
 def test_what_fails_on_the_way_is_met_on_the_way() -> None:
     whole = sitting(120.0)
 
-    def seen(_start_s: float, look: Look) -> Look:
+    def seen(_start_s: float, look: Outcome) -> Outcome:
         if look.time_s > 70.0:
             raise ModelError("for the test")
         return look
@@ -275,7 +275,7 @@ def test_where_the_clock_was_bridged_times_agree_by_chance_only() -> None:
     whole = sitting(120.0)
     whole.looks[50:] = [look._replace(clock_repairs=1) for look in whole.looks[50:]]
 
-    def seen(start_s: float, look: Look) -> Look:
+    def seen(start_s: float, look: Outcome) -> Outcome:
         assert look.sample is not None
         assert look.sample.pose is not None
         return posed(look, moved(look.sample.pose, 1.0))._replace(clock_repairs=0) if start_s else look
@@ -295,11 +295,11 @@ def test_who_leaves_keeps_all_from_the_beginning_on_and_closes_everything() -> N
     is_open: list[float] = []
     held = threading.Event()
 
-    def begin(start_s: float, stack: ExitStack) -> tuple[Whole, Iterator[Look]]:
+    def begin(start_s: float, stack: ExitStack) -> tuple[Whole, Iterator[Outcome]]:
         is_open.append(start_s)
         stack.callback(is_open.remove, start_s)
 
-        def seen(look: Look) -> Look:
+        def seen(look: Outcome) -> Outcome:
             if look.time_s > start_s + 10.0:
                 held.wait(0.05)
             return look
@@ -334,7 +334,7 @@ class SlowToAsk(Parts):
 def test_no_part_is_passed_over_for_being_late(processors: int) -> None:
     whole, begun = sitting(120.0), []
 
-    def begin(start_s: float, _stack: ExitStack) -> tuple[Whole, Iterator[Look]]:
+    def begin(start_s: float, _stack: ExitStack) -> tuple[Whole, Iterator[Outcome]]:
         begun.append(start_s)
         return whole, whole.from_(start_s, lambda look: look)
 
@@ -354,7 +354,7 @@ def test_no_more_parts_are_open_than_there_are_processors_or_two(slow_s: float, 
         counts.append(len(is_open))
         stack.callback(is_open.remove, start_s)
 
-    def seen(start_s: float, look: Look) -> Look:
+    def seen(start_s: float, look: Outcome) -> Outcome:
         if start_s == slow_s:
             time.sleep(0.001)
         return look

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from posture_cam.errors import SourceError
-from posture_cam.pose.recorded import PoseLog, PoseLogEnd, PoseLogHeader, PoseLogWriter
+from posture_cam.pose.recorded import PoseLog, PoseLogEnd, PoseLogHeader, PoseLogWriter, Rounding
 from tests.builders import SOURCE, Film, front, side
 
 HEADER = PoseLogHeader(SOURCE, "full-abc", "VIDEO", 5.0)
@@ -20,9 +20,9 @@ END = PoseLogEnd(10.0, partial=False, notes=("a note",))
 
 def write(path: Path, film: Film, end: PoseLogEnd | None = END) -> Path:
     with path.open("w", encoding="utf-8") as file:
-        writer = PoseLogWriter(file, HEADER)
+        writer, rounding = PoseLogWriter(file, HEADER), Rounding()
         for sample in film.samples:
-            writer.write(sample)
+            writer.write(rounding.round(sample))
         if end is not None:
             writer.finish(end)
     return path
@@ -71,47 +71,17 @@ def test_a_pose_that_stands_is_a_word_and_is_read_as_the_pose_before_it(tmp_path
         list(PoseLog(path).samples())
 
 
-def test_some_stretches_are_read_as_they_are_read_among_all(tmp_path: Path, film: Film) -> None:
-    for number in (3, 4, 5):
-        film.samples[number] = replace(
-            film.samples[number], pose=film.samples[2].pose, is_reused=True, has_moved=number == 5
-        )
-    path = write(tmp_path / "a.poses.jsonl", film)
-    times_s = [sample.timestamp_s for sample in film.samples]
-    # The first one begins with a pose that stands since before it.
-    stretches_s = (times_s[4], times_s[7]), (times_s[9], times_s[18])
-    wanted = [*range(4, 8), *range(9, 19)]
-    read, everything = list(PoseLog(path).samples(*stretches_s)), list(PoseLog(path).samples())
-    assert len(read) == len(wanted)
-    for number, one in zip(wanted, read, strict=True):
-        other = everything[number]
-        for name in ("index", "timestamp_s", "is_reused", "has_moved"):
-            assert getattr(one, name) == getattr(other, name)
-        assert (one.pose is None) == (other.pose is None)
-        if one.pose is not None and other.pose is not None:
-            assert one.pose.timestamp_s == other.pose.timestamp_s == one.timestamp_s
-            assert (one.pose.landmarks == other.pose.landmarks).all()
-
-
-def test_a_damaged_pose_before_a_stretch_is_told_by_its_own_line(tmp_path: Path, film: Film) -> None:
-    film.samples[3] = replace(film.samples[3], pose=film.samples[2].pose, is_reused=True)
-    path = write(tmp_path / "a.poses.jsonl", film)
-    lines = path.read_text("utf-8").splitlines()
-    lines[3] = json.dumps(json.loads(lines[3]) | {"pose": {"image_size_wh": [0, 0]}})
-    path.write_text("\n".join(lines) + "\n", "utf-8")
-    with pytest.raises(SourceError, match="line 4 "):
-        list(PoseLog(path).samples((film.samples[3].timestamp_s, 9.0)))
-
-
-def test_the_writer_gives_each_sample_as_it_will_be_read(tmp_path: Path, film: Film) -> None:
+def test_samples_are_rounded_to_what_will_be_read(tmp_path: Path, film: Film) -> None:
     film.samples[3] = replace(film.samples[3], pose=film.samples[2].pose, is_reused=True, has_moved=True)
     nobody = next(number for number, sample in enumerate(film.samples) if sample.pose is None)
     for number in (0, nobody):
         film.samples[number] = replace(film.samples[number], is_reused=True, has_moved=True)
     path = tmp_path / "a.poses.jsonl"
     with path.open("w", encoding="utf-8") as file:
-        writer = PoseLogWriter(file, HEADER)
-        given = [writer.write(sample) for sample in film.samples]
+        writer, rounding = PoseLogWriter(file, HEADER), Rounding()
+        given = [rounding.round(sample) for sample in film.samples]
+        for sample in given:
+            writer.write(sample)
         writer.finish(END)
     for one, read in zip(given, PoseLog(path).samples(), strict=True):
         assert (one.index, one.timestamp_s) == (read.index, read.timestamp_s)
@@ -124,17 +94,31 @@ def test_the_writer_gives_each_sample_as_it_will_be_read(tmp_path: Path, film: F
             assert one.pose.timestamp_s == read.pose.timestamp_s
 
 
-def test_format_1_is_read_too(tmp_path: Path, film: Film) -> None:
+@pytest.mark.parametrize("version", [1, 2])
+def test_earlier_formats_are_read_too(tmp_path: Path, film: Film, version: int) -> None:
     path = write(tmp_path / "a.poses.jsonl", film)
-    path.write_text(path.read_text("utf-8").replace('"schema_version":2', '"schema_version":1', 1), "utf-8")
+    path.write_text(
+        path.read_text("utf-8").replace('"schema_version":3', f'"schema_version":{version}', 1), "utf-8"
+    )
     assert len(list(PoseLog(path).samples())) == len(film.samples)
+
+
+def test_a_look_that_saw_nobody_differs_from_a_sample_without_a_look(tmp_path: Path, film: Film) -> None:
+    first = next(number for number, sample in enumerate(film.samples) if sample.pose is None)
+    film.samples[first + 1] = replace(film.samples[first + 1], is_reused=True)
+    back = list(PoseLog(write(tmp_path / "a.poses.jsonl", film)).samples())
+    assert [(one.pose, one.is_reused) for one in back[first : first + 3]] == [
+        (None, False),
+        (None, True),
+        (None, False),
+    ]
 
 
 def test_it_is_plain_json_lines(tmp_path: Path, film: Film) -> None:
     lines = write(tmp_path / "a.poses.jsonl", film).read_text("utf-8").splitlines()
     header, first, *_ = map(json.loads, lines)
     assert header["kind"] == "posture_cam poses"
-    assert header["schema_version"] == 2
+    assert header["schema_version"] == 3
     assert set(first["pose"]) == {"image_size_wh", "landmarks", "world_landmarks", "visibility", "presence"}
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from posture_cam.geometry import FeatureExtractor
 from posture_cam.pose.settling import Settling
-from posture_cam.records import Measure, Pose, Reason, Sample
+from posture_cam.records import Look, Measure, Pose, Reason, Sample
 from posture_cam.session import Analysis, analyze
 from posture_cam.session.judging import Measured, in_hindsight
 from posture_cam.settings import load_settings
@@ -127,7 +127,7 @@ def moment(time_s: float, neck_deg: float, *, is_reused: bool = False, has_moved
     pose = at(side_pose(), time_s)
     seen = FeatureExtractor(SETTINGS).extract(time_s, pose)
     sample = Sample(round(5 * time_s), time_s, pose, is_reused=is_reused, has_moved=has_moved)
-    return Measured(sample, seen, measures(time_s, {Measure.NECK_INCLINATION_CHANGE: neck_deg}))
+    return Measured(Look(sample, seen), measures(time_s, {Measure.NECK_INCLINATION_CHANGE: neck_deg}))
 
 
 def neck_deg(moments: list[Measured]) -> list[float]:

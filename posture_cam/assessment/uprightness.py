@@ -43,7 +43,7 @@ def _profile_costs(columns: Columns) -> FloatArray:
     y = columns[Feature.SHOULDER_Y]
     sunk = (y - quantile_of(y, 0.1)) / middle_of(columns[Feature.TRUNK_LENGTH]) / _TRUNK_LENGTHS_PER_UNIT
     sunk = np.clip(np.nan_to_num(sunk) - _SINKING_UNITS_THAT_MEAN_NOTHING, 0.0, _MOST_SINKING_UNITS)
-    return (neck + np.nan_to_num(trunk)) / _DEG_PER_UNIT + sunk
+    return np.asarray((neck + np.nan_to_num(trunk)) / _DEG_PER_UNIT + sunk)
 
 
 def _beyond(angles_deg: FloatArray, upright_deg: float, reclined_counts: float) -> FloatArray:
@@ -63,7 +63,7 @@ def _front_costs(columns: Columns, camera_low_below_deg: float) -> FloatArray:
     head_tilt = columns[Feature.HEAD_TILT] - middle_of(columns[Feature.HEAD_TILT])
     yaw = columns[Feature.HEAD_YAW] - middle_of(columns[Feature.HEAD_YAW])
     tilt = np.abs(shoulder_tilt) / _SHOULDER_TILT_PER_UNIT_DEG + np.abs(head_tilt) / _HEAD_TILT_PER_UNIT_DEG
-    return (
+    return np.asarray(
         np.maximum(np.maximum(drop, near / _GROWTH_PER_UNIT), 0.0)
         + 0.25 * np.nan_to_num(tilt)
         + np.nan_to_num(np.abs(yaw) / 90.0)

@@ -1,6 +1,6 @@
 """From landmarks to measures in degrees, per cent and centimetres."""
 
-from posture_cam.geometry.estimator import AngleEstimator, EstimatesAhead, Estimator
+from posture_cam.geometry.estimator import AngleEstimator, Estimate, Estimates, Estimator
 from posture_cam.geometry.features import FeatureExtractor
 from posture_cam.geometry.measures import average_neutral, compare, on_the_way
 from posture_cam.geometry.movement import MovementMeter
@@ -8,7 +8,8 @@ from posture_cam.geometry.orientation import Orientation
 
 __all__ = [
     "AngleEstimator",
-    "EstimatesAhead",
+    "Estimate",
+    "Estimates",
     "Estimator",
     "FeatureExtractor",
     "MovementMeter",

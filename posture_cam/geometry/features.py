@@ -7,7 +7,7 @@ divided by the picture's height or by another length of the same person.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from posture_cam.geometry.orientation import Orientation
 from posture_cam.geometry.points import CORE, EARS, EYES, HIPS, MOUTH, SHOULDERS
 from posture_cam.geometry.view import BEHIND_ABOVE_DEG, ViewTracker, facing_sign, shoulder_yaw_deg
-from posture_cam.records import Feature, Features, FloatArray, Landmark, Pose, Reason, View
+from posture_cam.records import Feature, Features, Landmark, Look, Pose, Reason, Sample, View
 from posture_cam.settings import Gates, Settings
 
 _NEEDED = np.array(CORE)
@@ -43,35 +43,42 @@ class FeatureExtractor:
         self._views = ViewTracker(settings.view, view)
         self._orientation = Orientation(was_upright=view is not None)
         self._view = view or View.FRONT
-        # Of the last pose, which may come again: landmarks, confidence, view and values.
-        self._last: tuple[FloatArray | None, float | None, View, dict[Feature, float] | None]
-        self._last = None, None, View.FRONT, None
+        self._confidence: float | None = None  # of the last pose, which may stand
+        self._measured: tuple[View, Mapping[Feature, float] | None] = View.FRONT, None
 
-    def extract(self, timestamp_s: float, pose: Pose | None) -> Features:
-        """The features of a pose; with a reason and no values where it cannot be used."""
+    def look(self, sample: Sample) -> Look:
+        """A sample with its features."""
+        return Look(sample, self.extract(sample.timestamp_s, sample.pose, is_reused=sample.is_reused))
+
+    def extract(self, timestamp_s: float, pose: Pose | None, *, is_reused: bool = False) -> Features:
+        """The features of a pose; with a reason and no values where it cannot be used.
+
+        Args:
+            timestamp_s: Its time.
+            pose: The pose, or None for nobody.
+            is_reused: The pose is the last one, which stands.
+        """
         if pose is None:
             return self._nothing(timestamp_s, Reason.NOBODY)
-        landmarks, confidence, view, values = self._last
-        is_same = landmarks is pose.landmarks
-        if not is_same:
-            confidence = self._confidence(pose)
-        if confidence is None:
-            self._last = pose.landmarks, None, self._view, None
+        if not is_reused:
+            self._confidence = self._confidence_in(pose)
+            self._measured = self._view, None
+            if self._confidence is not None:
+                self._orientation.update(pose)
+        if self._confidence is None:
             return self._nothing(timestamp_s, Reason.HEAD_HIDDEN)
-        if not is_same:
-            self._orientation.update(pose)
         if self._orientation.lies:
-            self._last = pose.landmarks, confidence, self._view, None
             return self._nothing(timestamp_s, Reason.ON_ITS_SIDE)
         self._view = self._views.update(pose)
-        if not is_same or view != self._view:
+        view, values = self._measured
+        if values is None or view != self._view:
             values = _measure(pose, self._view, self._gates)
-            self._last = pose.landmarks, confidence, self._view, values
+            self._measured = self._view, values
         if values is None:
             return self._nothing(timestamp_s, Reason.TOO_SMALL)
-        return Features(timestamp_s, self._view, MappingProxyType(values), confidence, pose=pose)
+        return Features(timestamp_s, self._view, values, self._confidence, pose=pose)
 
-    def _confidence(self, pose: Pose) -> float | None:
+    def _confidence_in(self, pose: Pose) -> float | None:
         """How well head and shoulders are seen; None where too badly, or from behind."""
         needed = np.minimum(pose.visibility, pose.presence)[_NEEDED].tolist()
         if min(needed) < self._gates.min_seen or abs(shoulder_yaw_deg(pose)) > BEHIND_ABOVE_DEG:
@@ -82,7 +89,7 @@ class FeatureExtractor:
         return Features(timestamp_s, self._view, MappingProxyType({}), 0.0, reason)
 
 
-def _measure(pose: Pose, view: View, gates: Gates) -> dict[Feature, float] | None:
+def _measure(pose: Pose, view: View, gates: Gates) -> Mapping[Feature, float] | None:
     width_px, height_px = pose.image_size_wh
     # Plain numbers: numpy takes several times as long for so few.
     xy = [(x * width_px, y * height_px) for x, y in pose.landmarks[:, :2].tolist()]
@@ -128,7 +135,7 @@ def _measure(pose: Pose, view: View, gates: Gates) -> dict[Feature, float] | Non
             return None
         if hips_seen:
             values[Feature.TRUNK_PROFILE] = _inclination_deg(hips, shoulders, sign)
-        return values
+        return MappingProxyType(values)
 
     if width < gates.min_shoulder_width_px:
         return None
@@ -152,7 +159,7 @@ def _measure(pose: Pose, view: View, gates: Gates) -> dict[Feature, float] | Non
             # Holds while the head is level: read it off a neutral posture.
             below = (nose[1] - ears[1]) / eye_distance
             values[Feature.CAMERA_ELEVATION] = (below - ELEVATION_ZERO) / ELEVATION_PER_DEG
-    return values
+    return MappingProxyType(values)
 
 
 def in_profile_deg(image_deg: float, yaw_deg: float) -> float:

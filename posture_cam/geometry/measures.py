@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from posture_cam.geometry.estimator import Estimate, Estimator
+from posture_cam.geometry.estimator import Estimate
 from posture_cam.geometry.points import SHOULDERS
 from posture_cam.records import Feature, Features, Measure, Measures, Neutral, Pose, Reason, View
 from posture_cam.settings import Gates, Settings
@@ -52,7 +52,7 @@ def average_neutral(view: View) -> Neutral:
 
 
 def compare(
-    features: Features, neutral: Neutral, settings: Settings, estimator: Estimator | None = None
+    features: Features, neutral: Neutral, settings: Settings, estimate: Estimate | None = None
 ) -> Measures:
     """The measures of one moment against a neutral posture.
 
@@ -60,7 +60,8 @@ def compare(
         features: Of the pose.
         neutral: Of the person, or `average_neutral`.
         settings: For the gates and the camera.
-        estimator: Gives the changes of inclination and the drops from any view; None leaves it to formulas.
+        estimate: Of these features against the neutral posture's own pose: the changes of inclination and the
+            drops from any view.  None leaves them to formulas.
 
     Returns:
         Everything measurable; where nothing sagittal is, `reason` says why.  How sure the estimates are is
@@ -71,8 +72,7 @@ def compare(
     is_comparable = not neutral.is_personal or neutral.view == features.view
     errors: Mapping[Measure, float] = {}
     can_estimate = neutral.is_personal and (is_comparable or _is_nearly_the_view(features, neutral, settings))
-    if estimator is not None and can_estimate and neutral.pose and features.pose:
-        estimate = estimator.estimate(features.pose, neutral.pose)
+    if estimate is not None and can_estimate:
         values, errors, reason = _by_estimator(features, neutral, estimate, settings)
     else:
         values, reason = _by_formulas(features, neutral, settings, is_comparable=is_comparable)

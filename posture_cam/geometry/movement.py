@@ -33,7 +33,7 @@ class MovementMeter:
     """
 
     def __init__(self, movement: Movement, rest: Pose, estimator: Estimator, settings: Settings) -> None:
-        self._movement, self._rest, self._estimator = movement, rest, estimator
+        self._movement, self._rest, self._estimates = movement, rest, estimator.against(rest)
         self._gates, self._front_below_deg = settings.gates, settings.view.front_below_deg
         self._rest_px = _px(rest)
         self._width_px = float(np.linalg.norm(self._between(self._rest_px)))
@@ -110,7 +110,7 @@ class MovementMeter:
         return _slope_deg(_px(pose), pair) - _slope_deg(self._rest_px, pair)
 
     def _estimated(self, pose: Pose, name: Measure) -> float:
-        return self._estimator.estimate(pose, self._rest).values[name]
+        return self._estimates.of(pose).values[name]
 
     def _percent(self, length_px: float) -> float:
         return 100.0 * length_px / max(self._width_px, 1.0)

@@ -21,11 +21,11 @@ from posture_cam.errors import SourceError
 from posture_cam.files import Kind, kind_of, reading
 from posture_cam.kinds import MOST_SECONDS, Rate, Seconds, Words
 from posture_cam.plain import clean
-from posture_cam.records import Pose, Sample, SourceInfo
+from posture_cam.records import FloatArray, Pose, Sample, SourceInfo
 
 KIND = "posture_cam poses"
-SCHEMA_VERSION = 2
-_READ_VERSIONS = (1, 2)
+SCHEMA_VERSION = 3
+_READ_VERSIONS = (1, 2, 3)
 _SAME = "same"
 _HINT = "Make it again from the video with --poses."
 _TIME_DECIMALS, _IMAGE_DECIMALS, _WORLD_DECIMALS, _SEEN_DECIMALS = 6, 6, 5, 4
@@ -64,49 +64,54 @@ class PoseLogEnd:
 _HEADER, _END, _POSE = TypeAdapter(PoseLogHeader), TypeAdapter(PoseLogEnd), TypeAdapter(Pose)
 
 
+class Rounding:
+    """Rounds samples to the digits of the file, so that they are judged alike before and after it."""
+
+    def __init__(self) -> None:
+        self._last: Pose | None = None
+        self._has_looked = False
+
+    def round(self, sample: Sample) -> Sample:
+        """The sample as it will be read; the first one is a look of its own."""
+        timestamp_s = round(sample.timestamp_s, _TIME_DECIMALS)
+        is_reused = sample.is_reused and self._has_looked
+        self._has_looked, pose = True, sample.pose
+        if is_reused:
+            pose = None if self._last is None else replace(self._last, timestamp_s=timestamp_s)
+        elif pose is not None:
+            pose = Pose(
+                timestamp_s=timestamp_s,
+                landmarks=_rounded(pose.landmarks, _IMAGE_DECIMALS),
+                world_landmarks=_rounded(pose.world_landmarks, _WORLD_DECIMALS),
+                visibility=_rounded(pose.visibility, _SEEN_DECIMALS),
+                presence=_rounded(pose.presence, _SEEN_DECIMALS),
+                image_size_wh=pose.image_size_wh,
+            )
+        self._last = pose
+        return Sample(sample.index, timestamp_s, pose, is_reused, is_reused and sample.has_moved)
+
+
+def _rounded(values: FloatArray, decimals: int) -> FloatArray:
+    return values.astype(np.float64).round(decimals).astype(np.float32)
+
+
 class PoseLogWriter:
     """Writes poses to an open text file: a header line, a line per sample, an end line."""
 
     def __init__(self, file: TextIO, header: PoseLogHeader) -> None:
         self._file = file
-        self._last: Pose | None = None
         self._line({"kind": KIND, "schema_version": SCHEMA_VERSION, "version": __version__, **asdict(header)})
 
-    def write(self, sample: Sample) -> Sample:
-        """Add one sample; a reused pose as a word, as it stands in an earlier line.
-
-        Returns:
-            The sample as it will be read again: its numbers rounded.
-        """
-        timestamp_s, pose = round(sample.timestamp_s, _TIME_DECIMALS), sample.pose
-        line: dict[str, Any] = {"frame": sample.index, "timestamp_s": timestamp_s}
-        is_reused = sample.is_reused and pose is not None and self._last is not None
-        if pose is None:
-            self._last = line["pose"] = None
-        elif is_reused:
-            assert self._last is not None
+    def write(self, sample: Sample) -> None:
+        """Add one sample; a look that stands as a word."""
+        line: dict[str, Any] = {"frame": sample.index, "timestamp_s": sample.timestamp_s, "pose": None}
+        if sample.is_reused:
             line["pose"] = _SAME
             if sample.has_moved:
                 line["has_moved"] = True
-            self._last = replace(self._last, timestamp_s=timestamp_s)
-        else:
-            self._last = Pose(
-                timestamp_s=timestamp_s,
-                landmarks=pose.landmarks.round(_IMAGE_DECIMALS),
-                world_landmarks=pose.world_landmarks.round(_WORLD_DECIMALS),
-                visibility=pose.visibility.round(_SEEN_DECIMALS),
-                presence=pose.presence.round(_SEEN_DECIMALS),
-                image_size_wh=pose.image_size_wh,
-            )
-            line["pose"] = {name: getattr(self._last, name) for name in _WRITTEN}
+        elif sample.pose is not None:
+            line["pose"] = {name: getattr(sample.pose, name) for name in _WRITTEN}
         self._line(line)
-        return Sample(
-            sample.index,
-            timestamp_s,
-            self._last,
-            is_reused=is_reused,
-            has_moved=is_reused and sample.has_moved,
-        )
 
     def finish(self, end: PoseLogEnd) -> None:
         """Add the end line."""
@@ -133,7 +138,7 @@ class PoseLog:
             raise SourceError(f"{path} holds no recorded poses of posture_cam.", _HINT)
         if content.get("schema_version") not in _READ_VERSIONS:
             version = clean(str(content.get("schema_version")))[:20]
-            raise SourceError(f"{path} is of format {version}; this version reads 1 and 2.", _HINT)
+            raise SourceError(f"{path} is of format {version}; this version reads 1 to 3.", _HINT)
         try:
             self.header = _HEADER.validate_python(content)
         except ValidationError as error:
@@ -142,21 +147,16 @@ class PoseLog:
             ) from error
         self.end: PoseLogEnd | None = None
 
-    def samples(self, *stretches_s: tuple[float, float]) -> Iterator[Sample]:
+    def samples(self) -> Iterator[Sample]:
         """The samples in order; `end` is known once all were read.
 
         A file that was cut off ends with its last whole sample, and `end.partial` says so.
 
-        Args:
-            stretches_s: Only the samples of these; poses of others are not even made.  None: all of them.
-
         Raises:
             SourceError: A line is not what it should be, or time does not advance.
         """
-        last_s = -np.inf
-        last: Pose | None = None
-        passed_over: tuple[dict[str, Any], int] | None = None  # the last line with a pose of its own
-        until_s = max((end_s for _, end_s in stretches_s), default=math.inf)
+        last_s = -math.inf
+        last: Sample | None = None
         self.end = None
         with reading(self._path, SourceError), self._path.open("rb") as file:
             lines = _lines(file, self._path)
@@ -172,16 +172,8 @@ class PoseLog:
                 if now_s <= last_s or now_s < 0:
                     raise SourceError(f"{self._path}: time does not advance in line {number}.", _HINT)
                 last_s = now_s
-                if now_s > until_s:
-                    return
-                if stretches_s and not any(start_s <= now_s <= end_s for start_s, end_s in stretches_s):
-                    passed_over = (content, number) if content.get("pose") != _SAME else passed_over
-                    continue
-                if passed_over is not None:
-                    last, passed_over = self._sample(*passed_over, None).pose, None
-                sample = self._sample(content, number, last)
-                last = sample.pose
-                yield sample
+                last = self._sample(content, number, last)
+                yield last
         self.end = PoseLogEnd(
             max(last_s, 0.0), partial=True, notes=("The recorded poses end without their end line.",)
         )
@@ -204,7 +196,7 @@ class PoseLog:
             raise SourceError(f"{self._path}: line {number} is not a sample.", _HINT) from error
         return time_s
 
-    def _sample(self, content: dict[str, Any], number: int, last: Pose | None) -> Sample:
+    def _sample(self, content: dict[str, Any], number: int, last: Sample | None) -> Sample:
         try:
             index, timestamp_s, pose = int(content["frame"]), float(content["timestamp_s"]), content["pose"]
             if not 0 <= index <= _MOST_FRAMES:
@@ -213,8 +205,8 @@ class PoseLog:
                 return Sample(index, timestamp_s, None)
             if pose == _SAME:
                 if last is None:
-                    raise ValueError("no pose before it")  # noqa: TRY301
-                held = replace(last, timestamp_s=timestamp_s)
+                    raise ValueError("no look before it")  # noqa: TRY301
+                held = None if last.pose is None else replace(last.pose, timestamp_s=timestamp_s)
                 has_moved = bool(content.get("has_moved", False))
                 return Sample(index, timestamp_s, held, is_reused=True, has_moved=has_moved)
             pose = _POSE.validate_python({**pose, "timestamp_s": timestamp_s})

@@ -1,8 +1,7 @@
 """Analysing a recording.
 
-An analysis looks at a recording twice.  The first pass finds the poses and keeps them as recorded poses;
-the second judges these, once it is known which posture is neutral.  Judging recorded poses again is
-therefore the very same way, without the first pass.
+An analysis takes two passes.  The first looks at the recording, or reads poses recorded before; the second
+judges the looks, once it is known which posture is neutral.
 """
 
 from __future__ import annotations
@@ -12,14 +11,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
 from posture_cam.alerts import AlertPolicy
 from posture_cam.errors import NeutralError, NothingJudged, UsageError
 from posture_cam.files import check_writable, content_of
-from posture_cam.geometry import EstimatesAhead, average_neutral
 from posture_cam.history import Writer
 from posture_cam.outputs.history import KeptAnalysis, KeptAs
 from posture_cam.outputs.tables import CsvResult, JsonResult
@@ -31,16 +28,14 @@ from posture_cam.records import (
     NeutralOrigin,
     Observation,
     Reason,
-    Sample,
     SessionSummary,
     State,
-    View,
 )
 from posture_cam.runlog import RunLog
 from posture_cam.session.judging import Judging, in_hindsight
 from posture_cam.session.neutral import (
-    NeutralSearch,
     first_minute,
+    found_neutral,
     load_estimator,
     misfits,
     moments_of,
@@ -50,7 +45,6 @@ from posture_cam.session.poses import (
     POSES_SUFFIX,
     Listener,
     Poses,
-    See,
     check_stretch,
     estimated_poses,
     is_recorded,
@@ -59,8 +53,6 @@ from posture_cam.session.poses import (
 from posture_cam.settings import Settings, load_settings
 from posture_cam.words import words_of
 
-# Poses that the estimator takes at once.
-_AHEAD = 256
 # Older dates of files come from clocks that were never set.
 _FILES_SINCE = datetime(1990, 1, 1, tzinfo=UTC)
 
@@ -138,17 +130,9 @@ def analyze(
     settings = load_settings()
     _check_request(request)
     profile = load_profile(request.profile) if request.profile is not None else None
-    search = NeutralSearch(settings)
-
-    def begin_to_see() -> See:
-        nonlocal search
-        search = NeutralSearch(settings)
-        return search.see
-
-    searches = profile is None and request.neutral_s is None
     with ExitStack() as stack:
         if request.is_recorded:
-            poses = recorded_poses(request.path, search.see if searches else None)
+            poses = recorded_poses(request.path, settings)
         else:
             poses = estimated_poses(
                 request.path,
@@ -161,9 +145,8 @@ def analyze(
                 target=request.poses,
                 stretch_s=request.neutral_s,
                 processors=request.processors,
-                begin_to_see=begin_to_see if searches else None,
             )
-        neutral = _neutral(request, profile, search, poses, settings)
+        neutral = _neutral(request, profile, poses, settings)
         keeper = _keeper(request, poses) if request.save else None
         summary = _judge(request, poses, neutral, settings, listener, keeper, seen)
         if keeper is not None and (kept_as := keeper.kept_as) is not None:
@@ -229,19 +212,18 @@ def _check_request(request: Analysis) -> None:
 def _neutral(
     request: Analysis,
     profile: Neutral | None,
-    search: NeutralSearch,
     poses: Poses,
     settings: Settings,
 ) -> Neutral | None:
     """The posture to compare with: asked for, stored, or found; None where there is none."""
     if profile is not None:
-        poses.notes += misfits(profile, poses.log.header, first_minute(poses, settings), settings)
+        poses.notes += misfits(profile, poses.header, first_minute(poses), settings)
         if profile.slouch and not request.estimator:
             poses.notes.append("Your own slouch is used only with the angle estimator; here it was not.")
         return profile
     if request.neutral_s is not None:
         check_stretch(request.neutral_s, poses.end_s)
-        neutral = neutral_from(moments_of(poses, settings, request.neutral_s), poses.log.header, settings)
+        neutral = neutral_from(moments_of(poses, request.neutral_s), poses.header, settings)
         if neutral is None:
             start_s, end_s = request.neutral_s
             raise NeutralError(
@@ -250,10 +232,7 @@ def _neutral(
                 f"{settings.neutral.min_s:g} s with head and shoulders in the picture.",
             )
         return neutral
-    if (found := search.neutral(poses)) is not None:
-        return found
-    view = search.main_view
-    return average_neutral(view) if view not in (None, View.FRONT) else None
+    return found_neutral(poses, settings)
 
 
 def _origin(request: Analysis, neutral: Neutral | None) -> NeutralOrigin | None:
@@ -276,8 +255,8 @@ def _judge(
     seen: Callable[[Observation], None] | None,
 ) -> SessionSummary:
     """The second pass: judge the poses and hand the results to the outputs."""
-    header = poses.log.header
-    estimator = EstimatesAhead(load_estimator()) if request.estimator else None
+    header = poses.header
+    estimator = load_estimator() if request.estimator else None
     judging = Judging(
         neutral,
         settings,
@@ -303,7 +282,7 @@ def _judge(
                     seen(observation)
                 listener.progress("Writing", observation.assessment.timestamp_s, poses.end_s)
 
-        for moment in in_hindsight(map(judging.measure, _prepared(poses, estimator, neutral))):
+        for moment in in_hindsight(judging.measure(poses.looks)):
             if not is_first and not was_stopped and listener.should_stop():
                 end_s, partial = moment.sample.timestamp_s, True
                 break
@@ -318,23 +297,13 @@ def _judge(
     return summary
 
 
-def _prepared(poses: Poses, estimator: EstimatesAhead | None, neutral: Neutral | None) -> Iterator[Sample]:
-    """The samples in order, those that come next known to the estimator."""
-    samples = poses.log.samples()
-    while chunk := list(islice(samples, _AHEAD)):
-        if estimator is not None and neutral is not None and neutral.pose is not None:
-            wanted = (one.pose for one in chunk if one.pose is not None and not one.is_reused)
-            estimator.prepare(wanted, neutral.pose)
-        yield from chunk
-
-
 def _keeper(request: Analysis, poses: Poses) -> KeptAnalysis:
     """What keeps the result in the history.
 
     Raises:
         UsageError: It cannot be told when the recording was made.
     """
-    header, recorded_at = poses.log.header, request.recorded_at
+    header, recorded_at = poses.header, request.recorded_at
     if recorded_at is None:  # a file is usually written until the recording ends
         if header.written_at is None:
             raise UsageError(
@@ -356,7 +325,7 @@ def _keeper(request: Analysis, poses: Poses) -> KeptAnalysis:
 def _sinks(
     request: Analysis, poses: Poses, neutral: Neutral | None, log: RunLog, stack: ExitStack
 ) -> list[Sink]:
-    header, turns = poses.log.header, poses.turns
+    header, turns = poses.header, poses.turns
     sinks: list[Sink] = []
     if request.csv is not None:
         sinks.append(stack.enter_context(CsvResult(request.csv)))

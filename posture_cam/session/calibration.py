@@ -16,7 +16,7 @@ from posture_cam.geometry import AngleEstimator, FeatureExtractor, compare
 from posture_cam.pose.recorded import PoseLogHeader
 from posture_cam.profiles import has_profile, load_profile, save_profile
 from posture_cam.records import Features, Frame, Measure, Neutral
-from posture_cam.session.neutral import NeutralSearch, load_estimator, moments_of, neutral_from
+from posture_cam.session.neutral import load_estimator, moments_of, neutral_from, steady_stretch
 from posture_cam.session.poses import (
     Listener,
     Poses,
@@ -150,10 +150,11 @@ def worse_words(name: str, neutral: Neutral, settings: Settings, estimator: Angl
         stored = load_profile(name)
     except NeutralError:
         return ""
-    if neutral.pose is None or neutral.view != stored.view:
+    if neutral.pose is None or stored.pose is None or neutral.view != stored.view:
         return ""
     moment = FeatureExtractor(settings, neutral.view).extract(0.0, neutral.pose)
-    values = compare(moment, stored, settings, estimator).values
+    estimate = estimator.against(stored.pose).of(neutral.pose)
+    values = compare(moment, stored, settings, estimate).values
     table = load_measures("estimated")
     limits = {one: table[one].good for one in _WATCHED_AGAINST_STORED} | {
         Measure.APPROACH: table[Measure.APPROACH].poor
@@ -178,7 +179,7 @@ def _from_recording(
 ) -> Neutral:
     stretches = [stretch for stretch in (request.at_s, request.slouch_s) if stretch is not None]
     if is_recorded(path):
-        poses = recorded_poses(path)
+        poses = recorded_poses(path, settings)
     else:
         poses = estimated_poses(
             path,
@@ -193,17 +194,17 @@ def _from_recording(
     for stretch in stretches:
         check_stretch(stretch, poses.end_s)
     at_s = request.at_s or _steady_stretch(poses, settings)
-    taken = _steady(moments_of(poses, settings, at_s), Calibrator(settings))
+    taken = _steady(moments_of(poses, at_s), Calibrator(settings))
     if isinstance(taken, str):
         raise NeutralError(
             f"From {clock(at_s[0])} to {clock(at_s[1])} no neutral posture can be taken: {taken}.",
             f"Choose at least {settings.calibration.min_s:g} s in which you sit upright and still, "
             "with face and shoulders in the picture: --at 0:05-0:15",
         )
-    neutral = built(taken, poses.log.header, settings)
+    neutral = built(taken, poses.header, settings)
     if request.slouch_s is None:
         return neutral
-    moments = moments_of(poses, settings, request.slouch_s)
+    moments = moments_of(poses, request.slouch_s)
     slouched = _steady(moments, Calibrator(settings, min_s=_SLOUCH_MIN_S, may_turn=True))
     if isinstance(slouched, str):
         raise NeutralError(
@@ -218,10 +219,7 @@ def _steady_stretch(poses: Poses, settings: Settings) -> tuple[float, float]:
     longer = settings.neutral.model_copy(
         update={"min_s": settings.calibration.min_s, "min_samples": settings.calibration.min_samples}
     )
-    search = NeutralSearch(settings.model_copy(update={"neutral": longer}))
-    for sample in poses.log.samples():
-        search.see(sample)
-    stretch = search.stretch()
+    stretch, _ = steady_stretch(poses, settings.model_copy(update={"neutral": longer}))
     if stretch is None or not stretch.is_plausible:
         raise NeutralError(
             f"No {settings.calibration.min_s:g} s of upright, steady sitting were found in the recording.",
@@ -256,7 +254,14 @@ def _with_slouch(
 ) -> Neutral:
     """The neutral posture with the person's own slouch as measures against it."""
     limits = load_measures("estimated")
-    measured = [told(compare(moment, neutral, settings, estimator), limits) for moment in features]
+    assert neutral.pose is not None  # it was built just now
+    estimates = estimator.against(neutral.pose).of_many(
+        [one.pose for one in features if one.pose is not None]
+    )
+    measured = [
+        told(compare(moment, neutral, settings, estimate), limits)
+        for moment, estimate in zip(features, estimates, strict=True)
+    ]
     names = {name for moment in measured for name in moment.errors}
     slouch = {
         name: float(np.median([moment.values[name] for moment in measured if name in moment.values]))

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import NamedTuple
 
 from posture_cam.alerts import AlertPolicy
 from posture_cam.assessment import DriftWatch, Hindsight, Judge, Trust
-from posture_cam.geometry import Estimator, FeatureExtractor, average_neutral, compare, on_the_way
+from posture_cam.geometry import (
+    Estimate,
+    Estimates,
+    Estimator,
+    FeatureExtractor,
+    average_neutral,
+    compare,
+    on_the_way,
+)
 from posture_cam.permission import Permission
 from posture_cam.protocols import Keeper
 from posture_cam.records import (
@@ -18,6 +27,7 @@ from posture_cam.records import (
     Doubt,
     Features,
     Frame,
+    Look,
     Measures,
     Neutral,
     NeutralOrigin,
@@ -34,14 +44,21 @@ from posture_cam.settings import Settings
 from posture_cam.tips import tips_for_faults
 from posture_cam.words import clock
 
+# Poses that the estimator takes at once.
+_ESTIMATED_AT_ONCE = 256
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A sample and what was measured in it."""
+    """A look and what was measured in it."""
 
-    sample: Sample
-    features: Features
+    look: Look
     measures: Measures
+
+    @property
+    def sample(self) -> Sample:
+        """The sample that was looked at."""
+        return self.look.sample
 
 
 class Judgement(NamedTuple):
@@ -150,7 +167,10 @@ class Judging:
         self.neutral = neutral
         self._compared_with = neutral or average_neutral(View.FRONT)
         self._judge = Judge(self._compared_with, self._settings)
-        self._compared: Measures | None = None  # the estimator's work, spared while a pose is reused
+        self._estimates: Estimates | None = None
+        if self._estimator is not None and neutral is not None and neutral.is_personal and neutral.pose:
+            self._estimates = self._estimator.against(neutral.pose)
+        self._compared: Measures | None = None  # of the last look, for as long as it stands
         self._drift = DriftWatch(self._compared_with, self._settings.drift)
         self._starts_anew = True
         # An analysis can ask nobody; that a profile was made with another picture is among its notes.
@@ -176,22 +196,33 @@ class Judging:
             sample: The next moment.
             frame: Its picture, for outputs of a live run.
         """
-        return self.judge(self.measure(sample), frame=frame)
+        return self.judge(self._measure(self._extractor.look(sample)), frame=frame)
 
-    def measure(self, sample: Sample) -> Measured:
-        """The first half of `see`; samples are taken in order of time."""
-        before = self.features
-        self.features = self._extractor.extract(sample.timestamp_s, sample.pose)
+    def measure(self, looks: Iterable[Look]) -> Iterator[Measured]:
+        """The first half of `see` for the looks of a recording, in order of time."""
+        remaining = iter(looks)
+        while chunk := list(islice(remaining, _ESTIMATED_AT_ONCE)):
+            poses = [pose for one in chunk if (pose := one.features.pose) and not one.sample.is_reused]
+            estimates = iter(self._estimates.of_many(poses) if self._estimates is not None else ())
+            for look in chunk:
+                is_new = look.features.pose is not None and not look.sample.is_reused
+                yield self._measure(look, next(estimates, None) if is_new else None)
+
+    def _measure(self, look: Look, estimate: Estimate | None = None) -> Measured:
+        before, features = self.features, look.features
+        self.features = features
         if (
-            sample.is_reused
+            look.sample.is_reused
             and self._compared is not None
             and before is not None
-            and (before.view, before.reason) == (self.features.view, self.features.reason)
+            and (before.view, before.reason) == (features.view, features.reason)
         ):
-            self._compared = replace(self._compared, timestamp_s=sample.timestamp_s)
+            self._compared = replace(self._compared, timestamp_s=features.timestamp_s)
         else:
-            self._compared = compare(self.features, self._compared_with, self._settings, self._estimator)
-        return Measured(sample, self.features, self._compared)
+            if estimate is None and self._estimates is not None and features.pose is not None:
+                estimate = self._estimates.of(features.pose)
+            self._compared = compare(features, self._compared_with, self._settings, estimate)
+        return Measured(look, self._compared)
 
     def judge(self, measured: Measured, *, frame: Frame | None = None) -> Judgement:
         """The second half of `see`, in the same order."""
@@ -199,7 +230,7 @@ class Judging:
         measures, assessment = self._judge.update(measured.measures)
         if self._starts_anew:  # what was judged by another neutral posture stands
             self._starts_anew, self._judged_from_s = False, sample.timestamp_s
-        if self._drift.update(measured.features):
+        if self._drift.update(measured.look.features):
             self.notes.append(_drift_words(self._drift.since_s))
         self._look_at_shape(sample)
         self.has_shown_fit = self.trust.update(assessment)

@@ -11,9 +11,9 @@ import numpy as np
 
 from posture_cam import __version__
 from posture_cam.assessment import NeutralFinder, Stretch, build_neutral, take_stretch
-from posture_cam.geometry import AngleEstimator, FeatureExtractor, compare
+from posture_cam.geometry import AngleEstimator, average_neutral, compare
 from posture_cam.pose.recorded import PoseLogHeader
-from posture_cam.records import Feature, Features, Measure, Neutral, Sample, View
+from posture_cam.records import Feature, Features, Measure, Neutral, View
 from posture_cam.session.poses import Poses
 from posture_cam.settings import Settings, bundled_model, load_measures
 from posture_cam.words import words_of
@@ -39,65 +39,33 @@ def load_estimator() -> AngleEstimator:
     return AngleEstimator.load(bundled_model(ESTIMATOR_FILE))
 
 
-def moments_of(
-    poses: Poses, settings: Settings, *stretches_s: tuple[float, float], view: View | None = None
-) -> list[Features]:
-    """The features of some stretches of a recording.
-
-    Args:
-        poses: Of the recording.
-        settings: For the features.
-        stretches_s: Start and end of each, one after the other.
-        view: From where the person is seen in them; None finds it out from all that comes before them.
-    """
-    read = stretches_s if view is not None else [(0.0, stretches_s[-1][1])]
-    extractor, number = FeatureExtractor(settings, view), 0
-    moments = []
-    for sample in poses.log.samples(*read):
-        while sample.timestamp_s > stretches_s[number][1]:
-            number += 1
-            if view is not None:  # what was seen at the end of one stretch tells nothing of the next
-                extractor = FeatureExtractor(settings, view)
-        moment = extractor.extract(sample.timestamp_s, sample.pose)
-        if sample.timestamp_s >= stretches_s[number][0]:
-            moments.append(moment)
-    return moments
+def moments_of(poses: Poses, *stretches_s: tuple[float, float]) -> list[Features]:
+    """The features of some stretches of a recording, each by its start and end in seconds."""
+    return [
+        look.features
+        for look in poses.looks
+        if any(start_s <= look.sample.timestamp_s <= end_s for start_s, end_s in stretches_s)
+    ]
 
 
-class NeutralSearch:
-    """Looks for the neutral posture of a recording while its samples come by, in order of time."""
+def steady_stretch(poses: Poses, settings: Settings) -> tuple[Stretch | None, View | None]:
+    """The most upright steady stretch of a recording, and the view that it mostly shows; None for neither."""
+    finder = NeutralFinder(settings)
+    for look in poses.looks:
+        finder.add(look.features)
+    return finder.find(), finder.main_view
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._finder, self._extractor = NeutralFinder(settings), FeatureExtractor(settings)
 
-    def see(self, sample: Sample) -> None:
-        """Take one sample."""
-        self._finder.add(self._extractor.extract(sample.timestamp_s, sample.pose))
-
-    @property
-    def main_view(self) -> View | None:
-        """The view that the recording mostly shows, or None where nobody could be used."""
-        return self._finder.main_view
-
-    def stretch(self) -> Stretch | None:
-        """The most upright steady stretch of what came by, or None."""
-        return self._finder.find()
-
-    def neutral(self, poses: Poses) -> Neutral | None:
-        """The neutral posture out of that stretch and those alike, or None.
-
-        Args:
-            poses: The same samples, once all came by.
-        """
-        stretch = self.stretch()
-        if stretch is None or not stretch.is_plausible:
-            return None
-        moments = moments_of(poses, self._settings, *stretch.alike_s, view=stretch.view)
-        found = neutral_from(moments, poses.log.header, self._settings, stretch.view)
-        if found is None:
-            return None
+def found_neutral(poses: Poses, settings: Settings) -> Neutral | None:
+    """The neutral posture out of that stretch and those like it, else the average one of the view, if any."""
+    stretch, view = steady_stretch(poses, settings)
+    found = None
+    if stretch is not None and stretch.is_plausible:
+        moments = moments_of(poses, *stretch.alike_s)
+        found = neutral_from(moments, poses.header, settings, stretch.view)
+    if stretch is not None and found is not None:
         return replace(found, start_s=stretch.start_s, end_s=stretch.end_s, alike_s=stretch.more_s)
+    return average_neutral(view) if view not in (None, View.FRONT) else None
 
 
 def neutral_from(
@@ -203,14 +171,17 @@ def _face_shape(values: Mapping[Feature, float], size_wh: tuple[int, int]) -> fl
 
 def _near_neutral(moments: Sequence[Features], profile: Neutral, settings: Settings) -> list[Features]:
     """Of some moments, one a second at most, those in which neck and trunk read about as in the neutral."""
-    limits, estimator = load_measures("estimated"), load_estimator()
+    if profile.pose is None:
+        return []
+    limits, estimates = load_measures("estimated"), load_estimator().against(profile.pose)
     near: list[Features] = []
     looked_s = -math.inf
     for moment in moments:
         if moment.timestamp_s - looked_s < _LOOKED_EVERY_S:
             continue
         looked_s = moment.timestamp_s
-        measures = compare(moment, profile, settings, estimator)
+        estimate = estimates.of(moment.pose) if moment.pose is not None else None
+        measures = compare(moment, profile, settings, estimate)
         changes = [(measures.values.get(name), limits[name].good) for name in _SAGITTAL]
         if measures.reason is None and all(
             change is not None and good is not None and abs(change) < good for change, good in changes
@@ -219,18 +190,10 @@ def _near_neutral(moments: Sequence[Features], profile: Neutral, settings: Setti
     return near if len(near) >= _LEAST_NEAR else []
 
 
-def first_minute(poses: Poses, settings: Settings) -> list[Features]:
-    """The usable moments of the first minute in which the person is seen; nothing beyond it is read."""
-    extractor = FeatureExtractor(settings)
-    first: list[Features] = []
-    for sample in poses.log.samples():
-        moment = extractor.extract(sample.timestamp_s, sample.pose)
-        if moment.reason is not None:
-            continue
-        if first and moment.timestamp_s - first[0].timestamp_s > FIRST_S:
-            break
-        first.append(moment)
-    return first
+def first_minute(poses: Poses) -> list[Features]:
+    """The usable moments of the first minute in which the person is seen."""
+    usable = [look.features for look in poses.looks if look.features.reason is None]
+    return [one for one in usable if one.timestamp_s - usable[0].timestamp_s <= FIRST_S]
 
 
 def _camera_misfits(profile: Neutral, moments: list[Features]) -> list[str]:

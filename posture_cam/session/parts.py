@@ -32,7 +32,7 @@ _LOOK_ROUND_S = 0.05
 _GIVE_BACK_FIRST_S, _GIVE_BACK_EVERY_S = 1.0, 30.0
 
 
-class Look(NamedTuple):
+class Outcome(NamedTuple):
     """What a picture gave.
 
     Attributes:
@@ -57,7 +57,7 @@ class Positioned(Protocol):
         """How often the recording's clock was bridged."""
 
 
-Begin = Callable[[float, ExitStack], tuple[Positioned, Iterator[Look]]]
+Begin = Callable[[float, ExitStack], tuple[Positioned, Iterator[Outcome]]]
 
 
 def goals_s(duration_s: float | None, settings: PartsSettings) -> list[float]:
@@ -110,12 +110,12 @@ class _Part:
 
     def __init__(self, start_s: float, begin: Begin) -> None:
         self.start_s = self.position_s = start_s
-        self.looks: list[Look] = []
+        self.looks: list[Outcome] = []
         self.is_over = False
         self.end_s, self.clock_repairs = 0.0, 0
         self._begin, self._stack = begin, ExitStack()
         self._source: Positioned | None = None
-        self._all_looks: Iterator[Look] = iter(())
+        self._all_looks: Iterator[Outcome] = iter(())
         self._work: Future[None] | None = None
         self._gives_back_s = start_s + _GIVE_BACK_FIRST_S
 
@@ -133,7 +133,7 @@ class _Part:
         return self._work.exception() if self._work is not None else None
 
     def go_on(self, pool: ThreadPoolExecutor, until_s: float, is_left: Event) -> None:
-        """Look on, up to a time or the end of the recording; what goes wrong is kept as its failure."""
+        """Outcome on, up to a time or the end of the recording; what goes wrong is kept as its failure."""
         self._work = pool.submit(self._look_on, until_s, is_left)
 
     def _look_on(self, until_s: float, is_left: Event) -> None:
@@ -225,10 +225,10 @@ class Parts:
         return self._current.clock_repairs
 
     def leave(self) -> None:
-        """Look at no more pictures; what was looked at from the beginning on is still given out."""
+        """Outcome at no more pictures; what was looked at from the beginning on is still given out."""
         self._is_left.set()
 
-    def looks(self) -> Generator[Look | None]:
+    def looks(self) -> Generator[Outcome | None]:
         """What the pictures gave, in their order; None where there is nothing new for a moment.
 
         Closing it ends the work.
@@ -243,7 +243,7 @@ class Parts:
             stack.callback(self._is_left.set)
             yield from self._joined(pool)
 
-    def _joined(self, pool: ThreadPoolExecutor) -> Iterator[Look | None]:
+    def _joined(self, pool: ThreadPoolExecutor) -> Iterator[Outcome | None]:
         taken = shift = 0  # of the current part's looks, and of its count of pictures
         while True:
             self._keep_going(pool)
@@ -315,7 +315,7 @@ class Parts:
         return self._until_s if part is None else part.start_s + self._settings.settle_s
 
 
-def _joint(looks: Sequence[Look], later: Sequence[Look]) -> tuple[int, int] | None:
+def _joint(looks: Sequence[Outcome], later: Sequence[Outcome]) -> tuple[int, int] | None:
     """Where the later part may be taken: the first new look of it, at a picture in which both see one person.
 
     Args:
@@ -344,12 +344,12 @@ def _is_same(one: Pose, other: Pose) -> bool:
     return next(figures).is_same(next(figures))
 
 
-def _index(look: Look) -> int:
+def _index(look: Outcome) -> int:
     assert look.sample is not None
     return look.sample.index
 
 
-def _counted(look: Look, shift: int) -> Look:
+def _counted(look: Outcome, shift: int) -> Outcome:
     if not shift or look.sample is None:
         return look
     return look._replace(sample=replace(look.sample, index=look.sample.index + shift))

@@ -1,9 +1,8 @@
-"""The first half of the way: from a recording to its poses, kept for as often as they are needed."""
+"""The first half of the way: from a recording to its looks, which stay in memory."""
 
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
@@ -13,16 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from posture_cam.errors import NeutralError, SourceError
 from posture_cam.files import content_of, naming, written_whole
-from posture_cam.geometry import Orientation
-from posture_cam.pose.recorded import PoseLog, PoseLogEnd, PoseLogHeader, PoseLogWriter
-from posture_cam.records import Frame, Pose, Sample, SourceInfo
-from posture_cam.session.parts import Look, Parts, goals_s, starts_s
+from posture_cam.geometry import FeatureExtractor, Orientation
+from posture_cam.pose.recorded import PoseLog, PoseLogEnd, PoseLogHeader, PoseLogWriter, Rounding
+from posture_cam.records import Frame, Look, Pose, Sample, SourceInfo
+from posture_cam.session.parts import Outcome, Parts, goals_s, starts_s
 from posture_cam.settings import Settings
 
 if TYPE_CHECKING:
     from posture_cam.source import VideoFile
-
-See = Callable[[Sample], None]
 
 POSES_SUFFIX = ".jsonl"
 # A recording that ends this much before its container says was cut off.
@@ -47,13 +44,16 @@ class Listener:
 
 @dataclass(slots=True)
 class Poses:
-    """Poses of a whole recording, and what is known of it.
+    """The looks of a whole recording, and what is known of it.
 
     Attributes:
+        header: What was known before the first look.
+        looks: In order of time.
         turns: Quarter turns against the clock by which it was turned, as it lay on its side.
     """
 
-    log: PoseLog
+    header: PoseLogHeader
+    looks: list[Look]
     end_s: float
     partial: bool
     notes: list[str] = field(default_factory=list)
@@ -65,22 +65,18 @@ def is_recorded(path: Path) -> bool:
     return path.suffix.lower() == POSES_SUFFIX
 
 
-def recorded_poses(path: Path, see: See | None = None) -> Poses:
-    """Poses recorded before; `see` takes each sample.
+def recorded_poses(path: Path, settings: Settings) -> Poses:
+    """The looks of poses recorded before.
 
     Raises:
         SourceError: They cannot be read, or there are none.
     """
-    log = PoseLog(path)
-    count = 0
-    for sample in log.samples():
-        count += 1
-        if see is not None:
-            see(sample)
-    if not count:
+    log, extractor = PoseLog(path), FeatureExtractor(settings)
+    looks = [extractor.look(sample) for sample in log.samples()]
+    if not looks:
         raise SourceError(f"{path} holds no samples.", "Make it again from the video with --poses.")
     assert log.end is not None
-    return Poses(log, log.end.end_s, log.end.partial, list(log.end.notes))
+    return Poses(log.header, looks, log.end.end_s, log.end.partial, list(log.end.notes))
 
 
 def estimated_poses(
@@ -96,9 +92,8 @@ def estimated_poses(
     stretch_s: tuple[float, float] | None = None,
     until_s: float | None = None,
     processors: int | None = None,
-    begin_to_see: Callable[[], See] | None = None,
 ) -> Poses:
-    """Find the poses of a video and keep them; one that lies on its side is turned.
+    """Look at a video; one that lies on its side is turned.
 
     Args:
         path: The video.
@@ -108,13 +103,11 @@ def estimated_poses(
         rate_hz: Samples a second; None takes every frame.
         is_sparing: Look only where something has moved; else at each sample.
         model: full, lite, heavy, or a path.
-        target: Where to keep the poses; None for a temporary file.
+        target: A file for the poses, or None.
         stretch_s: A stretch that is asked for and must not lie beyond the end.
         until_s: What comes after this is left out.
         processors: How many parts of a long recording to look at at once, which changes nothing about what is
             found; None takes all there are.
-        begin_to_see: Gives what takes each sample as it will be read again, while the next picture is on its
-            way; asked again where a recording is begun anew.
 
     Raises:
         SourceError: The video cannot be read.
@@ -131,14 +124,12 @@ def estimated_poses(
         "until_s": until_s,
         "processors": processors,
     }
-    see = begin_to_see() if begin_to_see is not None else None
     with ExitStack() as first:
-        poses = _estimated(path, settings, listener, first, see=see, **options)
+        poses = _estimated(path, settings, listener, first, **options)
         if not poses.turns or (poses.partial and listener.should_stop()):
             stack.enter_context(first.pop_all())
             return poses
-    see = begin_to_see() if begin_to_see is not None else None
-    turned = _estimated(path, settings, listener, stack, see=see, turns=poses.turns, **options)
+    turned = _estimated(path, settings, listener, stack, turns=poses.turns, **options)
     turned.notes.append(f"The recording lies on its side; it was turned by {_TURN_WORDS[poses.turns]}.")
     turned.turns = poses.turns
     return turned
@@ -160,7 +151,6 @@ def _estimated(
     stretch_s: tuple[float, float] | None,
     until_s: float | None,
     processors: int | None,
-    see: See | None,
     turns: int = 0,
 ) -> Poses:
     """One pass over a video; it ends early, and says by what, where the video has to be turned first."""
@@ -193,7 +183,7 @@ def _estimated(
 
     estimator = landmarker(first)
 
-    def begin(start_s: float, stack: ExitStack) -> tuple[VideoFile, Iterator[Look]]:
+    def begin(start_s: float, stack: ExitStack) -> tuple[VideoFile, Iterator[Outcome]]:
         if start_s:
             own, estimate = opened(start_s, stack), landmarker(stack).estimate
         else:
@@ -202,30 +192,23 @@ def _estimated(
         return own, stack.enter_context(closing(_looks(own, estimate, settings, is_sparing=is_sparing)))
 
     parts = Parts(starts, begin, settings.parts, processors or processor_count(), until_s)
-    if target is None:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="posture_cam-"))
-        target = Path(folder) / "poses.jsonl"
     written_at = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat()
     content = content_of(path)
     header = PoseLogHeader(source.info, estimator.model, RUNNING_MODE, rate_hz, content, written_at)
-    partial = has_samples = False
+    partial = False
     last_s = 0.0
+    rounding, extractor, looks = Rounding(), FeatureExtractor(settings), list[Look]()
     orientation, has_to_turn = Orientation(), 0
-    with (
-        written_whole(target) as temporary,
-        naming(target),
-        temporary.open("w", encoding="utf-8") as file,
-        closing(parts.looks()) as looks,
-    ):
-        writer = PoseLogWriter(file, header)
-        for look in looks:
-            if look is not None:
-                last_s = look.time_s
-                if look.sample is not None:
-                    sample = writer.write(look.sample)
-                    has_samples = True
-                    if see is not None:
-                        see(sample)
+    with ExitStack() as writing, closing(parts.looks()) as outcomes:
+        writer = None if target is None else _writer(target, header, writing)
+        for outcome in outcomes:
+            if outcome is not None:
+                last_s = outcome.time_s
+                if outcome.sample is not None:
+                    sample = rounding.round(outcome.sample)
+                    looks.append(extractor.look(sample))
+                    if writer is not None:
+                        writer.write(sample)
                     if sample.pose is not None and not sample.is_reused and not turns:
                         orientation.update(sample.pose)
                         has_to_turn = orientation.turns
@@ -240,17 +223,24 @@ def _estimated(
                 if listener.should_stop():
                     partial = True
                     parts.leave()
-        if not has_samples and not partial:
+        if not looks and not partial:
             raise source.undecodable()
         end_s = _end_s(parts.end_s if not partial else last_s, source.info, rate_hz)
         notes = _source_notes(source.info, end_s, parts.clock_repairs, partial=partial)
-        writer.finish(PoseLogEnd(end_s, partial, tuple(notes)))
-    return Poses(PoseLog(target), end_s, partial, notes, has_to_turn)
+        if writer is not None:
+            writer.finish(PoseLogEnd(end_s, partial, tuple(notes)))
+    return Poses(header, looks, end_s, partial, notes, has_to_turn)
+
+
+def _writer(target: Path, header: PoseLogHeader, stack: ExitStack) -> PoseLogWriter:
+    temporary = stack.enter_context(written_whole(target))
+    stack.enter_context(naming(target))
+    return PoseLogWriter(stack.enter_context(temporary.open("w", encoding="utf-8")), header)
 
 
 def _looks(
     source: VideoFile, estimate: Callable[[Frame], Pose | None], settings: Settings, *, is_sparing: bool
-) -> Generator[Look]:
+) -> Generator[Outcome]:
     """Look at a recording from where it is open on."""
     from posture_cam.pose.settling import Settling
     from posture_cam.source import SparingWatch, read_ahead
@@ -270,11 +260,11 @@ def _looks(
                 is_wanted = settling.is_unsettled(pose)
             if is_due and frame is None:
                 is_wanted = True  # damaged: the next one is looked at in its place
-                yield Look(time_s, None, repairs)
+                yield Outcome(time_s, None, repairs)
             else:
                 has_moved = watch is not None and not is_due and watch.has_moved
                 sample = Sample(glimpse.index, time_s, pose, is_reused=not is_due, has_moved=has_moved)
-                yield Look(time_s, sample, repairs)
+                yield Outcome(time_s, sample, repairs)
 
 
 def processor_count() -> int:
