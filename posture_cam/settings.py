@@ -155,7 +155,6 @@ class MotionSettings(_Frozen):
     noise_factor: float
     cells: int
     look_every_s: float
-    settled_below_hz: float
 
 
 class SparingSettings(_Frozen):

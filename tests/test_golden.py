@@ -141,7 +141,7 @@ def test_poses_files_have_these_lines(tmp_path: Path) -> None:
     header, *lines = map(json.loads, target.read_text("utf-8").splitlines())
     with gzip.open(GOLDEN / "desk-side.poses.jsonl.gz", "rt", encoding="utf-8") as packed:
         kept_header, *kept_lines = map(json.loads, packed)
-    varying = ("version", "written_at", "rate_hz")
+    varying = ("version", "schema_version", "written_at", "rate_hz")
     assert {key: header[key] for key in header if key not in varying} == {
         key: kept_header[key] for key in kept_header if key not in varying
     }

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from posture_cam.errors import UsageError
 from posture_cam.records import Frame, Reason, SourceEvent, SourceInfo
+from posture_cam.session.looking import Looking
 from posture_cam.settings import load_settings
-from posture_cam.source import CameraGone, LiveSource, MotionWatch, PlayedFile, camera_number, camera_users
+from posture_cam.source import CameraGone, LiveSource, PlayedFile, camera_number, camera_users
 from posture_cam.source.cameras import CameraEntry
 from posture_cam.source.stream import NetworkStream
 from tests.builders import stripes, write_video
@@ -341,20 +342,26 @@ def test_stillness_is_told_from_movement_in_noise_and_changing_light() -> None:
     def noisy(image: NDArray[np.float64], light: float = 0.0) -> NDArray[np.uint8]:
         return np.clip(image + light + NOISE.normal(0, 6, image.shape), 0, 255).astype(np.uint8)
 
-    watch = MotionWatch(load_settings().motion)
-    assert not watch.is_still(noisy(picture), 0.0)
-    watch.looked(0.0)
-    assert all(watch.is_still(noisy(picture), 0.2 * step) for step in range(1, 15))
-    assert watch.is_still(noisy(picture, light=8.0), 3.0)
-    moved = np.roll(picture, 6, axis=1)
-    assert not watch.is_still(noisy(moved), 3.2)
+    settings = load_settings().motion
+
+    def watching() -> Looking:
+        looking = Looking(settings, 0.0, settings.look_every_s)
+        assert looking.is_due_in(Frame(0, 0.0, noisy(picture)))
+        looking.looked(0.0)
+        return looking
+
+    def is_still(looking: Looking, image: NDArray[np.uint8], time_s: float) -> bool:
+        return not looking.is_due_in(Frame(0, time_s, image))
+
+    looking = watching()
+    assert all(is_still(looking, noisy(picture), 0.2 * step) for step in range(1, 15))
+    assert is_still(looking, noisy(picture, light=8.0), 3.0)
+    assert not is_still(looking, noisy(np.roll(picture, 6, axis=1)), 3.2)
     # What creeps adds up.
-    watch = MotionWatch(load_settings().motion)
-    watch.is_still(noisy(picture), 0.0)
-    watch.looked(0.0)
-    still = [watch.is_still(noisy(np.roll(picture, step, axis=1)), 0.2 * step) for step in range(1, 9)]
+    looking = watching()
+    still = [is_still(looking, noisy(np.roll(picture, step, axis=1)), 0.2 * step) for step in range(1, 9)]
     assert not still[-1]
-    assert not watch.is_still(noisy(picture), load_settings().motion.look_every_s + 0.1)
+    assert not is_still(looking, noisy(picture), settings.look_every_s + 0.1)
 
 
 CAMERAS = [

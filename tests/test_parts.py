@@ -15,8 +15,8 @@ import pytest
 import speed
 
 from posture_cam.errors import ModelError, SourceError
+from posture_cam.pose.person import shift_of
 from posture_cam.pose.recorded import PoseLog
-from posture_cam.pose.settling import shift_of
 from posture_cam.records import Pose, Sample
 from posture_cam.session import Analysis, Listener, analyze
 from posture_cam.session.parts import Outcome, Parts, goals_s, starts_s

@@ -11,14 +11,14 @@ import pytest
 from numpy.typing import NDArray
 
 from posture_cam.geometry import FeatureExtractor
-from posture_cam.pose.settling import Settling
 from posture_cam.records import Look, Measure, Pose, Reason, Sample
 from posture_cam.session import Analysis, analyze
 from posture_cam.session.judging import Measured, in_hindsight
+from posture_cam.session.looking import Looking
 from posture_cam.settings import load_settings
-from posture_cam.source import MotionWatch, SparingWatch, VideoFile, small_grey
+from posture_cam.source import MotionWatch, VideoFile, small_grey
 from posture_cam.source.container import Recording
-from tests.builders import front_pose, measures, read_stripes, side_pose, stripes, turn_by_90_deg, write_video
+from tests.builders import measures, read_stripes, side_pose, stripes, turn_by_90_deg, write_video
 
 NOISE = np.random.default_rng(3)
 SETTINGS = load_settings()
@@ -32,8 +32,13 @@ def picture(place_px: int = 0, *, size_px: int = 60) -> NDArray[np.uint8]:
 
 
 def looks(pictures: list[NDArray[np.uint8]]) -> list[int]:
-    watch = SparingWatch(SETTINGS.sparing, SETTINGS.motion)
-    return [number for number, image in enumerate(pictures) if watch.is_due(small_grey(image), number / 5)]
+    looking = Looking(SETTINGS.motion, SETTINGS.sparing.moving_s, SETTINGS.sparing.still_s)
+    looked = []
+    for number, image in enumerate(pictures):
+        if looking.is_due(small_grey(image), number / 5):
+            looking.looked(number / 5)
+            looked.append(number)
+    return looked
 
 
 def test_where_nothing_moves_a_look_every_two_seconds() -> None:
@@ -66,14 +71,14 @@ def test_pictures_given_twice_do_not_pass_for_a_camera_without_noise(twice_in: i
     watch = MotionWatch(SETTINGS.motion)
     last, changed = picture(), []
     watch.changed_cells(small_grey(last))
-    watch.looked(0.0)
+    watch.looked()
     for number in range(1, 60):
         if number % twice_in:
             last = picture()
         elif not is_exact:  # coded anew
             last = last + NOISE.integers(0, 2, last.shape, dtype=np.uint8)
         changed.append(watch.changed_cells(small_grey(last)))
-        watch.looked(number / 5)
+        watch.looked()
     assert max(cells for cells in changed if cells is not None) < SETTINGS.motion.cells
 
 
@@ -82,45 +87,10 @@ def test_movement_is_seen_straight_after_all_of_the_picture_has_changed() -> Non
     assert looks([static, *[picture()] * 3, picture(60, size_px=200)]) == [0, 2, 4]
 
 
-def test_a_look_that_is_wanted_counts_as_one() -> None:
-    watch = SparingWatch(SETTINGS.sparing, SETTINGS.motion)
-    assert watch.is_due(small_grey(picture()), 0.0)
-    assert watch.is_due(small_grey(picture()), 1.0, is_wanted=True)
-    assert not watch.is_due(small_grey(picture()), 2.8)
-    assert watch.is_due(small_grey(picture()), 3.0)
-
-
 def at(pose: Pose, timestamp_s: float, *, moved_px: float = 0.0) -> Pose:
     landmarks = pose.landmarks.copy()
     landmarks[:, 0] += moved_px / pose.image_size_wh[0]
     return replace(pose, landmarks=landmarks, timestamp_s=timestamp_s)
-
-
-def is_unsettled(*seen: Pose | None) -> bool:
-    """After the last of these looks."""
-    settling = Settling(SETTINGS.gates.min_seen, SETTINGS.motion.settled_below_hz)
-    return [settling.is_unsettled(pose) for pose in seen][-1]
-
-
-@pytest.mark.parametrize("pose", [front_pose(), side_pose()])
-def test_a_pose_is_unsettled_while_it_moves_and_when_somebody_comes_or_goes(pose: Pose) -> None:
-    assert not is_unsettled(at(pose, 0.0), at(pose, 0.2, moved_px=1.0))
-    assert is_unsettled(at(pose, 0.0), at(pose, 0.2, moved_px=8.0))
-    assert not is_unsettled(at(pose, 0.0), at(pose, 0.6, moved_px=3.0))
-    assert is_unsettled(at(pose, 0.0), at(pose, 2.0, moved_px=24.0))  # moved when, is not known
-    assert is_unsettled(None, pose)
-    assert is_unsettled(pose, None)
-    assert not is_unsettled(None, None)
-
-
-def test_a_shadow_of_somebody_who_left_is_looked_at_until_it_goes_or_stays() -> None:
-    def shadow(timestamp_s: float) -> Pose:
-        return at(replace(front_pose(), presence=np.full(33, 0.2)), timestamp_s)
-
-    well_seen = [at(front_pose(), 0.0), at(front_pose(), 0.2)]
-    assert is_unsettled(*well_seen, shadow(0.4), shadow(0.6), shadow(0.8))
-    assert not is_unsettled(*well_seen, shadow(0.4), shadow(2.0), shadow(4.0))
-    assert not is_unsettled(*well_seen, shadow(0.4), shadow(0.6), None, None)
 
 
 def moment(time_s: float, neck_deg: float, *, is_reused: bool = False, has_moved: bool = False) -> Measured:

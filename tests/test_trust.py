@@ -31,6 +31,7 @@ from posture_cam.records import (
 )
 from posture_cam.session.judging import Judging
 from posture_cam.session.live_run import LiveRun
+from posture_cam.session.looking import Looking
 from posture_cam.session.neutral import neutral_from
 from posture_cam.settings import load_settings
 from tests.builders import SOURCE, Film, Maker, assessments, front, side, side_pose
@@ -232,15 +233,6 @@ class Room:
         self.doubt = None
 
 
-class Unresting:
-    """Something always moves."""
-
-    def is_still(self, image_bgr: np.ndarray, timestamp_s: float) -> bool:
-        return False
-
-    def looked(self, timestamp_s: float) -> None: ...
-
-
 class Clip:
     """Forty seconds of pictures, as fast as they are taken."""
 
@@ -268,9 +260,18 @@ def test_a_camera_that_is_back_settles_no_other_doubt(size_wh: tuple[int, int], 
         return side_pose(frame.timestamp_s, neck_deg=48.0, trunk_deg=22.0, size_wh=size_wh)
 
     summary = LiveRun(
-        settings=SETTINGS, sinks=[], source=Clip(), model="built", estimate=estimate, motion=Unresting(),
-        background=Room(), profile_name="desk", neutral=NEUTRAL, has_estimator=False, eco=lambda: False,
+        settings=SETTINGS,
+        sinks=[],
+        source=Clip(),
+        model="built",
+        estimate=estimate,
+        looking=Looking(SETTINGS.motion, 0.0, 0.0),
+        background=Room(),
+        profile_name="desk",
+        neutral=NEUTRAL,
+        has_estimator=False,
+        eco=lambda: False,
         started_at=datetime(2026, 11, 24, 9, tzinfo=UTC),
-    ).watch(lambda: False)  # fmt: skip
+    ).watch(lambda: False)
     told_s = sum(summary.seconds_by_state.get(state, 0.0) for state in JUDGED_STATES)
     assert told_s == pytest.approx(judged_s, abs=2.0)

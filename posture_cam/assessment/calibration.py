@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from posture_cam.assessment.steadiness import columns_of, is_steady
+from posture_cam.assessment.steadiness import calmed, columns_of, is_steady
 from posture_cam.records import Feature, Features, Hint, Landmark, Reason, View
 from posture_cam.settings import Settings
 
@@ -90,15 +90,18 @@ class Calibrator:
             self.kept.clear()
         self.kept.append(features)
         moved = False
-        while len(self.kept) > _LEAST_TO_JUDGE and not is_steady(
-            columns_of(self.kept), features.view, self._neutral
-        ):
+        while len(self.kept) > _LEAST_TO_JUDGE and not self._is_steady():
             del self.kept[0]
             moved = True
         if moved:
             self._refusals[Hint.HOLD_STILL] += 1
             return self._advice(Hint.HOLD_STILL)
         return self._advice(Hint.STAY)
+
+    def _is_steady(self) -> bool:
+        times, raw = np.array([moment.timestamp_s for moment in self.kept]), columns_of(self.kept)
+        calm = {name: calmed(times, column) for name, column in raw.items()}
+        return is_steady(raw, calm, self.kept[0].view, self._neutral)
 
     def _advice(self, hint: Hint) -> Advice:
         share = min(len(self.kept) / self.min_samples, self._span_s / self.min_s, 1.0)

@@ -31,9 +31,6 @@ _PER_DOUBLING_OF_TIME = 0.15
 _STRETCHES_COMPARED = 200
 # Where nothing is steady by the settings (a small face, a poor camera), these multiples of them are tried.
 _SLACKS = (1.0, 1.5, 2.5)
-# Landmarks tremble from look to look: steady is whose means stay within the ranges of the settings, and whose
-# single moments stay within this multiple of them.
-_TREMBLING = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,17 +228,9 @@ class NeutralFinder:
         view: View,
         slack: float,
     ) -> bool:
-        """Whether each moment lies within the ranges; or their means do, and each moment not far beside.
-
-        Means take in half a second of what lies beside a stretch, so of a short one moments tell more.
-        """
         if np.diff(times).max() > self._max_gap_s:
             return False
-        if is_steady(raw, view, self._settings, slack):
-            return True
-        return is_steady(columns, view, self._settings, slack) and is_steady(
-            raw, view, self._settings, slack * _TREMBLING
-        )
+        return is_steady(raw, columns, view, self._settings, slack)
 
 
 def take_stretch(features: Sequence[Features], view: View | None = None) -> list[Features]:

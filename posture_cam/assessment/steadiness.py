@@ -12,6 +12,9 @@ from posture_cam.settings import NeutralSettings
 # Features over time: one value for each moment, NaN where it was not measured.
 Columns = Mapping[Feature, FloatArray]
 
+# Landmarks tremble from look to look: steady is whose means stay within the ranges of the settings, and whose
+# single moments stay within this multiple of them.
+_TREMBLING = 2.0
 _CALMED_OVER_S = 1.0
 # Times are sums of steps that no binary number holds.
 _SAME_TIME_S = 1e-6
@@ -62,15 +65,27 @@ def calmed(times: FloatArray, values: FloatArray) -> FloatArray:
     return np.where(is_known, means, np.nan)
 
 
-def is_steady(columns: Columns, view: View, settings: NeutralSettings, slack: float = 1.0) -> bool:
+def is_steady(raw: Columns, calm: Columns, view: View, settings: NeutralSettings, slack: float = 1.0) -> bool:
     """Whether a posture is held: angles, sizes and places stay within the settings' ranges.
 
+    Each moment does; or the means of a second do, and each moment not far beside.  Means take in half a
+    second of what lies beside a stretch, so of a short stretch moments tell more.
+
     Args:
-        columns: Of all features, one value for each moment.
+        raw: Of all features, one value for each moment.
+        calm: Their means (`calmed`).
         view: Of all moments; it decides what can be told.
         settings: The ranges.
         slack: A factor on them.
     """
+    if _stays_within(raw, view, settings, slack):
+        return True
+    return _stays_within(calm, view, settings, slack) and _stays_within(
+        raw, view, settings, slack * _TREMBLING
+    )
+
+
+def _stays_within(columns: Columns, view: View, settings: NeutralSettings, slack: float) -> bool:
     watched = _SIDE if view.is_side else _THREE_QUARTER if view == View.THREE_QUARTER else _FRONT
     if np.isnan(columns[watched[0][0]]).any():
         return False

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from posture_cam.records import FloatArray
+from posture_cam.records import HEAD_AND_SHOULDERS, FloatArray, Pose
 
 # Measured in sizes of the person (see `Figure.size`).
 SAME_PERSON_WITHIN = 0.6
@@ -25,6 +26,7 @@ SMALL_ONE_STAYS_S = 10.0
 # How slowly the usual size follows: a passer-by, however near, must not become the measure.
 USUAL_SIZE_WITHIN_S = 10.0
 UPPER_BODY = slice(0, 13)
+_HEAD_AND_SHOULDERS = np.array(HEAD_AND_SHOULDERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,3 +161,23 @@ class PersonFollower:
         self._small_since_s = None
         self._usual_size = 0.0  # begins anew with them
         return figures_by_size[0]
+
+
+def shift_of(before: Pose, now: Pose) -> float:
+    """How far head and shoulders have moved in the picture, at most, in body scales.
+
+    A body scale is the width of the shoulders joined with the height of the neck, so that it is much the same
+    from each side.
+    """
+    # Plain numbers: numpy would take four times as long for so few.
+    (width, height), marks = now.image_size_wh, now.landmarks[_HEAD_AND_SHOULDERS, :2].tolist()
+    earlier = before.landmarks[_HEAD_AND_SHOULDERS, :2].tolist()
+    most = 0.0
+    for (x, y), (then_x, then_y) in zip(marks, earlier, strict=True):
+        most = max(most, abs(x * width - then_x * before.image_size_wh[0]))
+        most = max(most, abs(y * height - then_y * before.image_size_wh[1]))
+    _, left_ear, right_ear, left, right = marks
+    shoulders = max(abs(left[0] - right[0]) * width, abs(left[1] - right[1]) * height)
+    neck_x, neck_y = (left_ear[axis] + right_ear[axis] - left[axis] - right[axis] for axis in (0, 1))
+    scale_px = math.hypot(shoulders, neck_x / 2 * width, neck_y / 2 * height)
+    return most / scale_px if scale_px > 0 else math.inf

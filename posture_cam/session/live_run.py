@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,6 @@ from posture_cam.exercises import ExerciseDone, exercise_title
 from posture_cam.geometry import FeatureExtractor
 from posture_cam.permission import Permission
 from posture_cam.pose.recorded import PoseLogHeader
-from posture_cam.pose.settling import Settling
 from posture_cam.profiles import has_profile, save_profile
 from posture_cam.protocols import Keeper, LiveSink, LiveVideoSource
 from posture_cam.records import (
@@ -46,6 +45,9 @@ from posture_cam.session.offers import OfferWatch
 from posture_cam.settings import PaceSettings, Settings
 from posture_cam.words import clock, count_words, duration_words
 
+if TYPE_CHECKING:
+    from posture_cam.session.looking import Looking
+
 RUNNING_MODE = "VIDEO"
 _WAIT_S = 0.05
 _LEAST_WAIT_S = 0.02
@@ -53,16 +55,6 @@ _LEAST_WAIT_S = 0.02
 _MOST_FAILURES = 50
 # A key that would replace something stored has to be pressed twice.
 _PRESS_AGAIN_WITHIN_S = 10.0
-
-
-class StillnessWatch(Protocol):
-    """Whether anything moves; see source/motion.py."""
-
-    def is_still(self, image_bgr: NDArray[np.uint8], timestamp_s: float) -> bool:
-        """Whether the picture shows what the last look showed."""
-
-    def looked(self, timestamp_s: float) -> None:
-        """The model has looked at the picture given last."""
 
 
 class RoomWatch(Protocol):
@@ -113,7 +105,7 @@ class LiveRun:
         source: LiveVideoSource,
         model: str,
         estimate: Callable[[Frame], Pose | None],
-        motion: StillnessWatch,
+        looking: Looking,
         background: RoomWatch,
         profile_name: str,
         neutral: Neutral | None,
@@ -128,7 +120,7 @@ class LiveRun:
         self._settings, self._source = settings, source
         self._sinks = [Guarded(sink, self._lost) for sink in sinks]
         self._model, self._estimate = model, estimate
-        self._motion, self._background = motion, background
+        self._looking, self._background = looking, background
         self._room_doubts: set[Doubt] = set()  # those that the background raised, and may take back
         self._profile_name, self._is_stored = profile_name, neutral is not None
         self._pace = Pace(settings.pace, eco)
@@ -150,8 +142,6 @@ class LiveRun:
         self._calibrator = Calibrator(settings) if neutral is None else None
         self._first: list[Features] | None = []
         self._pose: Pose | None = None
-        self._settling = Settling(settings.gates.min_seen, settings.motion.settled_below_hz)
-        self._is_unsettled = False
         self._last: Observation | None = None
         self._trouble: SourceEvent | None = None
         self._due_s = 0.0
@@ -205,21 +195,17 @@ class LiveRun:
 
     def _see(self, frame: Frame) -> None:
         now_s = frame.timestamp_s
-        is_still = self._last is not None and self._motion.is_still(frame.image_bgr, now_s)
-        is_still = is_still and not self._is_unsettled
+        is_still = not self._looking.is_due_in(frame) and self._last is not None
         if is_still:
             self._pose = replace(self._pose, timestamp_s=now_s) if self._pose is not None else None
         else:
-            if self._last is None:
-                self._motion.is_still(frame.image_bgr, now_s)  # takes the picture in
             try:
                 self._pose = self._estimate(frame)
             except ModelError as error:
                 self._failed(error)
                 return
             self._failures = 0
-            self._is_unsettled = self._settling.is_unsettled(self._pose)
-            self._motion.looked(now_s)
+            self._looking.looked(now_s)
             if self._background.is_due(now_s) and self._background.update(frame.image_bgr, self._pose, now_s):
                 self._camera_moved(now_s)
         notes = len(self._judging.notes)

@@ -81,17 +81,17 @@ def monitor(
         from posture_cam.pose.background import BackgroundWatch
         from posture_cam.pose.landmarker import PoseLandmarker
         from posture_cam.pose.model_store import find_model
-        from posture_cam.source import MotionWatch
+        from posture_cam.session.looking import Looking
 
         model = find_model(request.model, download)
-        landmarker = stack.enter_context(PoseLandmarker(model, settings.pose))
+        landmarker = stack.enter_context(PoseLandmarker(model, settings.pose, settings.sparing))
         run = LiveRun(
             settings=settings,
             sinks=sinks,
             source=source,
             model=landmarker.model,
             estimate=landmarker.estimate,
-            motion=MotionWatch(settings.motion),
+            looking=Looking(settings.motion, 0.0, settings.motion.look_every_s),
             background=BackgroundWatch(settings.background),
             profile_name=profile_name,
             neutral=neutral,

@@ -242,27 +242,29 @@ def _looks(
     source: VideoFile, estimate: Callable[[Frame], Pose | None], settings: Settings, *, is_sparing: bool
 ) -> Generator[Outcome]:
     """Look at a recording from where it is open on."""
-    from posture_cam.pose.settling import Settling
-    from posture_cam.source import SparingWatch, read_ahead
+    from posture_cam.session.looking import Looking
+    from posture_cam.source import read_ahead
 
-    watch = SparingWatch(settings.sparing, settings.motion) if is_sparing else None
-    settling = Settling(settings.gates.min_seen)
+    sparing = settings.sparing
+    looking = Looking(settings.motion, sparing.moving_s, sparing.still_s) if is_sparing else None
     pose: Pose | None = None
-    is_wanted = False
+    is_damaged = False
     # How often the clock was repaired is told of each picture, not of how far is read.
     with read_ahead((glimpse, source.clock_repairs) for glimpse in source.glimpses()) as glimpses:
         for glimpse, repairs in glimpses:
             time_s = glimpse.timestamp_s
-            is_due = watch is None or watch.is_due(glimpse.small, time_s, is_wanted=is_wanted)
+            # In the place of a damaged picture the next one is looked at.
+            is_due = looking is None or looking.is_due(glimpse.small, time_s) or is_damaged
             frame = glimpse.frame() if is_due else None
+            is_damaged = is_due and frame is None
             if frame is not None:
                 pose = estimate(frame)
-                is_wanted = settling.is_unsettled(pose)
-            if is_due and frame is None:
-                is_wanted = True  # damaged: the next one is looked at in its place
+                if looking is not None:
+                    looking.looked(time_s)
+            if is_damaged:
                 yield Outcome(time_s, None, repairs)
             else:
-                has_moved = watch is not None and not is_due and watch.has_moved
+                has_moved = looking is not None and not is_due and looking.has_moved
                 sample = Sample(glimpse.index, time_s, pose, is_reused=not is_due, has_moved=has_moved)
                 yield Outcome(time_s, sample, repairs)
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from posture_cam.settings import MotionSettings, SparingSettings
+from posture_cam.settings import MotionSettings
 
 _WIDTH, _HEIGHT = 96, 54
 # A sixteenth of the cells tells what the whole picture does as well as all of them, in a tenth of the time.
@@ -35,9 +35,6 @@ class MotionWatch:
     """Compares a small grey picture with the one at the last look of the model.
 
     With that one, not with the last picture: what creeps adds up until it is seen.
-
-    Attributes:
-        looked_s: When that was.
     """
 
     def __init__(self, settings: MotionSettings) -> None:
@@ -45,17 +42,10 @@ class MotionWatch:
         self._then: NDArray[np.float32] | None = None
         self._small: NDArray[np.float32] | None = None
         self._noise = _NOISE_AT_FIRST
-        self.looked_s = 0.0
-
-    def is_still(self, image_bgr: NDArray[np.uint8], timestamp_s: float) -> bool:
-        """Whether the picture shows what the last look showed, and that was not long ago."""
-        changed = self.changed_cells(small_grey(image_bgr))
-        is_recent = timestamp_s - self.looked_s < self._settings.look_every_s
-        return changed is not None and is_recent and changed < self._settings.cells
 
     def changed_cells(self, small: NDArray[np.uint8]) -> int | None:
         """How much of a small grey picture differs from that of the last look; None before the first."""
-        now = self.take(small)
+        self._small = now = small.astype(np.float32)
         if self._then is None:
             return None
         difference = now - self._then
@@ -70,14 +60,9 @@ class MotionWatch:
         difference -= light
         return int(np.count_nonzero(np.abs(difference) > level))
 
-    def take(self, small: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Take a small grey picture as the present one, without comparing it."""
-        self._small = now = small.astype(np.float32)
-        return now
-
-    def looked(self, timestamp_s: float) -> None:
+    def looked(self) -> None:
         """The model has looked at the picture given last."""
-        self._then, self.looked_s = self._small, timestamp_s
+        self._then = self._small
 
 
 def _median_of(values: NDArray[np.float32]) -> float:
@@ -85,39 +70,3 @@ def _median_of(values: NDArray[np.float32]) -> float:
     middle = values.size // 2
     values.partition(middle)
     return float(values[middle])
-
-
-class SparingWatch:
-    """Tells which pictures of a recording the model should look at: more of them where something moves.
-
-    Attributes:
-        has_moved: Whether the last picture, where it was compared, showed a change since the look before it.
-    """
-
-    def __init__(self, settings: SparingSettings, motion: MotionSettings) -> None:
-        self._settings, self._least_cells = settings, motion.cells
-        self._watch = MotionWatch(motion)
-        self.has_moved = False
-
-    def is_due(self, small: NDArray[np.uint8], timestamp_s: float, *, is_wanted: bool = False) -> bool:
-        """Whether to look at this picture; what follows is then compared with it.
-
-        Args:
-            small: The picture, as `small_grey` makes it.
-            timestamp_s: Its time.
-            is_wanted: It is due whatever it shows.
-        """
-        is_due = is_wanted
-        self.has_moved = False
-        if is_wanted:
-            self._watch.take(small)
-        else:
-            changed = self._watch.changed_cells(small)
-            # Times of frames lie a little beside the grid that they are taken by.
-            since_s = timestamp_s - self._watch.looked_s + 1e-3
-            self.has_moved = changed is not None and changed >= self._least_cells
-            wait_s = self._settings.moving_s if self.has_moved else self._settings.still_s
-            is_due = changed is None or since_s >= wait_s
-        if is_due:
-            self._watch.looked(timestamp_s)
-        return is_due
