@@ -172,7 +172,7 @@ class PartsSettings(_Frozen):
     least_s: float
     usual_s: float
     at_once: int
-    settle_s: float
+    lead_in_s: float
 
 
 class BackgroundSettings(_Frozen):

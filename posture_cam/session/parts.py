@@ -1,9 +1,8 @@
-"""A long recording, looked at in several parts at once and put together as if it had been one.
+"""A long recording, looked at in several parts at once.
 
-Each part but the first begins anew at a key picture of the recording, knowing nothing of what was before.
-The part before it goes on until both see the same person in the same picture; from there on the later one
-is taken.  Where they do not agree, the earlier one goes on for as long as it takes, if need be to the end.
-Parts, and where they are joined, depend on the recording alone: one processor finds the same as many.
+Each part but the first begins at a key picture, a lead-in before its own time, knowing nothing of what was
+before; what it sees in the lead-in is thrown away.  Parts depend on the recording alone: one processor finds
+the same as many.
 """
 
 from __future__ import annotations
@@ -19,14 +18,13 @@ from threading import Event
 from typing import NamedTuple, Protocol
 
 from posture_cam.errors import PostureCamError
-from posture_cam.pose.person import Figure
-from posture_cam.records import Pose, Sample
+from posture_cam.records import Sample
 from posture_cam.settings import PartsSettings
 
-# Beyond where it should have been joined, a part goes on by so much at a time.
-_STEP_S = 1.0
 _ARENA_MAX = -8  # as <malloc.h> of glibc calls it
 _LOOK_ROUND_S = 0.05
+# Outcomes whose pictures are compared with those of a lead-in.
+_COMPARED = 200
 # When memory is given back, in seconds of the recording: a model leaves much behind while it is loaded and
 # first used.  Giving back takes 5 ms.
 _GIVE_BACK_FIRST_S, _GIVE_BACK_EVERY_S = 1.0, 30.0
@@ -97,25 +95,29 @@ class _Part:
 
     Args:
         start_s: Where it begins.
+        own_s: From where on it counts.
+        until_s: Where the next one counts.
         begin: See `Parts`.
 
     Attributes:
-        start_s: Where it begins.
-        looks: What it saw.
+        outcomes: What it saw and counts, as far as it was not taken out.
+        lead_in: The outcomes before that.
         position_s: How far it has come.
         is_over: It has come to the end of the recording.
         end_s: The time of the last picture of all, once it is over.
         clock_repairs: How often the recording's clock was bridged so far.
     """
 
-    def __init__(self, start_s: float, begin: Begin) -> None:
+    def __init__(self, start_s: float, own_s: float, until_s: float, begin: Begin) -> None:
         self.start_s = self.position_s = start_s
-        self.looks: list[Outcome] = []
+        self.own_s, self.until_s = own_s, until_s
+        self.outcomes: deque[Outcome] = deque()
+        self.lead_in: list[Outcome] = []
         self.is_over = False
         self.end_s, self.clock_repairs = 0.0, 0
         self._begin, self._stack = begin, ExitStack()
         self._source: Positioned | None = None
-        self._all_looks: Iterator[Outcome] = iter(())
+        self._all_outcomes: Iterator[Outcome] = iter(())
         self._work: Future[None] | None = None
         self._gives_back_s = start_s + _GIVE_BACK_FIRST_S
 
@@ -129,27 +131,31 @@ class _Part:
 
     @property
     def failure(self) -> BaseException | None:
-        """What ended it early; not to be asked while it is busy."""
-        return self._work.exception() if self._work is not None else None
+        """What ended it early; None while it is busy."""
+        return self._work.exception() if self._work is not None and self._work.done() else None
 
-    def go_on(self, pool: ThreadPoolExecutor, until_s: float, is_left: Event) -> None:
-        """Outcome on, up to a time or the end of the recording; what goes wrong is kept as its failure."""
-        self._work = pool.submit(self._look_on, until_s, is_left)
+    def go_on(self, pool: ThreadPoolExecutor, is_left: Event) -> None:
+        """Look on, up to where the next part counts; what goes wrong is kept as its failure."""
+        self._work = pool.submit(self._look_on, is_left)
 
-    def _look_on(self, until_s: float, is_left: Event) -> None:
+    def _look_on(self, is_left: Event) -> None:
         if is_left.is_set():
             return
         if self._source is None:
-            self._source, self._all_looks = self._begin(self.start_s, self._stack)
+            self._source, self._all_outcomes = self._begin(self.start_s, self._stack)
             _give_back_memory()
-        while self.position_s <= until_s and not is_left.is_set():
-            look = next(self._all_looks, None)
-            if look is None:
+        while self.position_s <= self.until_s and not is_left.is_set():
+            outcome = next(self._all_outcomes, None)
+            if outcome is None:
                 self.is_over = True
                 self.end_s, self.clock_repairs = self._source.position_s, self._source.clock_repairs
                 return
-            self.looks.append(look)
-            self.position_s, self.clock_repairs = look.time_s, look.clock_repairs
+            self.clock_repairs = outcome.clock_repairs
+            if outcome.time_s < self.own_s:
+                self.lead_in.append(outcome)
+            else:
+                self.outcomes.append(outcome)
+            self.position_s = outcome.time_s
             if self.position_s >= self._gives_back_s:
                 self._gives_back_s = self.position_s + _GIVE_BACK_EVERY_S
                 _give_back_memory()
@@ -165,7 +171,8 @@ class _Part:
         if self._work is None:  # never begun, or closed already
             return
         # Nothing of it may stay: a decoder holds many pictures, and a failure holds where it was raised.
-        self.looks, self._source, self._all_looks, self._work = [], None, iter(()), None
+        self._source, self._all_outcomes, self._work = None, iter(()), None
+        self.outcomes.clear()
         _give_back_memory()
 
 
@@ -182,8 +189,8 @@ class Parts:
         starts_s: Where they begin; the first at 0.
         begin: Opens the recording for one of them, on whatever thread, and looks at it picture by picture.
             What is to be closed after it goes on the stack.
-        settings: How they are joined.
-        processors: So many parts are looked at at once, up to the limit of the settings.
+        settings: How long the lead-in is, and how many parts are looked at at once at most.
+        processors: So many parts are looked at at once, up to that limit.
         until_s: Nothing much after this is needed; None goes to the end.
     """
 
@@ -195,40 +202,36 @@ class Parts:
         processors: int,
         until_s: float | None = None,
     ) -> None:
-        self._current, *later = self._parts = [_Part(start_s, begin) for start_s in starts_s]
-        self._later = deque(later)
-        self._settings = settings
+        own_s = [start_s + settings.lead_in_s if start_s else 0.0 for start_s in starts_s]
+        ends_s = [*own_s[1:], math.inf if until_s is None else until_s]
+        self._parts = deque(_Part(*times, begin) for times in zip(starts_s, own_s, ends_s, strict=True))
         self._processors = min(processors, len(self._parts), settings.at_once)
-        self._until_s = math.inf if until_s is None else until_s
         self._is_left = Event()
         self._done_s = 0.0
 
     @property
     def done_s(self) -> float:
         """How many seconds of the recording were looked at, in all parts together; never less than before."""
-        parts = [self._current, *self._later]
-        ends_s = [*(part.start_s for part in self._later), math.inf]
-        ahead_s = (
-            min(part.position_s, end_s) - part.start_s for part, end_s in zip(parts, ends_s, strict=True)
-        )
-        self._done_s = max(self._done_s, self._current.start_s + sum(ahead_s))
+        first, *others = self._parts
+        ahead_s = sum(max(min(part.position_s, part.until_s) - part.own_s, 0.0) for part in others)
+        self._done_s = max(self._done_s, first.position_s + ahead_s)
         return self._done_s
 
     @property
     def end_s(self) -> float:
         """The time of the last picture of all, once there is nothing left."""
-        return self._current.end_s
+        return self._parts[0].end_s
 
     @property
     def clock_repairs(self) -> int:
         """How often the recording's clock was bridged so far."""
-        return self._current.clock_repairs
+        return self._parts[0].clock_repairs
 
     def leave(self) -> None:
-        """Outcome at no more pictures; what was looked at from the beginning on is still given out."""
+        """Look at no more pictures; what was looked at from the beginning on is still given out."""
         self._is_left.set()
 
-    def looks(self) -> Generator[Outcome | None]:
+    def outcomes(self) -> Generator[Outcome | None]:
         """What the pictures gave, in their order; None where there is nothing new for a moment.
 
         Closing it ends the work.
@@ -241,115 +244,80 @@ class Parts:
                 stack.callback(part.close)
             pool = stack.enter_context(ThreadPoolExecutor(self._processors, thread_name_prefix="part"))
             stack.callback(self._is_left.set)
-            yield from self._joined(pool)
+            yield from self._one_after_the_other(pool)
 
-    def _joined(self, pool: ThreadPoolExecutor) -> Iterator[Outcome | None]:
-        taken = shift = 0  # of the current part's looks, and of its count of pictures
+    def _one_after_the_other(self, pool: ThreadPoolExecutor) -> Iterator[Outcome | None]:
+        shift, is_seam = 0, False  # of its count of pictures; before the first outcome of a later part
+        given: deque[Outcome] = deque(maxlen=_COMPARED)
         while True:
+            part = self._parts[0]
             self._keep_going(pool)
-            current, following = self._current, self._later[0] if self._later else None
-            is_busy = current.is_busy  # before what it has seen is taken
-            sure_s = self._settled_s(following)
-            while taken < len(current.looks) and current.looks[taken].time_s < sure_s:
-                yield _counted(current.looks[taken], shift)
-                taken += 1
-            del current.looks[:taken]  # a part may be long
-            taken = 0
+            is_busy = part.is_busy  # before what it has seen is taken
+            while part.outcomes and (len(self._parts) == 1 or part.outcomes[0].time_s < part.until_s):
+                outcome = _placed(part.outcomes.popleft(), shift, is_new=is_seam)
+                is_seam = is_seam and outcome.sample is None
+                given.append(outcome)
+                yield outcome
             if is_busy:
                 yield None
-                current.wait()
+                part.wait()
                 continue
-            if current.failure is not None:
-                raise current.failure
-            if following is None or current.is_over:
-                yield from (_counted(look, shift) for look in current.looks)
+            if part.failure is not None:
+                raise part.failure
+            if part.is_over or len(self._parts) == 1 or self._is_left.is_set():
                 return
-            if current.position_s < sure_s:
-                assert self._is_left.is_set()
-                return
-            if not following.has_begun:  # the current one was done only just now
-                continue
-            if following.is_busy and following.position_s <= current.position_s:
+            following = self._parts[1]
+            while not following.outcomes and (following.is_busy or not following.has_begun):
+                self._keep_going(pool)
                 yield None
                 following.wait()
+            if following.failure is not None and not isinstance(following.failure, PostureCamError):
+                raise following.failure
+            has_times = following.outcomes and not following.outcomes[0].clock_repairs
+            if has_times and not part.clock_repairs:
+                shift, is_seam = _shift(given, following.lead_in), True
+                self._parts.popleft().close()
                 continue
-            joint = _joint(current.looks, following.looks)
-            if joint is None and self._is_left.is_set():
-                yield from (_counted(look, shift) for look in current.looks)
-                return
-            if joint is None and not following.is_busy and following.position_s < current.position_s:
-                # It failed or ended, and both never agreed.
-                if not isinstance(following.failure, PostureCamError | None):
-                    raise following.failure
-                self._later.popleft()
-                following.close()
-                current.go_on(pool, self._settled_s(self._later[0] if self._later else None), self._is_left)
-                continue
-            if joint is None:
-                current.go_on(pool, current.position_s + _STEP_S, self._is_left)
-                continue
-            mine, theirs = joint
-            yield from (_counted(look, shift) for look in current.looks[:mine])
-            shift += _index(current.looks[mine]) - _index(following.looks[theirs])
-            current.close()
-            self._current, taken = self._later.popleft(), theirs
+            # It cannot be read from there, or its times are not those of the recording: this part goes on.
+            while following.is_busy:
+                yield None
+                following.wait()
+            part.until_s = following.until_s
+            del self._parts[1]
+            following.close()
+            part.go_on(pool, self._is_left)
 
     def _keep_going(self, pool: ThreadPoolExecutor) -> None:
         """Begin as many parts as there are processors, and one more only where the current one waits for it.
 
         Each holds a model until it is closed, also while it waits for the next one.
         """
-        chain = [self._current, *self._later]
-        begun = sum(part.has_begun for part in chain)
-        for number, part in enumerate(chain):
+        begun = sum(part.has_begun for part in self._parts)
+        for number, part in enumerate(self._parts):
             if part.has_begun:
                 continue
-            is_awaited = number == 1 and not self._current.is_busy
+            is_awaited = number == 1 and not self._parts[0].is_busy
             if begun >= self._processors and not is_awaited:
                 return
-            following = chain[number + 1] if number + 1 < len(chain) else None
-            part.go_on(pool, self._settled_s(following), self._is_left)
+            part.go_on(pool, self._is_left)
             begun += 1
 
-    def _settled_s(self, part: _Part | None) -> float:
-        return self._until_s if part is None else part.start_s + self._settings.settle_s
+
+def _shift(given: Sequence[Outcome], lead_in: Sequence[Outcome]) -> int:
+    """What a later part's numbers of pictures lack, by a picture that the part before has seen, too."""
+    number_at = {one.time_s: one.sample.index for one in given if one.sample is not None}
+    for one in lead_in:
+        if one.sample is not None and one.time_s in number_at:
+            return number_at[one.time_s] - one.sample.index
+    return max(number_at.values(), default=0)
 
 
-def _joint(looks: Sequence[Outcome], later: Sequence[Outcome]) -> tuple[int, int] | None:
-    """Where the later part may be taken: the first new look of it, at a picture in which both see one person.
-
-    Args:
-        looks: Of the part so far, where the later one may have settled.
-        later: Of the part that follows.
-
-    Returns:
-        Positions in both of them.
-    """
-    places = {look.time_s: place for place, look in enumerate(looks)}
-    for theirs in range(len(later)):
-        look = later[theirs]
-        mine = places.get(look.time_s)
-        if mine is None or look.clock_repairs or looks[mine].clock_repairs:
-            continue
-        one, other = looks[mine].sample, look.sample
-        if one is None or other is None or other.is_reused:
-            continue
-        if one.pose is not None and other.pose is not None and _is_same(one.pose, other.pose):
-            return mine, theirs
-    return None
-
-
-def _is_same(one: Pose, other: Pose) -> bool:
-    figures = (Figure.of(pose.landmarks, pose.image_size_wh) for pose in (one, other))
-    return next(figures).is_same(next(figures))
-
-
-def _index(look: Outcome) -> int:
-    assert look.sample is not None
-    return look.sample.index
-
-
-def _counted(look: Outcome, shift: int) -> Outcome:
-    if not shift or look.sample is None:
-        return look
-    return look._replace(sample=replace(look.sample, index=look.sample.index + shift))
+def _placed(outcome: Outcome, shift: int, *, is_new: bool) -> Outcome:
+    """An outcome with the recording's own number; the first of a part is a look of its own."""
+    sample = outcome.sample
+    if sample is None or not (shift or is_new):
+        return outcome
+    sample = replace(sample, index=sample.index + shift)
+    if is_new:
+        sample = replace(sample, is_reused=False, has_moved=False)
+    return outcome._replace(sample=sample)

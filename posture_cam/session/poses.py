@@ -199,7 +199,7 @@ def _estimated(
     last_s = 0.0
     rounding, extractor, looks = Rounding(), FeatureExtractor(settings), list[Look]()
     orientation, has_to_turn = Orientation(), 0
-    with ExitStack() as writing, closing(parts.looks()) as outcomes:
+    with ExitStack() as writing, closing(parts.outcomes()) as outcomes:
         writer = None if target is None else _writer(target, header, writing)
         for outcome in outcomes:
             if outcome is not None:
