@@ -12,6 +12,7 @@ from posture_cam.records import (
     Neutral,
     Observation,
     Piece,
+    Pose,
     SessionSummary,
     SourceEvent,
     SourceInfo,
@@ -27,6 +28,34 @@ class _Closing(Protocol):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None: ...
+
+
+class PoseEstimator(_Closing, Protocol):
+    """What finds the person in pictures; `pose.open_estimator` opens one.
+
+    Attributes:
+        landmark_names: Which landmark stands at which place of its poses.
+    """
+
+    landmark_names: tuple[str, ...]
+
+    @property
+    def model(self) -> str:
+        """Name and checksum of the model."""
+
+    @property
+    def running_mode(self) -> str:
+        """How it looks: MediaPipe's VIDEO or IMAGE."""
+
+    def estimate(self, frame: Frame) -> Pose | None:
+        """The pose of the person at the desk, or None where nobody is seen; frames come in order of time.
+
+        Raises:
+            ModelError: The model failed on the picture.
+        """
+
+    def another(self) -> PoseEstimator:
+        """One more of the same for another part of a recording, on whatever thread."""
 
 
 class LiveVideoSource(_Closing, Protocol):

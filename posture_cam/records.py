@@ -240,7 +240,7 @@ class Pose:
 
     Attributes:
         landmarks: (33, 3), x and y as fractions of the picture's width and height, z on x's scale.
-        world_landmarks: (33, 3), metres about the middle of the hips.
+        world_landmarks: (33, 3), metres about the middle of the hips; None where the model gives none.
         visibility: (33,), 0 to 1.
         presence: (33,), 0 to 1.
         image_size_wh: Width and height of the picture in pixels.
@@ -248,7 +248,7 @@ class Pose:
 
     timestamp_s: float
     landmarks: Annotated[FloatArray, Shaped((LANDMARK_COUNT, 3))]
-    world_landmarks: Annotated[FloatArray, Shaped((LANDMARK_COUNT, 3))]
+    world_landmarks: Annotated[FloatArray, Shaped((LANDMARK_COUNT, 3))] | None
     visibility: Annotated[FloatArray, Shaped((LANDMARK_COUNT,))]
     presence: Annotated[FloatArray, Shaped((LANDMARK_COUNT,))]
     image_size_wh: tuple[Pixels, Pixels]

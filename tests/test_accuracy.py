@@ -63,6 +63,7 @@ def test_every_rule_scores_a_slouch_above_the_neutral_posture(name: str) -> None
     neutral, slouch = front_pose(), front_pose(ratio=0.45, width=230.0)
     if "world" in name:
         neutral = side_pose()
+        assert neutral.world_landmarks is not None
         world = neutral.world_landmarks.copy()
         world[[7, 8], 1:], world[[23, 24], 1:] = (-0.2, -0.02), (0.5, 0.0)
         bent = world.copy()

@@ -87,6 +87,7 @@ def retimed(samples: list[Sample], factor: float) -> list[Sample]:
 
 
 def mirrored(pose: Pose) -> Pose:
+    assert pose.world_landmarks is not None
     landmarks, world = pose.landmarks[MIRRORED].copy(), pose.world_landmarks[MIRRORED].copy()
     landmarks[:, 0] = 1.0 - landmarks[:, 0]
     world[:, 0] *= -1.0

@@ -45,6 +45,8 @@ def test_what_is_written_is_read_again(tmp_path: Path, film: Film) -> None:
             continue
         assert other.pose is not None
         assert np.abs(one.pose.landmarks - other.pose.landmarks).max() < 1e-6
+        assert one.pose.world_landmarks is not None
+        assert other.pose.world_landmarks is not None
         assert np.abs(one.pose.world_landmarks - other.pose.world_landmarks).max() < 1e-5
         assert other.pose.image_size_wh == one.pose.image_size_wh
     assert log.end == PoseLogEnd(10.0, partial=False, notes=("a note",))
@@ -89,7 +91,7 @@ def test_samples_are_rounded_to_what_will_be_read(tmp_path: Path, film: Film) ->
         assert (one.pose is None) == (read.pose is None)
         if one.pose is not None and read.pose is not None:
             assert (one.pose.landmarks == read.pose.landmarks).all()
-            assert (one.pose.world_landmarks == read.pose.world_landmarks).all()
+            assert np.array_equal(one.pose.world_landmarks, read.pose.world_landmarks)  # type: ignore[arg-type]
             assert (one.pose.presence == read.pose.presence).all()
             assert one.pose.timestamp_s == read.pose.timestamp_s
 

@@ -15,6 +15,7 @@ from posture_cam.alerts import AlertPolicy
 from posture_cam.assessment import Trust
 from posture_cam.geometry import FeatureExtractor
 from posture_cam.pose.recorded import PoseLogHeader
+from posture_cam.pose.replayed import ReplayedPoses
 from posture_cam.records import (
     JUDGED_STATES,
     AlertKind,
@@ -256,15 +257,23 @@ class Clip:
 
 @pytest.mark.parametrize(("size_wh", "judged_s"), [((640, 360), 0.0), ((640, 480), 36.0)])
 def test_a_camera_that_is_back_settles_no_other_doubt(size_wh: tuple[int, int], judged_s: float) -> None:
-    def estimate(frame: Frame) -> Pose:
-        return side_pose(frame.timestamp_s, neck_deg=48.0, trunk_deg=22.0, size_wh=size_wh)
+    class Built(ReplayedPoses):
+        """A model that sees the same slouch in each picture."""
+
+        model = "built"
+        running_mode = "VIDEO"
+
+        def __init__(self) -> None:
+            """It needs no file."""
+
+        def estimate(self, frame: Frame) -> Pose:
+            return side_pose(frame.timestamp_s, neck_deg=48.0, trunk_deg=22.0, size_wh=size_wh)
 
     summary = LiveRun(
         settings=SETTINGS,
         sinks=[],
         source=Clip(),
-        model="built",
-        estimate=estimate,
+        estimator=Built(),
         looking=Looking(SETTINGS.motion, 0.0, 0.0),
         background=Room(),
         profile_name="desk",

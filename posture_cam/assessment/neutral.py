@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posture_cam.assessment.likeness import are_alike, middles_of, share_of_time_kept
-from posture_cam.assessment.steadiness import Columns, calmed, is_steady, middle_of
+from posture_cam.assessment.steadiness import Columns, calmed, is_steady, median_pose, middle_of
 from posture_cam.assessment.uprightness import costs_of, is_plausible
 from posture_cam.records import Feature, Features, FloatArray, Neutral, Pose, View
 from posture_cam.settings import Settings
@@ -296,23 +296,8 @@ def build_neutral(
 
 
 def _median_pose(poses: Sequence[Pose]) -> Pose | None:
-    """Landmark by landmark the median of the poses that share the last one's size of picture."""
-    if not poses:
-        return None
-    size_wh = poses[-1].image_size_wh
-    same = [pose for pose in poses if pose.image_size_wh == size_wh]
-
-    def median(name: str) -> FloatArray:
-        return np.asarray(np.median(np.stack([getattr(pose, name) for pose in same]), axis=0))
-
-    return Pose(
-        timestamp_s=same[0].timestamp_s,
-        landmarks=median("landmarks"),
-        world_landmarks=median("world_landmarks"),
-        visibility=median("visibility"),
-        presence=median("presence"),
-        image_size_wh=size_wh,
-    )
+    """The median of the poses that share the last one's size of picture."""
+    return median_pose([pose for pose in poses if pose.image_size_wh == poses[-1].image_size_wh])
 
 
 def _apart(stretches: Sequence[slice]) -> list[slice]:

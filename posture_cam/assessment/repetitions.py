@@ -13,6 +13,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from posture_cam.assessment.steadiness import median_pose
 from posture_cam.records import HEAD_AND_SHOULDERS, FloatArray, Pose
 from posture_cam.settings import ExerciseSettings
 
@@ -242,7 +243,7 @@ class RestFinder:
             self._poses.popleft()
         calm_s = pose.timestamp_s - self._poses[0].timestamp_s
         if calm_s >= self._settings.rest_s - 1e-6:
-            self.pose = _median(list(self._poses))
+            self.pose = median_pose(list(self._poses))
         return min(calm_s / self._settings.rest_s, 1.0)
 
     def _is_level(self, pose: Pose, leniency: float) -> bool:
@@ -270,14 +271,3 @@ class RestFinder:
 def _scale_px(ears: FloatArray, shoulders: FloatArray) -> float:
     neck = float(np.linalg.norm(ears.mean(0) - shoulders.mean(0)))
     return float(np.hypot(np.linalg.norm(shoulders[0] - shoulders[1]), neck))
-
-
-def _median(poses: list[Pose]) -> Pose:
-    return Pose(
-        timestamp_s=poses[-1].timestamp_s,
-        landmarks=np.median([pose.landmarks for pose in poses], axis=0),
-        world_landmarks=np.median([pose.world_landmarks for pose in poses], axis=0),
-        visibility=np.median([pose.visibility for pose in poses], axis=0),
-        presence=np.median([pose.presence for pose in poses], axis=0),
-        image_size_wh=poses[-1].image_size_wh,
-    )

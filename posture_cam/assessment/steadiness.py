@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from posture_cam.records import Feature, Features, FloatArray, View
+from posture_cam.records import Feature, Features, FloatArray, Pose, View
 from posture_cam.settings import NeutralSettings
 
 # Features over time: one value for each moment, NaN where it was not measured.
@@ -130,3 +130,22 @@ def _quantile(ordered: FloatArray, share: float) -> float:
     low = int(place)
     high = min(low + 1, ordered.size - 1)
     return float(ordered[low] + (place - low) * (ordered[high] - ordered[low]))
+
+
+def median_pose(poses: Sequence[Pose]) -> Pose | None:
+    """Landmark by landmark the median of poses in pictures of one size, at the time of the last pose."""
+    if not poses:
+        return None
+
+    def median(values: Sequence[FloatArray]) -> FloatArray:
+        return np.asarray(np.median(np.stack(values), axis=0))
+
+    worlds = [pose.world_landmarks for pose in poses if pose.world_landmarks is not None]
+    return Pose(
+        timestamp_s=poses[-1].timestamp_s,
+        landmarks=median([pose.landmarks for pose in poses]),
+        world_landmarks=median(worlds) if len(worlds) == len(poses) else None,
+        visibility=median([pose.visibility for pose in poses]),
+        presence=median([pose.presence for pose in poses]),
+        image_size_wh=poses[-1].image_size_wh,
+    )

@@ -69,7 +69,7 @@ class FeatureExtractor:
             return self._nothing(timestamp_s, Reason.HEAD_HIDDEN)
         if self._orientation.lies:
             return self._nothing(timestamp_s, Reason.ON_ITS_SIDE)
-        self._view = self._views.update(pose)
+        self._view = self._views.update(pose, is_reused=is_reused)
         view, values = self._measured
         if values is None or view != self._view:
             values = _measure(pose, self._view, self._gates)

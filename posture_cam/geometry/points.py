@@ -100,7 +100,17 @@ class Points:
     @classmethod
     def of_pose(cls, pose: Pose) -> Points:
         """Points of one pose, with no leading shape."""
-        return cls.of(pose.landmarks, pose.world_landmarks, pose.visibility, pose.image_size_wh)
+        return cls.of(pose.landmarks, _world_of(pose), pose.visibility, pose.image_size_wh)
+
+    @classmethod
+    def of_poses(cls, poses: Sequence[Pose]) -> Points:
+        """Points of several poses, of shape (n,)."""
+        return cls.of(
+            np.stack([pose.landmarks for pose in poses]),
+            np.stack([_world_of(pose) for pose in poses]),
+            np.stack([pose.visibility for pose in poses]),
+            np.array([pose.image_size_wh for pose in poses]),
+        )
 
     def mirrored(self) -> Points:
         """The same people seen in a mirror."""
@@ -111,6 +121,10 @@ class Points:
             self.visibility[..., MIRRORED],
             self.has,
         )
+
+
+def _world_of(pose: Pose) -> Array:
+    return np.full((LANDMARK_COUNT, 3), np.nan) if pose.world_landmarks is None else pose.world_landmarks
 
 
 def inputs(now: Points, neutral: Points, xp: ModuleType = np) -> tuple[Array, Array]:

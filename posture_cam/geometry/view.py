@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from posture_cam.records import FloatArray, Landmark, Pose, View
+from posture_cam.records import Landmark, Pose, View
 from posture_cam.settings import ViewSettings
 
 BEHIND_ABOVE_DEG = 120.0
@@ -14,9 +14,10 @@ def shoulder_yaw_deg(pose: Pose) -> float:
     """Turn of the shoulder axis out of the picture's plane: 0 facing the camera, +-90 in profile.
 
     By world landmarks, which read too little in between (45 deg reads 34 deg on rendered people) but tell
-    the views apart reliably.
+    the views apart reliably; without them by the depth in the picture.
     """
-    across = pose.world_landmarks[Landmark.LEFT_SHOULDER] - pose.world_landmarks[Landmark.RIGHT_SHOULDER]
+    points = pose.landmarks if pose.world_landmarks is None else pose.world_landmarks
+    across = points[Landmark.LEFT_SHOULDER] - points[Landmark.RIGHT_SHOULDER]
     return math.degrees(math.atan2(across[2], across[0]))
 
 
@@ -41,13 +42,11 @@ class ViewTracker:
         self._settings = settings
         self._view = view
         self._other_since_s: float | None = None
-        self._world: FloatArray | None = None
         self._seen = 0.0, View.SIDE_LEFT
 
-    def update(self, pose: Pose) -> View:
-        """The view in force at this pose."""
-        if self._world is not pose.world_landmarks:  # else the pose of an earlier look
-            self._world = pose.world_landmarks
+    def update(self, pose: Pose, *, is_reused: bool = False) -> View:
+        """The view in force at this pose; a reused one is the last one, which stands."""
+        if not is_reused:
             side = View.SIDE_RIGHT if facing_sign(pose) > 0 else View.SIDE_LEFT
             self._seen = abs(shoulder_yaw_deg(pose)), side
         turn_deg, side = self._seen

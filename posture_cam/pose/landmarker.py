@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posture_cam.errors import ModelError
+from posture_cam.pose.landmark_names import MEDIAPIPE
 from posture_cam.pose.model_store import ModelFile
 from posture_cam.pose.person import Figure, PersonFollower, index_of_tracked, shift_of
 from posture_cam.pose.unhurried import loaded_later
@@ -23,7 +24,6 @@ with loaded_later("matplotlib", "pyplot"):
     import mediapipe as mp
     from mediapipe.tasks.python import BaseOptions, vision
 
-RUNNING_MODE = "VIDEO"
 _CENSUS_WHEN_UNSURE_S, _CENSUS_AFTER_JUMP_S = 1.0, 0.3
 _GREY = 127
 # As MediaPipe is told, so that it does not smooth; less than from one look to the next.
@@ -49,7 +49,13 @@ class PeopleCounter:
     def __init__(self, model: ModelFile, settings: PoseSettings) -> None:
         self._model, self._settings = model, settings
         self._all: vision.PoseLandmarker | None = None  # made when first needed: a one-off of 0.1 s
-        self._in_use = Lock()
+        self._in_use, self._users = Lock(), 0
+
+    def join(self) -> Self:
+        """One more uses it."""
+        with self._in_use:
+            self._users += 1
+        return self
 
     def count(self, image_rgb: NDArray[np.uint8], size_wh: tuple[int, int]) -> list[Figure]:
         """Where the people in a picture are.
@@ -78,11 +84,14 @@ class PeopleCounter:
             for landmarks in result.pose_landmarks
         ]
 
-    def close(self) -> None:
-        """Release it."""
-        if self._all is not None:
-            with suppress(RuntimeError):  # after a failure, which was told, it fails again
-                self._all.close()
+    def leave(self) -> None:
+        """One uses it no more; the last one releases it."""
+        with self._in_use:
+            self._users -= 1
+            if not self._users and self._all is not None:
+                with suppress(RuntimeError):  # after a failure, which was told, it fails again
+                    self._all.close()
+                self._all = None
 
 
 class PoseLandmarker:
@@ -107,6 +116,9 @@ class PoseLandmarker:
         ModelError: MediaPipe refuses the model.
     """
 
+    landmark_names = MEDIAPIPE
+    running_mode = "VIDEO"
+
     def __init__(
         self,
         model: ModelFile,
@@ -122,7 +134,7 @@ class PoseLandmarker:
         self._least_ms = round(1000 * step_s)
         self._tracked: Pose | None = None  # at the last look
         self._tracker = _create(model, settings, vision.RunningMode.VIDEO, 1)
-        self._counter, self._is_own_counter = counter or PeopleCounter(model, settings), counter is None
+        self._counter = (counter or PeopleCounter(model, settings)).join()
         self._follower = PersonFollower()
         self._last_ms = -1
         self._counted_s = -np.inf
@@ -133,6 +145,10 @@ class PoseLandmarker:
     def model(self) -> str:
         """Name and checksum of the model."""
         return self._model.identity
+
+    def another(self) -> PoseLandmarker:
+        """One more of the same, which shares the count of people."""
+        return PoseLandmarker(self._model, self._settings, self._sparing, self._counter)
 
     def estimate(self, frame: Frame) -> Pose | None:
         """The pose of the person at the desk, or None where nobody is seen.
@@ -252,8 +268,7 @@ class PoseLandmarker:
     ) -> None:
         with suppress(RuntimeError):  # as that of the counter
             self._tracker.close()
-        if self._is_own_counter:
-            self._counter.close()
+        self._counter.leave()
 
 
 def _create(

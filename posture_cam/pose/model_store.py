@@ -14,6 +14,7 @@ from pathlib import Path
 
 from posture_cam.errors import ModelError
 from posture_cam.files import Kind, kind_of, make_folder, naming, written_whole
+from posture_cam.pose.recorded import POSES_SUFFIX, PoseLog
 from posture_cam.settings import bundled_model, models_cache_dir
 
 OFFICIAL_URL = "https://storage.googleapis.com/mediapipe-models/pose_landmarker"
@@ -92,8 +93,11 @@ def check_model(choice: str) -> None:
 
     Raises:
         ModelError: It is none of the known names, and no file of a pose model.
+        SourceError: It is named like recorded poses, and holds none.
     """
-    if choice != SHIPPED.name and choice not in FETCHED:
+    if Path(choice).suffix.lower() == POSES_SUFFIX:
+        PoseLog(Path(choice))
+    elif choice != SHIPPED.name and choice not in FETCHED:
         _own(Path(choice))
 
 

@@ -23,7 +23,7 @@ from posture_cam.kinds import MOST_SECONDS, Rate, Seconds, Words
 from posture_cam.plain import clean
 from posture_cam.records import FloatArray, Pose, Sample, SourceInfo
 
-KIND = "posture_cam poses"
+KIND, POSES_SUFFIX = "posture_cam poses", ".jsonl"
 SCHEMA_VERSION = 3
 _READ_VERSIONS = (1, 2, 3)
 _SAME = "same"
@@ -82,7 +82,9 @@ class Rounding:
             pose = Pose(
                 timestamp_s=timestamp_s,
                 landmarks=_rounded(pose.landmarks, _IMAGE_DECIMALS),
-                world_landmarks=_rounded(pose.world_landmarks, _WORLD_DECIMALS),
+                world_landmarks=None
+                if pose.world_landmarks is None
+                else _rounded(pose.world_landmarks, _WORLD_DECIMALS),
                 visibility=_rounded(pose.visibility, _SEEN_DECIMALS),
                 presence=_rounded(pose.presence, _SEEN_DECIMALS),
                 image_size_wh=pose.image_size_wh,

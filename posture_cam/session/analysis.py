@@ -20,6 +20,7 @@ from posture_cam.files import check_writable, content_of
 from posture_cam.history import Writer
 from posture_cam.outputs.history import KeptAnalysis, KeptAs
 from posture_cam.outputs.tables import CsvResult, JsonResult
+from posture_cam.pose.recorded import POSES_SUFFIX
 from posture_cam.profiles import load_profile
 from posture_cam.protocols import Sink
 from posture_cam.records import (
@@ -42,7 +43,6 @@ from posture_cam.session.neutral import (
     neutral_from,
 )
 from posture_cam.session.poses import (
-    POSES_SUFFIX,
     Listener,
     Poses,
     check_stretch,

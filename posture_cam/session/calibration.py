@@ -13,6 +13,7 @@ import numpy as np
 from posture_cam.assessment import Calibrator, slouch_share, told
 from posture_cam.errors import NeutralError, SourceError, UsageError
 from posture_cam.geometry import AngleEstimator, FeatureExtractor, compare
+from posture_cam.pose import open_estimator
 from posture_cam.pose.recorded import PoseLogHeader
 from posture_cam.profiles import has_profile, load_profile, save_profile
 from posture_cam.records import Features, Frame, Measure, Neutral
@@ -287,14 +288,11 @@ def _from_camera(
     stack: ExitStack,
 ) -> Neutral:
     # Slow to import.
-    from posture_cam.pose.landmarker import RUNNING_MODE, PoseLandmarker
-    from posture_cam.pose.model_store import find_model
     from posture_cam.source import open_device, paced
 
-    model = find_model(request.model, listener.download)
     camera = stack.enter_context(open_device(request.camera))
-    landmarker = stack.enter_context(PoseLandmarker(model, settings.pose))
-    header = PoseLogHeader(camera.info, landmarker.model, RUNNING_MODE, settings.sampling.rate_hz)
+    landmarker = stack.enter_context(open_estimator(request.model, settings, progress=listener.download))
+    header = PoseLogHeader(camera.info, landmarker.model, landmarker.running_mode, settings.sampling.rate_hz)
     extractor = FeatureExtractor(settings)
 
     def moments() -> Iterator[tuple[Frame, Features]]:

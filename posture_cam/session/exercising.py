@@ -10,6 +10,7 @@ from pathlib import Path
 
 from posture_cam.errors import NothingJudged, SourceError, UsageError
 from posture_cam.exercises import Exercise, ExerciseDone, Moment
+from posture_cam.pose import open_estimator
 from posture_cam.pose.recorded import PoseLog
 from posture_cam.records import Frame, Pose
 from posture_cam.session.coaching import Coach
@@ -196,13 +197,10 @@ def _looks(
         yield from ((one.timestamp_s, one.pose, None) for one in PoseLog(path).samples())
         return
     # Slow to import, and not needed for recorded poses.
-    from posture_cam.pose.landmarker import PoseLandmarker
-    from posture_cam.pose.model_store import find_model
     from posture_cam.source import VideoFile, read_ahead
 
     source = stack.enter_context(VideoFile(path, settings.exercise.rate_hz))
-    model = find_model(request.model, listener.download)
-    landmarker = stack.enter_context(PoseLandmarker(model, settings.pose))
+    landmarker = stack.enter_context(open_estimator(request.model, settings, progress=listener.download))
     start_s, end_s = request.at_s or (0.0, math.inf)
     total_s = min(end_s, source.info.duration_s or math.inf)
     for frame in stack.enter_context(read_ahead(source.frames())):
@@ -215,12 +213,9 @@ def _looks(
 def _camera_looks(
     request: Exercising, settings: Settings, listener: Listener, stack: ExitStack
 ) -> Iterator[tuple[float, Pose | None, Frame | None]]:
-    from posture_cam.pose.landmarker import PoseLandmarker
-    from posture_cam.pose.model_store import find_model
     from posture_cam.source import open_device, paced
 
-    model = find_model(request.model, listener.download)
     camera = stack.enter_context(open_device(request.camera))
-    landmarker = stack.enter_context(PoseLandmarker(model, settings.pose))
+    landmarker = stack.enter_context(open_estimator(request.model, settings, progress=listener.download))
     for frame in paced(camera, settings.exercise.rate_hz):
         yield frame.timestamp_s, landmarker.estimate(frame), frame

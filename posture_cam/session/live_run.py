@@ -21,7 +21,7 @@ from posture_cam.geometry import FeatureExtractor
 from posture_cam.permission import Permission
 from posture_cam.pose.recorded import PoseLogHeader
 from posture_cam.profiles import has_profile, save_profile
-from posture_cam.protocols import Keeper, LiveSink, LiveVideoSource
+from posture_cam.protocols import Keeper, LiveSink, LiveVideoSource, PoseEstimator
 from posture_cam.records import (
     Command,
     Doubt,
@@ -48,7 +48,6 @@ from posture_cam.words import clock, count_words, duration_words
 if TYPE_CHECKING:
     from posture_cam.session.looking import Looking
 
-RUNNING_MODE = "VIDEO"
 _WAIT_S = 0.05
 _LEAST_WAIT_S = 0.02
 # Pictures in a row that the model may refuse.
@@ -103,8 +102,7 @@ class LiveRun:
         settings: Settings,
         sinks: Sequence[LiveSink],
         source: LiveVideoSource,
-        model: str,
-        estimate: Callable[[Frame], Pose | None],
+        estimator: PoseEstimator,
         looking: Looking,
         background: RoomWatch,
         profile_name: str,
@@ -119,17 +117,17 @@ class LiveRun:
         self._keeper, self._took = keeper, took
         self._settings, self._source = settings, source
         self._sinks = [Guarded(sink, self._lost) for sink in sinks]
-        self._model, self._estimate = model, estimate
+        self._estimator = estimator
         self._looking, self._background = looking, background
         self._room_doubts: set[Doubt] = set()  # those that the background raised, and may take back
         self._profile_name, self._is_stored = profile_name, neutral is not None
         self._pace = Pace(settings.pace, eco)
         self._policy = AlertPolicy(settings.alerts, started_at=started_at, permission=permission)
-        estimator = load_estimator() if has_estimator else None
+        angles = load_estimator() if has_estimator else None
         self._judging = Judging(
             neutral,
             settings,
-            estimator,
+            angles,
             self._policy,
             keeper,
             is_fresh=neutral is None,
@@ -138,7 +136,7 @@ class LiveRun:
             permission=permission,
             profile=profile_name if neutral is not None else None,
         )
-        self._offers = OfferWatch(settings, estimator)
+        self._offers = OfferWatch(settings, angles)
         self._calibrator = Calibrator(settings) if neutral is None else None
         self._first: list[Features] | None = []
         self._pose: Pose | None = None
@@ -159,7 +157,7 @@ class LiveRun:
     def watch(self, should_stop: Callable[[], bool]) -> SessionSummary:
         """Until asked to stop, or the source ends."""
         self._should_stop = lambda: self._is_over or should_stop()
-        self._judging.begin(self._source.info, self._model)
+        self._judging.begin(self._source.info, self._estimator.model)
         if self._judging.neutral is None:
             self._say(
                 "No neutral posture is stored yet. Sit the way you want to sit for five seconds: that serves "
@@ -200,7 +198,7 @@ class LiveRun:
             self._pose = replace(self._pose, timestamp_s=now_s) if self._pose is not None else None
         else:
             try:
-                self._pose = self._estimate(frame)
+                self._pose = self._estimator.estimate(frame)
             except ModelError as error:
                 self._failed(error)
                 return
@@ -281,7 +279,12 @@ class LiveRun:
         return neutral_from(list(calibrator.kept), self._header(), self._settings)
 
     def _header(self) -> PoseLogHeader:
-        return PoseLogHeader(self._source.info, self._model, RUNNING_MODE, self._settings.pace.usual_hz)
+        return PoseLogHeader(
+            self._source.info,
+            self._estimator.model,
+            self._estimator.running_mode,
+            self._settings.pace.usual_hz,
+        )
 
     def _adopt(self, neutral: Neutral, profile: str | None = None) -> None:
         self._calibrator = self._first = None
@@ -428,7 +431,7 @@ class LiveRun:
                 self._note(item)
             elif item is not None:
                 due_s = item.timestamp_s + interval_s
-                yield item, extractor.extract(item.timestamp_s, self._estimate(item))
+                yield item, extractor.extract(item.timestamp_s, self._estimator.estimate(item))
             elif self._is_cancelled():
                 break
         raise NeutralError("The calibration was stopped.")
@@ -457,7 +460,9 @@ class LiveRun:
             self._judging.explain(self._paused_s, end_s, Reason.PAUSED)
         self._close_trouble(end_s)
         self._judging.finish(end_s)
-        summary = self._judging.summary(self._source.info, self._model, partial=has_failed, is_live=True)
+        summary = self._judging.summary(
+            self._source.info, self._estimator.model, partial=has_failed, is_live=True
+        )
         if self._keeper is not None:
             self._keeper.finish(summary)
         for sink in self._sinks:

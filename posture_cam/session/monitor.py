@@ -11,6 +11,7 @@ from pathlib import Path
 from posture_cam.errors import NeutralError
 from posture_cam.exercises import ExerciseDone
 from posture_cam.permission import Permission
+from posture_cam.pose import open_estimator
 from posture_cam.profiles import load_profile, profile_names
 from posture_cam.protocols import Keeper, LiveSink, LiveVideoSource
 from posture_cam.records import Neutral, SessionSummary
@@ -79,18 +80,16 @@ def monitor(
         source = stack.enter_context(opened)
         # Slow to import.
         from posture_cam.pose.background import BackgroundWatch
-        from posture_cam.pose.landmarker import PoseLandmarker
-        from posture_cam.pose.model_store import find_model
         from posture_cam.session.looking import Looking
 
-        model = find_model(request.model, download)
-        landmarker = stack.enter_context(PoseLandmarker(model, settings.pose, settings.sparing))
+        landmarker = stack.enter_context(
+            open_estimator(request.model, settings, is_sparse=True, progress=download)
+        )
         run = LiveRun(
             settings=settings,
             sinks=sinks,
             source=source,
-            model=landmarker.model,
-            estimate=landmarker.estimate,
+            estimator=landmarker,
             looking=Looking(settings.motion, 0.0, settings.motion.look_every_s),
             background=BackgroundWatch(settings.background),
             profile_name=profile_name,

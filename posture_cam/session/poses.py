@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any
 from posture_cam.errors import NeutralError, SourceError
 from posture_cam.files import content_of, naming, written_whole
 from posture_cam.geometry import FeatureExtractor, Orientation
-from posture_cam.pose.recorded import PoseLog, PoseLogEnd, PoseLogHeader, PoseLogWriter, Rounding
+from posture_cam.pose import open_estimator
+from posture_cam.pose.recorded import (
+    POSES_SUFFIX,
+    PoseLog,
+    PoseLogEnd,
+    PoseLogHeader,
+    PoseLogWriter,
+    Rounding,
+)
 from posture_cam.records import Frame, Look, Pose, Sample, SourceInfo
 from posture_cam.session.parts import Outcome, Parts, goals_s, starts_s
 from posture_cam.settings import Settings
@@ -21,7 +29,6 @@ from posture_cam.settings import Settings
 if TYPE_CHECKING:
     from posture_cam.source import VideoFile
 
-POSES_SUFFIX = ".jsonl"
 # A recording that ends this much before its container says was cut off.
 _CUT_OFF_BELOW = 0.9
 _CUT_OFF_BY_S = 2.0
@@ -155,7 +162,6 @@ def _estimated(
 ) -> Poses:
     """One pass over a video; it ends early, and says by what, where the video has to be turned first."""
     # Slow to import, and not needed for recorded poses.
-    from posture_cam.pose.model_store import find_model
     from posture_cam.source import VideoFile
 
     def opened(start_s: float, stack: ExitStack) -> VideoFile:
@@ -171,21 +177,13 @@ def _estimated(
         duration_s = source.info.duration_s
         found = source.starts(goals_s(duration_s, settings.parts))
         starts = starts_s(found, duration_s, settings.parts)
-    model_file = find_model(model, listener.download)
-
-    from posture_cam.pose.landmarker import RUNNING_MODE, PeopleCounter, PoseLandmarker
-
-    counter = stack.enter_context(closing(PeopleCounter(model_file, settings.pose)))
-
-    def landmarker(stack: ExitStack) -> PoseLandmarker:
-        sparing = settings.sparing if is_sparing else None
-        return stack.enter_context(PoseLandmarker(model_file, settings.pose, sparing, counter))
-
-    estimator = landmarker(first)
+    estimator = first.enter_context(
+        open_estimator(model, settings, is_sparse=is_sparing, progress=listener.download)
+    )
 
     def begin(start_s: float, stack: ExitStack) -> tuple[VideoFile, Iterator[Outcome]]:
         if start_s:
-            own, estimate = opened(start_s, stack), landmarker(stack).estimate
+            own, estimate = opened(start_s, stack), stack.enter_context(estimator.another()).estimate
         else:
             stack.enter_context(first.pop_all())
             own, estimate = source, estimator.estimate
@@ -194,7 +192,7 @@ def _estimated(
     parts = Parts(starts, begin, settings.parts, processors or processor_count(), until_s)
     written_at = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat()
     content = content_of(path)
-    header = PoseLogHeader(source.info, estimator.model, RUNNING_MODE, rate_hz, content, written_at)
+    header = PoseLogHeader(source.info, estimator.model, estimator.running_mode, rate_hz, content, written_at)
     partial = False
     last_s = 0.0
     rounding, extractor, looks = Rounding(), FeatureExtractor(settings), list[Look]()

@@ -183,8 +183,7 @@ def _pictures(
     """Pictures of the worst moments, with skeleton, neutral posture and angles drawn on them."""
     # Slow to import, and needed for pictures only.
     from posture_cam.outputs.overlay import Overlay, Scene
-    from posture_cam.pose.landmarker import PoseLandmarker
-    from posture_cam.pose.model_store import find_model
+    from posture_cam.pose import open_estimator
     from posture_cam.source import VideoFile
 
     sitting = found.sitting
@@ -200,7 +199,7 @@ def _pictures(
             )
 
         def pose_of(frame: Frame) -> Pose | None:
-            with PoseLandmarker(find_model(model, download), load_settings().pose) as landmarker:
+            with open_estimator(model, load_settings(), progress=download) as landmarker:
                 return landmarker.estimate(frame)
 
         neutral = None

@@ -12,6 +12,7 @@ import numpy as np
 from posture_cam.errors import NothingJudged
 from posture_cam.geometry import FeatureExtractor, average_neutral, compare
 from posture_cam.geometry.points import SHOULDERS
+from posture_cam.pose import open_estimator
 from posture_cam.records import Feature, Frame, Measure, Pose, View
 from posture_cam.settings import Settings, load_settings
 from posture_cam.words import words_of
@@ -68,15 +69,12 @@ def look_at_workspace(place: int | str | Path, should_stop: Callable[[], bool]) 
         NothingJudged: The person was hardly seen.
         ModelError: The model is missing, wrong, or cannot be fetched.
     """
-    from posture_cam.pose.landmarker import PoseLandmarker
-    from posture_cam.pose.model_store import find_model
-
     settings = load_settings()
     extractor, nobody = FeatureExtractor(settings), average_neutral(View.FRONT)
     by_fov = [_with_fov(settings, fov_deg) for fov_deg in _fovs_deg(settings)]
     seen = _Seen(tuple([] for _ in by_fov))
     with ExitStack() as stack:
-        landmarker = stack.enter_context(PoseLandmarker(find_model("full", None), settings.pose))
+        landmarker = stack.enter_context(open_estimator("full", settings))
         for frame in _frames(place, stack):
             if frame.timestamp_s > LOOK_S or should_stop():
                 break

@@ -1,0 +1,67 @@
+"""Poses recorded before in the place of a model: for a second look at a recording, and for tests."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from posture_cam.pose.landmark_names import MEDIAPIPE
+from posture_cam.pose.recorded import PoseLog
+from posture_cam.records import Frame, Pose
+
+# A pose stands for as long as in a recording at most: the longest time without a look.
+_STANDS_S = 2.5
+
+
+class ReplayedPoses:
+    """Gives the pose that was recorded at the time of each picture, or last before it.
+
+    Args:
+        path: The poses file.
+
+    Raises:
+        SourceError: It cannot be read.
+    """
+
+    landmark_names = MEDIAPIPE
+
+    def __init__(self, path: Path) -> None:
+        self._log = PoseLog(path)
+        self._samples = list(self._log.samples())
+        self._times_s = [sample.timestamp_s for sample in self._samples]
+
+    @property
+    def model(self) -> str:
+        """Name and checksum of the model that saw them."""
+        return self._log.header.model
+
+    @property
+    def running_mode(self) -> str:
+        """How it looked."""
+        return self._log.header.running_mode
+
+    def estimate(self, frame: Frame) -> Pose | None:
+        """The pose recorded then; None where nobody was seen, or nothing was recorded."""
+        number = bisect_right(self._times_s, frame.timestamp_s + 1e-6) - 1
+        if number < 0 or frame.timestamp_s - self._times_s[number] > _STANDS_S:
+            return None
+        pose = self._samples[number].pose
+        return None if pose is None else replace(pose, timestamp_s=frame.timestamp_s)
+
+    def another(self) -> Self:
+        """The same one: it keeps nothing between pictures."""
+        return self
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Nothing is open."""
