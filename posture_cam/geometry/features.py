@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from types import MappingProxyType
 
 import numpy as np
 
@@ -86,7 +85,7 @@ class FeatureExtractor:
         return float(sum(needed) / len(needed))
 
     def _nothing(self, timestamp_s: float, reason: Reason) -> Features:
-        return Features(timestamp_s, self._view, MappingProxyType({}), 0.0, reason)
+        return Features(timestamp_s, self._view, {}, 0.0, reason)
 
 
 def _measure(pose: Pose, view: View, gates: Gates) -> Mapping[Feature, float] | None:
@@ -135,7 +134,7 @@ def _measure(pose: Pose, view: View, gates: Gates) -> Mapping[Feature, float] | 
             return None
         if hips_seen:
             values[Feature.TRUNK_PROFILE] = _inclination_deg(hips, shoulders, sign)
-        return MappingProxyType(values)
+        return values
 
     if width < gates.min_shoulder_width_px:
         return None
@@ -159,7 +158,7 @@ def _measure(pose: Pose, view: View, gates: Gates) -> Mapping[Feature, float] | 
             # Holds while the head is level: read it off a neutral posture.
             below = (nose[1] - ears[1]) / eye_distance
             values[Feature.CAMERA_ELEVATION] = (below - ELEVATION_ZERO) / ELEVATION_PER_DEG
-    return MappingProxyType(values)
+    return values
 
 
 def in_profile_deg(image_deg: float, yaw_deg: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 # A recording that ends this much before its container says was cut off.
 _CUT_OFF_BELOW = 0.9
 _CUT_OFF_BY_S = 2.0
+_PACKED_AT_ONCE = 256
 
 
 @dataclass(slots=True)
@@ -49,6 +51,34 @@ class Listener:
     should_stop: Callable[[], bool] = lambda: False
 
 
+class Looks:
+    """Looks in order of time, iterated over as often as wanted.
+
+    All but the last few are held as bytes: two hours take 30 MB, as objects nearly twice as much.
+    """
+
+    def __init__(self) -> None:
+        self._packed: list[bytes] = []
+        self._last: list[Look] = []
+
+    def append(self, look: Look) -> None:
+        """Add the next one."""
+        self._last.append(look)
+        if len(self._last) == _PACKED_AT_ONCE:
+            self._packed.append(pickle.dumps(self._last, pickle.HIGHEST_PROTOCOL))
+            self._last = []
+
+    def __iter__(self) -> Iterator[Look]:
+        """All of them."""
+        for block in self._packed:
+            yield from pickle.loads(block)
+        yield from self._last
+
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self._packed or self._last)
+
+
 @dataclass(slots=True)
 class Poses:
     """The looks of a whole recording, and what is known of it.
@@ -60,7 +90,7 @@ class Poses:
     """
 
     header: PoseLogHeader
-    looks: list[Look]
+    looks: Looks
     end_s: float
     partial: bool
     notes: list[str] = field(default_factory=list)
@@ -78,8 +108,9 @@ def recorded_poses(path: Path, settings: Settings) -> Poses:
     Raises:
         SourceError: They cannot be read, or there are none.
     """
-    log, extractor = PoseLog(path), FeatureExtractor(settings)
-    looks = [extractor.look(sample) for sample in log.samples()]
+    log, extractor, looks = PoseLog(path), FeatureExtractor(settings), Looks()
+    for sample in log.samples():
+        looks.append(extractor.look(sample))
     if not looks:
         raise SourceError(f"{path} holds no samples.", "Make it again from the video with --poses.")
     assert log.end is not None
@@ -195,7 +226,7 @@ def _estimated(
     header = PoseLogHeader(source.info, estimator.model, estimator.running_mode, rate_hz, content, written_at)
     partial = False
     last_s = 0.0
-    rounding, extractor, looks = Rounding(), FeatureExtractor(settings), list[Look]()
+    rounding, extractor, looks = Rounding(), FeatureExtractor(settings), Looks()
     orientation, has_to_turn = Orientation(), 0
     with ExitStack() as writing, closing(parts.outcomes()) as outcomes:
         writer = None if target is None else _writer(target, header, writing)
