@@ -213,6 +213,13 @@ class Doubt(StrEnum):
     PICTURE_CHANGED = "picture_changed"
 
 
+class Misfit(StrEnum):
+    """What was noticed of a neutral posture that no longer fits."""
+
+    SITS_ELSEWHERE = "sits_elsewhere"
+    PICTURE_CHANGED = "picture_changed"
+
+
 @dataclass(frozen=True, slots=True)
 class SourceInfo:
     """What is known of a source before it is read; `duration_s` None means live or unknown."""

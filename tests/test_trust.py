@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from posture_cam.alerts import AlertPolicy
-from posture_cam.assessment import Trust
+from posture_cam.assessment import NeutralFit
 from posture_cam.geometry import FeatureExtractor
 from posture_cam.pose.recorded import PoseLogHeader
 from posture_cam.pose.replayed import ReplayedPoses
@@ -20,6 +20,7 @@ from posture_cam.records import (
     JUDGED_STATES,
     AlertKind,
     Doubt,
+    Features,
     Frame,
     Measure,
     Neutral,
@@ -29,6 +30,7 @@ from posture_cam.records import (
     Sample,
     SourceEvent,
     State,
+    View,
 )
 from posture_cam.session.judging import Judging
 from posture_cam.session.live_run import LiveRun
@@ -96,11 +98,11 @@ def test_after_a_move_nothing_counts_until_a_minute_of_good_a_word_or_a_new_neut
         if what in ("move", "squeeze"):
             blocked_s = sat.now_s
             doubt = Doubt.CAMERA_MOVED if what == "move" else Doubt.PICTURE_CHANGED
-            sat.judging.trust.change(sat.now_s, doubt)
+            sat.judging.fit.change(sat.now_s, doubt)
         elif what == "return":
             blocked_s = None
             for doubt in Doubt:
-                sat.judging.trust.undo_change(doubt)
+                sat.judging.fit.undo_change(doubt)
         elif what == "y":
             blocked_s = None
             sat.judging.confirm()
@@ -131,7 +133,7 @@ def test_a_camera_moved_after_a_good_minute_is_not_trusted_at_once() -> None:
     """The good minute before the move says nothing about the time after it."""
     sat = Sat(judging())
     assert all(not one.alert for one in sat.sit(UPRIGHT, 120.0))
-    sat.judging.trust.change(sat.now_s, Doubt.CAMERA_MOVED)
+    sat.judging.fit.change(sat.now_s, Doubt.CAMERA_MOVED)
     moved_s = sat.now_s
     seen = list(sat.sit(UPRIGHT, 90.0))
     asked = [one.alert for one in seen if one.alert is not None]
@@ -171,15 +173,16 @@ def test_pictures_of_another_shape_are_noticed_and_the_neutral_asked_for_anew() 
 
 
 def test_what_was_taken_earlier_is_asked_about_first_and_again_after_each_return() -> None:
-    trust = Trust(SETTINGS.trust, is_fresh=False)
-    assert (trust.doubt, trust.reason) == (Doubt.UNPROVEN, None)
-    trust.asked()
-    assert (trust.doubt, trust.reason) == (None, None)
+    fit = NeutralFit(SETTINGS, is_fresh=False)
+    assert (fit.doubt, fit.reason) == (Doubt.UNPROVEN, None)
+    fit.asked()
+    assert (fit.doubt, fit.reason) == (None, None)
+    nobody_there = Features(30.0, View.FRONT, {}, 0.0, Reason.NOBODY)
     for one in assessments([(30.0, State.AWAY)]):
-        trust.update(one)
-    assert (trust.doubt, trust.reason) == (Doubt.UNPROVEN, None)  # it is judged all the same
-    trust.confirm()
-    assert (trust.doubt, trust.reason) == (None, None)
+        fit.judge(one, nobody_there, None)
+    assert (fit.doubt, fit.reason) == (Doubt.UNPROVEN, None)  # it is judged all the same
+    fit.confirm()
+    assert (fit.doubt, fit.reason) == (None, None)
 
 
 def test_a_first_fault_is_a_question_and_the_next_one_is_not() -> None:

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from posture_cam.alerts import AlertPolicy
-from posture_cam.assessment import DriftWatch, Hindsight, Judge, Trust
+from posture_cam.assessment import Hindsight, Judge, NeutralFit
 from posture_cam.geometry import (
     Estimate,
     Estimates,
@@ -23,8 +23,6 @@ from posture_cam.protocols import Keeper
 from posture_cam.records import (
     Alert,
     AlertKind,
-    Assessment,
-    Doubt,
     Features,
     Frame,
     Look,
@@ -36,13 +34,12 @@ from posture_cam.records import (
     Sample,
     SessionSummary,
     SourceInfo,
-    State,
     View,
 )
 from posture_cam.runlog import RunLog
 from posture_cam.settings import Settings
 from posture_cam.tips import tips_for_faults
-from posture_cam.words import clock
+from posture_cam.words import clock, words_of
 
 # Poses that the estimator takes at once.
 _ESTIMATED_AT_ONCE = 256
@@ -114,12 +111,11 @@ class Judging:
 
     Attributes:
         neutral: What is compared with, or None where there is none yet.
-        trust: Whether it may be.
+        fit: Whether it may be.
         log: What is final.
         features: Of the last sample.
         alerts: All so far.
         notes: Sentences for the summary.
-        has_shown_fit: The last sample has shown that the neutral posture fits after a change.
     """
 
     def __init__(
@@ -137,18 +133,15 @@ class Judging:
         profile: str | None = None,
     ) -> None:
         self._settings, self._estimator, self._policy = settings, estimator, policy
-        self._keeper, self._needs_own = keeper, needs_own
+        self._keeper = keeper
         self._extractor = FeatureExtractor(settings)
         self._hindsight, self.log = Hindsight(settings), RunLog(settings)
-        self.trust = Trust(settings.trust, is_fresh=is_fresh)
+        self.fit = NeutralFit(settings, is_fresh=is_fresh, needs_own=needs_own)
         self.alerts: list[Alert] = []
         self.notes: list[str] = []
         self.features: Features | None = None
-        self.has_shown_fit = False
         self._origin, self._permission, self._profile = origin, permission, profile
         self._count = self._looks = 0
-        self._judged_from_s = 0.0
-        self._set_aside_since_s: float | None = None
         self._compare_with(neutral)
 
     def adopt(self, neutral: Neutral, profile: str | None = None) -> None:
@@ -160,7 +153,7 @@ class Judging:
 
     def confirm(self) -> None:
         """The neutral posture fits, as the person says."""
-        self.trust.confirm()
+        self.fit.confirm()
         self._policy.restart()
 
     def _compare_with(self, neutral: Neutral | None) -> None:
@@ -171,12 +164,7 @@ class Judging:
         if self._estimator is not None and neutral is not None and neutral.is_personal and neutral.pose:
             self._estimates = self._estimator.against(neutral.pose)
         self._compared: Measures | None = None  # of the last look, for as long as it stands
-        self._drift = DriftWatch(self._compared_with, self._settings.drift)
-        self._starts_anew = True
-        # An analysis can ask nobody; that a profile was made with another picture is among its notes.
-        pose = neutral.pose if neutral is not None and self._needs_own else None
-        self._aspect = None if pose is None else _aspect(pose.image_size_wh)
-        self._last_aspect: float | None = None
+        self.fit.compare_with(neutral)
         if self._keeper is not None:
             self._keeper.adopt(neutral)
 
@@ -228,18 +216,15 @@ class Judging:
         """The second half of `see`, in the same order."""
         sample = measured.sample
         measures, assessment = self._judge.update(measured.measures)
-        if self._starts_anew:  # what was judged by another neutral posture stands
-            self._starts_anew, self._judged_from_s = False, sample.timestamp_s
-        if self._drift.update(measured.look.features):
-            self.notes.append(_drift_words(self._drift.since_s))
-        self._look_at_shape(sample)
-        self.has_shown_fit = self.trust.update(assessment)
-        assessment = self._told(assessment)
+        size_wh = None if sample.pose is None else sample.pose.image_size_wh
+        fitted = self.fit.judge(assessment, measured.look.features, size_wh)
+        assessment = fitted.assessment
+        self.notes += (words_of(misfit).format(time=clock(at_s)) for misfit, at_s in fitted.misfits)
         alert = self._policy.update(assessment)
         if alert is not None:
             self.alerts.append(alert)
             if alert.kind == AlertKind.QUESTION and alert.measure is not None:
-                self.trust.asked()
+                self.fit.asked()
         self._count += 1
         self._looks += not sample.is_reused
         observation = Observation(
@@ -260,55 +245,6 @@ class Judging:
         for observation in kept:
             self.log.add(observation)
         return kept
-
-    def _look_at_shape(self, sample: Sample) -> None:
-        """Notice that pictures have another shape than those of the neutral posture."""
-        if sample.pose is None:
-            return
-        aspect = _aspect(sample.pose.image_size_wh)
-        self._aspect = self._aspect or aspect
-        self._last_aspect = self._last_aspect or self._aspect
-        most = self._settings.trust.aspect_off_by
-        if abs(aspect / self._last_aspect - 1.0) <= most:
-            return
-        self._last_aspect = aspect
-        if abs(aspect / self._aspect - 1.0) <= most:
-            self.trust.undo_change(Doubt.PICTURE_CHANGED)
-        else:
-            self.trust.change(sample.timestamp_s, Doubt.PICTURE_CHANGED)
-            self.notes.append(
-                f"From {clock(sample.timestamp_s)} on the pictures have another shape than when your neutral "
-                "posture was taken. Nothing is judged until good posture shows that it still fits. Calibrate "
-                "again for this setup."
-            )
-
-    def _told(self, assessment: Assessment) -> Assessment:
-        """The judgement as it counts: set aside where no neutral posture can be trusted."""
-        now_s, doubt = assessment.timestamp_s, self.trust.doubt
-        reason = self.trust.reason
-        if self.neutral is None and self._needs_own:
-            reason = Reason.NO_NEUTRAL
-        if reason is not None and assessment.state == State.AWAY:
-            if self._set_aside_since_s is not None:
-                self._set_aside_since_s, self._judged_from_s = None, assessment.since_s
-            return replace(assessment, doubt=doubt)
-        if reason is not None:
-            if self._set_aside_since_s is None:
-                self._set_aside_since_s = now_s
-            return replace(
-                assessment,
-                state=State.UNJUDGED,
-                since_s=self._set_aside_since_s,
-                score=None,
-                findings=(),
-                coverage=(),
-                reason=reason,
-                doubt=doubt,
-            )
-        if self._set_aside_since_s is not None:
-            self._set_aside_since_s, self._judged_from_s = None, now_s
-        # Hindsight ends where judging was set aside.
-        return replace(assessment, since_s=max(assessment.since_s, self._judged_from_s), doubt=doubt)
 
     def flush(self, now_s: float, trouble: tuple[float, Reason] | None = None) -> None:
         """Have everything up to now written, where it is time for that.
@@ -334,9 +270,9 @@ class Judging:
 
     def finish(self, end_s: float) -> Sequence[Observation]:
         """The rest, now in the log, which ends here."""
-        end = self._judge.conclude() if self._set_aside_since_s is None else None
+        end = None if self.fit.is_set_aside else self._judge.conclude()
         if end is not None:
-            end = end[0], max(end[1], self._judged_from_s)
+            end = end[0], max(end[1], self.fit.judged_from_s)
         settled = self._keep(self._hindsight.finish(end_s, end))
         self.log.finish(end_s)
         return settled
@@ -375,14 +311,3 @@ class Judging:
             estimator=self._estimator_name,
             breaks=tuple((one.start_s, one.end_s) for one in log.breaks),
         )
-
-
-def _aspect(size_wh: tuple[int, int]) -> float:
-    return size_wh[0] / size_wh[1]
-
-
-def _drift_words(since_s: float | None) -> str:
-    return (
-        f"Since about {clock(since_s or 0.0)} you sit elsewhere than in your neutral posture, without a "
-        "change. If chair or camera have moved, calibrate again, so that it fits."
-    )

@@ -211,7 +211,7 @@ class LiveRun:
         observation = self._judging.see(sample, frame=frame).now
         for note in self._judging.notes[notes:]:
             self._say(note)
-        if self._judging.has_shown_fit:
+        if self._judging.fit.has_shown_fit:
             self._fits(now_s, "Your neutral posture still fits; judging goes on.")
         self._last = observation = replace(observation, latency_s=self._source.now_s - now_s)
         for sink in self._sinks:
@@ -273,7 +273,7 @@ class LiveRun:
                     self._judging.notes.append(note)
                     self._say(note)
                 if is_squeezed(neutral, first):
-                    self._judging.trust.change(frame.timestamp_s, Doubt.PICTURE_CHANGED)
+                    self._judging.fit.change(frame.timestamp_s, Doubt.PICTURE_CHANGED)
 
     def _provisional(self, calibrator: Calibrator) -> Neutral | None:
         return neutral_from(list(calibrator.kept), self._header(), self._settings)
@@ -297,19 +297,19 @@ class LiveRun:
         if self._judging.neutral is None:
             self._restart_background()
             return
-        trust, doubt = self._judging.trust, self._background.doubt
+        fit, doubt = self._judging.fit, self._background.doubt
         if doubt is not None:
-            if not trust.is_changed(doubt):
+            if not fit.is_changed(doubt):
                 self._room_doubts.add(doubt)
-            trust.change(now_s, doubt)
+            fit.change(now_s, doubt)
             what = "The camera has moved" if doubt == Doubt.CAMERA_MOVED else "The picture has another shape"
             words = f"{what}; nothing is judged until that is settled."
-            self._tell(SourceEvent(now_s, trust.reason, words, now_s))
+            self._tell(SourceEvent(now_s, fit.reason, words, now_s))
         else:
             for one in self._room_doubts:  # what else is doubted, the room knows nothing of
-                trust.undo_change(one)
+                fit.undo_change(one)
             self._room_doubts.clear()
-            self._tell(SourceEvent(now_s, trust.reason, "The camera is back where it was.", now_s))
+            self._tell(SourceEvent(now_s, fit.reason, "The camera is back where it was.", now_s))
 
     def _restart_background(self) -> None:
         self._background.restart()
