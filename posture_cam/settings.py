@@ -90,7 +90,6 @@ class StateSettings(_Frozen):
     away_after_s: float
     hold_s: float
     dropout_s: float
-    settled_s: float
     error_share: float
 
 

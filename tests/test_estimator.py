@@ -415,30 +415,6 @@ def test_what_is_surely_bad_goes_on_speaking_near_its_limit() -> None:
     assert run.hold((12.4, 6.0), (1.0, 40.0)) == Reason.UNSURE
 
 
-def test_after_a_gap_the_limits_of_a_single_picture_hold_for_a_second() -> None:
-    neck = Measure.NECK_INCLINATION_CHANGE
-    judge = Judge(neutral_of(front_pose()), load_settings())
-
-    def score(now_s: float, *, is_turned: bool) -> int | None:
-        gates = {Measure.HEAD_YAW_CHANGE: 50.0 if is_turned else 0.0}
-        values = gates if is_turned else {**gates, neck: 10.0}
-        reason = Reason.LOOKING_AWAY if is_turned else None
-        errors = dict.fromkeys(values, 2.0)
-        _, assessment = judge.update(Measures(now_s, View.FRONT, values, 0.9, reason, errors))
-        return assessment.score
-
-    first = score(0.0, is_turned=False)
-    for tenth in range(1, 16):
-        later = score(tenth / 5, is_turned=False)
-    for tenth in range(16, 32):
-        assert score(tenth / 5, is_turned=True) is None
-    again = score(6.5, is_turned=False)
-    assert first is not None
-    assert later is not None
-    assert first > 80 > later
-    assert again == first
-
-
 def test_estimates_of_many_are_those_of_each(sample_poses: Callable[[str], Path]) -> None:
     estimator = load_estimator()
     poses = [sample.pose for sample in PoseLog(sample_poses("desk-monitor")).samples() if sample.pose]

@@ -28,8 +28,6 @@ class Judge:
         self._by_formulas = load_measures()
         self._estimated = load_measures("estimated")
         self._over_time = scaled(self._estimated, own)
-        self._single = scaled(load_measures("single"), own)
-        self._judged = {name for name, info in self._over_time.items() if info.group is not None}
         self._smoother = Smoother(settings.filter)
         self._certainty = Certainty(self._estimated, settings.filter.reset_gap_s)
         self._states = StateMachine(settings.state, settings.sampling.max_gap_s)
@@ -84,14 +82,7 @@ class Judge:
 
     def _table(self, measures: Measures) -> Mapping[Measure, MeasureInfo]:
         """The limits that these measures are judged by."""
-        if not measures.errors:
-            return self._by_formulas
-        now_s = measures.timestamp_s
-        smoothed_s = min(
-            (self._smoother.smoothed_s(name, now_s) for name in measures.errors if name in self._judged),
-            default=0.0,
-        )
-        return self._over_time if smoothed_s >= self._settings.settled_s else self._single
+        return self._over_time if measures.errors else self._by_formulas
 
     def _is_glance(self, measures: Measures) -> bool:
         """Whether this is a glance down that is still short enough not to count; a longer one is judged."""

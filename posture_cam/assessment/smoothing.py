@@ -19,9 +19,6 @@ class AdaptiveFilter:
     After Casiez, Roussel and Vogel, "1 Euro Filter", CHI 2012, changed in two points so that the rate of
     samples does not matter: each step goes as far as a filter in continuous time would, and what opens the
     filter is its lag, not a speed by the last step, which rises with the rate.
-
-    Attributes:
-        started_s: Since when it runs without a gap.
     """
 
     def __init__(self, settings: FilterSettings) -> None:
@@ -31,12 +28,11 @@ class AdaptiveFilter:
         self._time_s: float | None = None
         self._value = 0.0
         self._lag = 0.0
-        self.started_s = 0.0
 
     def update(self, timestamp_s: float, value: float) -> float:
         """The filtered value; starts anew after a gap."""
         if self._time_s is None or timestamp_s - self._time_s > self._reset_gap_s:
-            self._value, self._lag, self.started_s = value, 0.0, timestamp_s
+            self._value, self._lag = value, 0.0
         elif (step_s := timestamp_s - self._time_s) > 0:
             lag, by = value - self._value, _MINUS_TURN * step_s
             # How far a first-order low-pass goes towards a value that holds for one step is 1 - exp.
@@ -55,11 +51,6 @@ class Smoother:
         self._filters: dict[Measure, AdaptiveFilter] = {}
         self._of_errors: dict[Measure, AdaptiveFilter] = {}
         self._view: str | None = None
-
-    def smoothed_s(self, measure: Measure, now_s: float) -> float:
-        """For how long a measure has been smoothed without a gap."""
-        one = self._filters.get(measure)
-        return now_s - one.started_s if one is not None else 0.0
 
     def update(self, measures: Measures) -> Measures:
         """The same measures and their errors, filtered."""
