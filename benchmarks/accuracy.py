@@ -37,8 +37,8 @@ from posture_cam.geometry import AngleEstimator, compare
 from posture_cam.geometry.estimator import OUTPUTS
 from posture_cam.geometry.points import Points
 from posture_cam.records import FloatArray, Measure, State
-from posture_cam.session.analysis import Analysis, analyze
-from posture_cam.session.neutral import load_estimator, moments_of, neutral_from
+from posture_cam.session.analysis import AnalysisRequest, analyze
+from posture_cam.session.neutrals import load_estimator, moments_of, neutral_from
 from posture_cam.session.poses import recorded_poses
 from posture_cam.settings import load_measures, load_settings
 
@@ -294,8 +294,10 @@ def clip(name: str, folder: Path, *, use_estimator: bool = True) -> Clip:
     neutral_s = next((start, end) for label, start, end in stretches if label == "neutral")
     poses_path, table_path = folder / f"{name}.poses.jsonl", folder / f"{name}.csv"
     if not poses_path.exists():
-        analyze(Analysis(ROOT / "samples" / f"{name}.mp4", poses=poses_path))
-    summary = analyze(Analysis(poses_path, neutral_s=neutral_s, csv=table_path, estimator=use_estimator))
+        analyze(AnalysisRequest(ROOT / "samples" / f"{name}.mp4", poses=poses_path))
+    summary = analyze(
+        AnalysisRequest(poses_path, neutral_s=neutral_s, csv=table_path, estimator=use_estimator)
+    )
     samples = _rows(table_path)
     at = np.array([float(row["timestamp_s"]) for row in samples])
     state = np.array([row["state"] for row in samples])
@@ -367,7 +369,7 @@ def _live_states(
     for look in poses.looks:
         pose = look.features.pose
         estimate = estimates.of(pose) if use_estimator and pose is not None else None
-        _, assessment = judge.update(compare(look.features, neutral, settings, estimate))
+        _, assessment = judge.judge(compare(look.features, neutral, settings, estimate))
         yield look.sample.timestamp_s, assessment.state
 
 

@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 
 from posture_cam import __version__
+from posture_cam.care.tips import tips_for
 from posture_cam.history import RunFacts, RunUpdate, Writer, zone_name, zone_of
 from posture_cam.records import (
     AlertKind,
@@ -43,7 +44,6 @@ from posture_cam.records import (
 )
 from posture_cam.runlog import LEAST_FAULT_S, RunLog, Spoken
 from posture_cam.settings import load_settings
-from posture_cam.tips import tips_for
 
 STEP_S = 5.0
 NECK, TRUNK, SINKING = (

@@ -120,7 +120,7 @@ def ours(url: str, seconds: float) -> dict[str, float]:
     """The monitor, without a window."""
     from posture_cam.outputs.live import LiveOutput
     from posture_cam.records import Observation
-    from posture_cam.session import Monitoring, monitor
+    from posture_cam.session import MonitorRequest, monitor
     from posture_cam.settings import load_settings
 
     class Meter(LiveOutput):
@@ -141,7 +141,7 @@ def ours(url: str, seconds: float) -> dict[str, float]:
                 self.start = (now_s, time.process_time())
 
     meter = Meter()
-    request = Monitoring(url, datetime.now(UTC))
+    request = MonitorRequest(url, datetime.now(UTC))
     monitor(request, load_settings(), [meter], should_stop=lambda: meter.end is not None)
     assert meter.end is not None
     return meter.end | {"reused": float(meter.reused), "worst_latency_s": meter.worst_latency_s}
@@ -156,7 +156,7 @@ def hour() -> dict[str, float]:
     """Memory at ten minutes and at the end of a simulated hour, one minute in six of it moving."""
     from posture_cam.outputs.live import LiveOutput
     from posture_cam.records import Frame, Observation, SourceEvent, SourceInfo
-    from posture_cam.session import Monitoring, monitor
+    from posture_cam.session import MonitorRequest, monitor
     from posture_cam.settings import load_settings
 
     still, moving = pictures("still"), pictures("moving")
@@ -191,7 +191,7 @@ def hour() -> dict[str, float]:
                 self.late_mb = _memory_mb()
 
     meter = Meter()
-    monitor(Monitoring(0, datetime.now(UTC)), load_settings(), [meter], source=Hour())
+    monitor(MonitorRequest(0, datetime.now(UTC)), load_settings(), [meter], source=Hour())
     return {"at_10_min_mb": meter.early_mb, "at_60_min_mb": meter.late_mb}
 
 

@@ -153,7 +153,7 @@ def ours(path: Path, *, every_frame: bool = False, sample: str | None = None) ->
     from posture_cam.geometry.estimator import Network
     from posture_cam.pose.landmarker import PoseLandmarker
     from posture_cam.records import Measure, Observation
-    from posture_cam.session import Analysis, analyze
+    from posture_cam.session import AnalysisRequest, analyze
     from posture_cam.source import Glimpse, VideoFile
 
     posture_cam.session.parts.share_memory()  # as the command line does
@@ -190,7 +190,7 @@ def ours(path: Path, *, every_frame: bool = False, sample: str | None = None) ->
             squares.append((found - truth[place]) ** 2)
 
     before_s = time.thread_time()
-    summary = analyze(Analysis(path, every_frame=every_frame), seen=compare if truth else None)
+    summary = analyze(AnalysisRequest(path, every_frame=every_frame), seen=compare if truth else None)
     own_s = time.thread_time() - before_s + spent_s["parts"] + spent_s["small pictures"] - spent_s["not ours"]
     seconds = {f"{state.value}_s": seconds for state, seconds in summary.seconds_by_state.items()}
     found = {"looks": summary.look_count, "duration_s": summary.duration_s, "own_s": own_s, **seconds}

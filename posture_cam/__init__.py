@@ -10,12 +10,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from posture_cam.api import Moment as Moment
+    from posture_cam.api import Monitor as Monitor
+    from posture_cam.api import Result as Result
+    from posture_cam.api import analyze as analyze
     from posture_cam.errors import NothingJudged as NothingJudged
     from posture_cam.errors import PostureCamError as PostureCamError
-    from posture_cam.library import Moment as Moment
-    from posture_cam.library import Monitor as Monitor
-    from posture_cam.library import Result as Result
-    from posture_cam.library import analyze as analyze
     from posture_cam.records import Measure as Measure
     from posture_cam.records import Reason as Reason
     from posture_cam.records import State as State
@@ -25,15 +25,15 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Measure": "records",
-    "Moment": "library",
-    "Monitor": "library",
+    "Moment": "api",
+    "Monitor": "api",
     "NothingJudged": "errors",
     "PostureCamError": "errors",
     "Reason": "records",
-    "Result": "library",
+    "Result": "api",
     "State": "records",
     "View": "records",
-    "analyze": "library",
+    "analyze": "api",
 }
 __all__ = ["__version__", *_HOME]
 

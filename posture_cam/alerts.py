@@ -10,11 +10,11 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from posture_cam.exercises import exercise_for
-from posture_cam.permission import Permission
+from posture_cam.care.exercises import exercise_for
+from posture_cam.care.permission import Permission
+from posture_cam.care.tips import GENERAL, TipRotation
 from posture_cam.records import JUDGED_STATES, Alert, AlertKind, Assessment, Doubt, Measure, State
 from posture_cam.settings import AlertSettings, load_measures
-from posture_cam.tips import GENERAL, TipRotation
 from posture_cam.words import duration_words, parse_hours, sentence, words_of
 
 _HOUR_S = 3600.0
@@ -70,7 +70,7 @@ class AlertPolicy:
         self._moved_asked_s: float | None = None
         self._absent_since_s: float | None = None
 
-    def update(self, assessment: Assessment) -> Alert | None:
+    def decide(self, assessment: Assessment) -> Alert | None:
         """Take the judgement of one moment; an alert where it is time for one."""
         now_s = assessment.timestamp_s
         step_s = 0.0 if self._last_s is None else now_s - self._last_s

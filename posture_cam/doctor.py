@@ -16,7 +16,7 @@ from posture_cam.config import config_path, load_config
 from posture_cam.errors import HistoryError, ModelError, SettingsError
 from posture_cam.history import History
 from posture_cam.pose.model_store import find_model
-from posture_cam.session.neutral import ESTIMATOR_FILE, load_estimator
+from posture_cam.session.neutrals import ESTIMATOR_FILE, load_estimator
 from posture_cam.settings import bundled_model, history_path, models_cache_dir, profiles_dir
 from posture_cam.words import count_words
 
@@ -24,7 +24,7 @@ DEBIAN_PACKAGES = "libgl1 libegl1 libgles2 libglib2.0-0"
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Check:
     """One thing looked at.
 
     Attributes:
@@ -42,10 +42,10 @@ class Finding:
     hint: str = ""
 
 
-def examine() -> list[Finding]:
+def examine() -> list[Check]:
     """Look at everything that posture_cam needs."""
     return [
-        Finding("posture_cam", f"{__version__} on Python {platform.python_version()}, {platform.platform()}"),
+        Check("posture_cam", f"{__version__} on Python {platform.python_version()}, {platform.platform()}"),
         _cv2(),
         _mediapipe(),
         _model(),
@@ -61,7 +61,7 @@ def examine() -> list[Finding]:
     ]
 
 
-def _cv2() -> Finding:
+def _cv2() -> Check:
     owners = {}
     for name in (
         "opencv-python",
@@ -76,12 +76,12 @@ def _cv2() -> Finding:
     try:
         cv2 = importlib.import_module("cv2")
     except ImportError as error:
-        return Finding(
+        return Check(
             "OpenCV", str(error), is_fine=False, hint=f"On Debian: apt-get install {DEBIAN_PACKAGES}"
         )
     wanted = " ".join(f"{name}=={owners.get('opencv-python', cv2.__version__)}" for name in owners)
     found = f"cv2 {cv2.__version__} from {', '.join(f'{name} {version}' for name, version in owners.items())}"
-    return Finding(
+    return Check(
         "OpenCV",
         found,
         is_fine=len(set(owners.values())) == 1,
@@ -90,43 +90,43 @@ def _cv2() -> Finding:
     )
 
 
-def _mediapipe() -> Finding:
+def _mediapipe() -> Check:
     try:
         importlib.import_module("posture_cam.pose.landmarker")
     except (ImportError, OSError) as error:
-        return Finding(
+        return Check(
             "MediaPipe", str(error), is_fine=False, hint=f"On Debian: apt-get install {DEBIAN_PACKAGES}"
         )
-    return Finding("MediaPipe", importlib.metadata.version("mediapipe"))
+    return Check("MediaPipe", importlib.metadata.version("mediapipe"))
 
 
-def _model() -> Finding:
+def _model() -> Check:
     try:
         model = find_model("full")
     except ModelError as error:
-        return Finding("Pose model", error.message, is_fine=False, hint=error.hint)
-    return Finding("Pose model", f"{model.name}, {model.path}, sha256 {model.sha256}")
+        return Check("Pose model", error.message, is_fine=False, hint=error.hint)
+    return Check("Pose model", f"{model.name}, {model.path}, sha256 {model.sha256}")
 
 
-def _estimator() -> Finding:
+def _estimator() -> Check:
     try:
         estimator = load_estimator()
     except ModelError as error:
-        return Finding("Angle estimator", error.message, is_fine=False, hint=error.hint)
-    return Finding("Angle estimator", f"{estimator.name}, {bundled_model(ESTIMATOR_FILE)}")
+        return Check("Angle estimator", error.message, is_fine=False, hint=error.hint)
+    return Check("Angle estimator", f"{estimator.name}, {bundled_model(ESTIMATOR_FILE)}")
 
 
-def _display() -> Finding:
+def _display() -> Check:
     """Whether a window opens, tried out."""
     if sys.platform in ("darwin", "win32"):
-        return Finding("Display", "by the system")
+        return Check("Display", "by the system")
     name = os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY")
     try:
-        from posture_cam.outputs.guide import has_display  # here, as OpenCV itself may be broken
+        from posture_cam.outputs.screen.guide import has_display  # here, as OpenCV itself may be broken
     except ImportError as error:
-        return Finding("Display", str(error), is_fine=False, is_needed=False)
+        return Check("Display", str(error), is_fine=False, is_needed=False)
     works = has_display()
-    return Finding(
+    return Check(
         "Display",
         "none" if name is None else f"{name}, a window opens" if works else f"{name}, but no window opens",
         is_fine=works,
@@ -135,13 +135,13 @@ def _display() -> Finding:
     )
 
 
-def _cameras() -> Finding:
+def _cameras() -> Check:
     try:
         from posture_cam.source.cameras import list_cameras
     except ImportError as error:
-        return Finding("Cameras", str(error), is_fine=False, is_needed=False)
+        return Check("Cameras", str(error), is_fine=False, is_needed=False)
     found = list_cameras()
-    return Finding(
+    return Check(
         "Cameras",
         ", ".join(f"{one.number} ({one.name})" for one in found) or "none",
         is_fine=bool(found),
@@ -150,14 +150,14 @@ def _cameras() -> Finding:
     )
 
 
-def notifications() -> Finding:
+def notifications() -> Check:
     """What shows desktop notifications here, tried out as far as nothing is shown."""
-    from posture_cam.outputs.notification import CannotNotify, find_backend
+    from posture_cam.outputs.telling.notification import CannotNotify, find_backend
 
     try:
         backend = find_backend()
     except CannotNotify as error:
-        return Finding(
+        return Check(
             "Notifications",
             f"none: {error}",
             is_fine=False,
@@ -165,70 +165,70 @@ def notifications() -> Finding:
             hint="Alerts are shown in the window and on the terminal all the same.",
         )
     backend.close()
-    return Finding("Notifications", backend.name)
+    return Check("Notifications", backend.name)
 
 
-def _sound() -> Finding:
+def _sound() -> Check:
     try:
         sounddevice = importlib.import_module("sounddevice")
         device = sounddevice.query_devices(kind="output")["name"]
     except Exception as error:  # no extra, no PortAudio, no device: each fails in its own way
-        return Finding(
+        return Check(
             "Sound",
             f"the terminal's bell ({str(error).splitlines()[0] if str(error) else type(error).__name__})",
             is_fine=False,
             is_needed=False,
             hint="For a soft tone install sounddevice (pip install sounddevice) and PortAudio.",
         )
-    return Finding("Sound", f"{device}, if --sound asks for it")
+    return Check("Sound", f"{device}, if --sound asks for it")
 
 
-def _config() -> Finding:
+def _config() -> Check:
     path = config_path()
     if not path.exists():
-        return Finding("Settings", f"defaults ({path} is not there; posture-cam config --init makes it)")
+        return Check("Settings", f"defaults ({path} is not there; posture-cam config --init makes it)")
     try:
         load_config()
     except SettingsError as error:
-        return Finding("Settings", error.message, is_fine=False, hint=error.hint)
-    return Finding("Settings", str(path))
+        return Check("Settings", error.message, is_fine=False, hint=error.hint)
+    return Check("Settings", str(path))
 
 
-def _history() -> Finding:
+def _history() -> Check:
     path = history_path()
     try:
         with History.opened() as kept:
             days = kept.days()
     except HistoryError as error:
-        return Finding("History", error.message, is_fine=False, is_needed=False, hint=error.hint)
+        return Check("History", error.message, is_fine=False, is_needed=False, hint=error.hint)
     if not days:
         return _folder("History", path.parent)
     size_mb = path.stat().st_size / 1e6
     found = f"{path}, {count_words(len(days), 'day')} up to {days[-1]}, {size_mb:.1f} MB"
     is_writable = _folder("History", path.parent).is_fine and os.access(path, os.W_OK)
     if not is_writable:
-        return Finding(
+        return Check(
             "History",
             f"{found}, read-only",
             is_fine=False,
             is_needed=False,
             hint="It is shown, but nothing can be kept: check its permissions.",
         )
-    return Finding("History", found)
+    return Check("History", found)
 
 
-def _folder(what: str, path: Path) -> Finding:
+def _folder(what: str, path: Path) -> Check:
     """Whether a folder of ours can be written to, without making it."""
     there = next(folder for folder in (path, *path.parents) if folder.is_dir())
     try:
         with tempfile.TemporaryFile(dir=there):
             pass
     except OSError as error:
-        return Finding(
+        return Check(
             what,
             f"{path}: {error.strerror or error}",
             is_fine=False,
             is_needed=False,
             hint="Check its permissions.",
         )
-    return Finding(what, f"{path}, writable" if there == path else f"{path}, writable, made when needed")
+    return Check(what, f"{path}, writable" if there == path else f"{path}, writable, made when needed")

@@ -12,7 +12,7 @@ import pytest
 from filelock import FileLock
 
 from posture_cam.records import SessionSummary
-from posture_cam.session import Analysis, analyze
+from posture_cam.session import AnalysisRequest, analyze
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "samples"
@@ -58,7 +58,7 @@ def sample_poses(made_once: Made) -> Callable[[str], Path]:
 
     def poses(name: str) -> Path:
         clip = SAMPLES / f"{name}.mp4"
-        return made_once(f"{name}.poses.jsonl", lambda target: analyze(Analysis(clip, poses=target)))
+        return made_once(f"{name}.poses.jsonl", lambda target: analyze(AnalysisRequest(clip, poses=target)))
 
     return poses
 
@@ -73,7 +73,7 @@ def sample_result(
     @cache
     def result(name: str) -> tuple[SessionSummary, list[dict[str, str]]]:
         table = folder / f"{name}.csv"
-        summary = analyze(Analysis(sample_poses(name), csv=table))
+        summary = analyze(AnalysisRequest(sample_poses(name), csv=table))
         with table.open(encoding="utf-8", newline="") as file:
             return summary, list(csv.DictReader(file))
 

@@ -8,8 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from posture_cam.care.tips import tips_for
 from posture_cam.history import RunFacts, RunUpdate, Writer
-from posture_cam.outputs.history import LiveHistory
+from posture_cam.outputs.files.keeping import LiveHistory
 from posture_cam.records import (
     Alert,
     AlertKind,
@@ -28,7 +29,6 @@ from posture_cam.records import (
 )
 from posture_cam.runlog import LEAST_FAULT_S, RunLog, Spoken
 from posture_cam.settings import load_settings
-from posture_cam.tips import tips_for
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NECK = Measure.NECK_INCLINATION_CHANGE

@@ -23,7 +23,7 @@ from accuracy import (
 from rules import RULES
 
 from posture_cam.geometry.points import Points
-from posture_cam.session.neutral import load_estimator
+from posture_cam.session.neutrals import load_estimator
 from tests.builders import front_pose, side_pose
 from tests.conftest import ROOT
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from posture_cam.alerts import AlertPolicy
-from posture_cam.exercises import exercise_for
+from posture_cam.care.exercises import exercise_for
 from posture_cam.records import Alert, AlertKind, Doubt, Measure, State
 from posture_cam.settings import load_settings
 from tests.builders import assessments
@@ -19,7 +19,7 @@ GOOD, FAIR, POOR, AWAY, UNJUDGED = State
 
 def alerts(*parts: tuple[float, State], rate_hz: float = 1.0) -> list[Alert]:
     policy = AlertPolicy(SETTINGS)
-    given = (policy.update(assessment) for assessment in assessments(parts, rate_hz))
+    given = (policy.decide(assessment) for assessment in assessments(parts, rate_hz))
     return [alert for alert in given if alert is not None]
 
 
@@ -116,7 +116,7 @@ def policy_alerts(policy: AlertPolicy, *parts: tuple[float, State], start_s: flo
     given = []
     for one in assessments(parts):
         moved = replace(one, timestamp_s=one.timestamp_s + start_s, since_s=one.since_s + start_s)
-        given.append(policy.update(moved))
+        given.append(policy.decide(moved))
     return [alert for alert in given if alert is not None]
 
 
@@ -125,7 +125,7 @@ def policy_alerts(policy: AlertPolicy, *parts: tuple[float, State], start_s: flo
 
 def test_a_fault_in_doubt_is_put_as_a_question() -> None:
     policy = AlertPolicy(SETTINGS)
-    given = [policy.update(replace(one, doubt=Doubt.UNPROVEN)) for one in assessments([(60, POOR)])]
+    given = [policy.decide(replace(one, doubt=Doubt.UNPROVEN)) for one in assessments([(60, POOR)])]
     (question,) = (one for one in given if one is not None)
     assert question.kind == AlertKind.QUESTION
     assert question.measure == Measure.NECK_INCLINATION_CHANGE
@@ -144,7 +144,7 @@ def test_a_corrected_alert_is_told_once() -> None:
     policy = AlertPolicy(SETTINGS)
     corrected = []
     for one in assessments([(40, POOR), (60, GOOD)]):
-        policy.update(one)
+        policy.decide(one)
         if policy.corrected is not None:
             corrected.append((one.timestamp_s, policy.corrected.timestamp_s))
     assert corrected == [(45.0, 30.0)]
@@ -188,7 +188,7 @@ def test_eight_hours_of_mixed_sitting_are_calm(seed: int) -> None:
     given: list[Alert] = []
     for one in assessments(parts):
         state_at[one.timestamp_s] = one.state
-        alert = policy.update(one)
+        alert = policy.decide(one)
         if alert is not None:
             given.append(alert)
     assert len(given) >= 8

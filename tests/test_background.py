@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from posture_cam.pose.background import BackgroundWatch
-from posture_cam.pose.recorded import PoseLog
+from posture_cam.pose.pose_log import PoseLog
+from posture_cam.pose.room import BackgroundWatch
 from posture_cam.records import Doubt, Pose
 from posture_cam.settings import load_settings
 from tests.conftest import SAMPLES

@@ -17,11 +17,11 @@ import psutil
 import pyarrow.parquet
 import pytest
 
+from posture_cam.batch.jobs import BatchRequest, Outcome, find_jobs, result_path
+from posture_cam.batch.run import JOURNAL, one_at_a_time, run_batch
+from posture_cam.batch.table import TABLE, write_tables
+from posture_cam.batch.workers import Workers
 from posture_cam.errors import OutputError, SourceError
-from posture_cam.session.batch import JOURNAL, one_at_a_time, run_batch
-from posture_cam.session.batch_table import TABLE, write_tables
-from posture_cam.session.jobs import Batch, Outcome, find_jobs, result_path
-from posture_cam.session.workers import Workers
 from tests.builders import Film, front, side
 from tests.conftest import SAMPLES
 from tests.running import run, run_unprivileged
@@ -249,7 +249,7 @@ def test_a_model_that_is_none_leaves_an_earlier_table_alone(tmp_path: Path) -> N
     assert results_of(out) == before
 
 
-def done_here(batch: Batch) -> list[Outcome]:
+def done_here(batch: BatchRequest) -> list[Outcome]:
     with Workers(1) as workers:
         outcomes = run_batch(batch, find_jobs(batch.sources, batch.out), workers)
     write_tables(batch, outcomes)
@@ -259,7 +259,7 @@ def done_here(batch: Batch) -> list[Outcome]:
 def test_a_result_that_is_damaged_is_made_again_and_one_of_another_recording_is_taken_away(
     tmp_path: Path,
 ) -> None:
-    batch = Batch((tmp_path / "in",), tmp_path / "out")
+    batch = BatchRequest((tmp_path / "in",), tmp_path / "out")
     (tmp_path / "in").mkdir()
     recording = recorded(tmp_path / "in" / "a.poses.jsonl", Film(noise_px=0.4).hold(8.0, UPRIGHT))
     (outcome,) = done_here(batch)
@@ -280,7 +280,7 @@ def test_options_for_videos_leave_poses_of_one_name_alone(tmp_path: Path) -> Non
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         recorded(tmp_path / folder / "x.poses.jsonl", Film(noise_px=0.4).hold(8.0, UPRIGHT))
-    batch = Batch((tmp_path / "a", tmp_path / "b"), tmp_path / "out", rate_hz=4.0)
+    batch = BatchRequest((tmp_path / "a", tmp_path / "b"), tmp_path / "out", rate_hz=4.0)
     assert [outcome.status for outcome in done_here(batch)] == ["done", "done"]
     sources = [row["source"] for row in table_of(batch.out)]
     assert sources == [str(tmp_path / folder / "x.poses.jsonl") for folder in ("a", "b")]
@@ -291,7 +291,7 @@ def test_a_name_that_is_no_text_costs_only_itself(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     recorded(tmp_path / "in" / "b.poses.jsonl", Film(noise_px=0.4).hold(8.0, UPRIGHT))
     Path(os.fsdecode(os.fsencode(tmp_path / "in") + b"/caf\xe9.mp4")).write_bytes(bytes(100))
-    outcomes = done_here(Batch((tmp_path / "in",), tmp_path / "out"))
+    outcomes = done_here(BatchRequest((tmp_path / "in",), tmp_path / "out"))
     assert [outcome.status for outcome in outcomes] == ["done", "failed"]
     assert [row["status"] for row in table_of(tmp_path / "out")] == ["done", "failed"]
 
@@ -317,7 +317,7 @@ def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
 def test_the_first_answer_to_stop_leaves_what_has_not_begun(tmp_path: Path) -> None:
     source, out = tmp_path / "in", tmp_path / "out"
     some_recordings(source, 9)
-    batch = Batch((source,), out)
+    batch = BatchRequest((source,), out)
     jobs = find_jobs(batch.sources, out)
     with Workers(1) as workers:
         seen: list[str] = []

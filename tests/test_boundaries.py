@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from posture_cam.errors import PostureCamError
 from posture_cam.outputs.report.result import read_result
-from posture_cam.pose.recorded import PoseLog
+from posture_cam.pose.pose_log import PoseLog
 from posture_cam.profiles import load_profile, profile_path
 from posture_cam.records import State
-from posture_cam.session import Analysis, analyze
+from posture_cam.session import AnalysisRequest, analyze
 from tests.builders import Film, side
 from tests.conftest import ROOT
 from tests.running import run
@@ -83,7 +83,7 @@ def test_recorded_poses_with_anything_in_any_place_are_read_or_refused(
         path = Path(folder) / "a.poses.jsonl"
         path.write_text("".join(json.dumps(line) + "\n" for line in changed), "utf-8")
         try:
-            summary = analyze(Analysis(path, json=Path(folder) / "a.json", csv=Path(folder) / "a.csv"))
+            summary = analyze(AnalysisRequest(path, json=Path(folder) / "a.json", csv=Path(folder) / "a.csv"))
         except PostureCamError as error:
             assert error.message.isprintable(), error.message  # noqa: PT017
         else:

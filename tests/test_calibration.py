@@ -19,11 +19,11 @@ from posture_cam.assessment import Calibrator
 from posture_cam.assessment.scoring import own_scale
 from posture_cam.errors import NeutralError, SourceError, UsageError
 from posture_cam.geometry import FeatureExtractor
-from posture_cam.outputs.guide import Guide
-from posture_cam.pose.recorded import PoseLog
+from posture_cam.outputs.screen.guide import Guide
+from posture_cam.pose.pose_log import PoseLog
 from posture_cam.profiles import load_profile, profile_names, profile_path
 from posture_cam.records import Feature, Frame, Hint, Landmark, Measure, Pose, View
-from posture_cam.session import Analysis, Calibration, analyze, calibrate
+from posture_cam.session import AnalysisRequest, CalibrationRequest, analyze, calibrate
 from posture_cam.settings import load_settings
 from posture_cam.source import Camera
 from posture_cam.source.camera import source_name
@@ -103,7 +103,7 @@ def poses(tmp_path: Path) -> Path:
 
 
 def test_a_recording_gives_a_profile_that_serves(poses: Path) -> None:
-    done = calibrate(Calibration("desk", recording=poses, at_s=(5.0, 15.0)))
+    done = calibrate(CalibrationRequest("desk", recording=poses, at_s=(5.0, 15.0)))
     assert not done.replaced
     assert profile_names() == ["desk"]
     neutral = load_profile("desk")
@@ -118,13 +118,13 @@ def test_a_recording_gives_a_profile_that_serves(poses: Path) -> None:
         assert stat.S_IMODE(profile_path("desk").stat().st_mode) == 0o600
     content = json.loads(profile_path("desk").read_text("utf-8"))
     assert content["centre"]["neck_profile_deg"] == pytest.approx(18.0, abs=0.5)
-    summary = analyze(Analysis(poses, profile="desk"))
+    summary = analyze(AnalysisRequest(poses, profile="desk"))
     assert summary.notes == ()
-    assert calibrate(Calibration("desk", recording=poses, at_s=(5.0, 15.0))).replaced
+    assert calibrate(CalibrationRequest("desk", recording=poses, at_s=(5.0, 15.0))).replaced
 
 
 def test_without_a_time_the_most_upright_stretch_is_taken(poses: Path) -> None:
-    done = calibrate(Calibration(recording=poses))
+    done = calibrate(CalibrationRequest(recording=poses))
     assert done.profile == "default"
     assert done.neutral.centre[Feature.NECK_PROFILE] == pytest.approx(18.0, abs=0.5)
     assert done.neutral.end_s is not None
@@ -140,74 +140,76 @@ def test_a_stretch_that_cannot_serve_is_refused_with_the_reason(
     poses: Path, at_s: tuple[float, float], words: str
 ) -> None:
     with pytest.raises(NeutralError, match=words):
-        calibrate(Calibration(recording=poses, at_s=at_s))
+        calibrate(CalibrationRequest(recording=poses, at_s=at_s))
     assert profile_names() == []
 
 
 def test_somebody_who_is_not_there_cannot_be_calibrated(tmp_path: Path) -> None:
     path = recorded(tmp_path / "empty.poses.jsonl", Film().hold(2.0, UPRIGHT).nobody(20.0))
     with pytest.raises(NeutralError, match="nobody was seen"):
-        calibrate(Calibration(recording=path, at_s=(5.0, 15.0)))
+        calibrate(CalibrationRequest(recording=path, at_s=(5.0, 15.0)))
 
 
 def test_the_own_slouch_scales_the_judgement(sample_poses: Callable[[str], Path]) -> None:
     clip = sample_poses("desk-side")
     with_slouch = calibrate(
-        Calibration("own", recording=clip, at_s=(0.5, 8.5), slouch_s=(14.0, 22.0))
+        CalibrationRequest("own", recording=clip, at_s=(0.5, 8.5), slouch_s=(14.0, 22.0))
     ).neutral
     assert with_slouch.slouch[Measure.NECK_INCLINATION_CHANGE] == pytest.approx(25.0, abs=3.0)
     assert load_profile("own").slouch == pytest.approx(with_slouch.slouch)
-    own = analyze(Analysis(clip, profile="own"))
-    general = analyze(Analysis(clip, neutral_s=(0.5, 8.5)))
+    own = analyze(AnalysisRequest(clip, profile="own"))
+    general = analyze(AnalysisRequest(clip, neutral_s=(0.5, 8.5)))
     # The person's slouch is beyond the general limits for poor; the person's own limits are wider.
     assert own.score is not None
     assert general.score is not None
     assert own.score > general.score
-    assert "own slouch" in analyze(Analysis(clip, profile="own", estimator=False)).notes[0]
+    assert "own slouch" in analyze(AnalysisRequest(clip, profile="own", estimator=False)).notes[0]
 
 
 def test_a_slouch_that_is_none_is_refused() -> None:
     clip = SAMPLES / "desk-side.mp4"
     with pytest.raises(NeutralError, match="hardly differs"):
-        calibrate(Calibration("own", recording=clip, at_s=(0.5, 8.5), slouch_s=(1.0, 7.0)))
+        calibrate(CalibrationRequest("own", recording=clip, at_s=(0.5, 8.5), slouch_s=(1.0, 7.0)))
     assert profile_names() == []
 
 
 def test_a_camera_elsewhere_is_said(sample_poses: Callable[[str], Path]) -> None:
     """Calibrated on top of a monitor, used on a laptop."""
-    calibrate(Calibration("monitor", recording=sample_poses("desk-monitor"), at_s=(0.5, 9.0)))
-    notes = analyze(Analysis(sample_poses("desk-laptop"), profile="monitor")).notes
+    calibrate(CalibrationRequest("monitor", recording=sample_poses("desk-monitor"), at_s=(0.5, 9.0)))
+    notes = analyze(AnalysisRequest(sample_poses("desk-laptop"), profile="monitor")).notes
     assert any("camera seems to stand lower" in note for note in notes)
-    assert analyze(Analysis(sample_poses("desk-monitor"), profile="monitor")).notes == ()
+    assert analyze(AnalysisRequest(sample_poses("desk-monitor"), profile="monitor")).notes == ()
 
 
 @pytest.mark.parametrize(
     "request_",
     [
-        Calibration(at_s=(1.0, 2.0)),
-        Calibration(slouch_s=(1.0, 2.0)),
-        Calibration(recording=Path("a.mp4"), slouch=True),
-        Calibration(profile="no/name"),
-        Calibration(recording=Path("a.poses.jsonl"), model="heavy"),
+        CalibrationRequest(at_s=(1.0, 2.0)),
+        CalibrationRequest(slouch_s=(1.0, 2.0)),
+        CalibrationRequest(recording=Path("a.mp4"), slouch=True),
+        CalibrationRequest(profile="no/name"),
+        CalibrationRequest(recording=Path("a.poses.jsonl"), model="heavy"),
     ],
 )
-def test_options_that_do_not_go_together_are_refused(request_: Calibration) -> None:
+def test_options_that_do_not_go_together_are_refused(request_: CalibrationRequest) -> None:
     with pytest.raises(UsageError):
         calibrate(request_)
 
 
 def test_a_profile_of_another_setup_is_said_in_one_line_each(poses: Path, tmp_path: Path) -> None:
-    calibrate(Calibration("desk", recording=poses, at_s=(5.0, 15.0)))
+    calibrate(CalibrationRequest("desk", recording=poses, at_s=(5.0, 15.0)))
     other = recorded(
         tmp_path / "front.poses.jsonl", Film(noise_px=0.4).hold(20.0, front()).hold(9.0, UPRIGHT)
     )
-    notes = analyze(Analysis(other, profile="desk")).notes
+    notes = analyze(AnalysisRequest(other, profile="desk")).notes
     assert len(notes) == 1
     assert "made from the left side, but this camera sees the front" in notes[0]
     film = Film(noise_px=0.3).hold(20.0, front(width=150.0))
-    calibrate(Calibration("near", recording=recorded(tmp_path / "a.poses.jsonl", film), at_s=(1.0, 9.0)))
+    calibrate(
+        CalibrationRequest("near", recording=recorded(tmp_path / "a.poses.jsonl", film), at_s=(1.0, 9.0))
+    )
     far = recorded(tmp_path / "b.poses.jsonl", Film(noise_px=0.3).hold(20.0, front(width=90.0)))
-    notes = analyze(Analysis(far, profile="near")).notes
+    notes = analyze(AnalysisRequest(far, profile="near")).notes
     assert any("40 % smaller in the picture than at calibration" in note for note in notes)
 
 
@@ -219,7 +221,9 @@ def test_a_neutral_posture_that_no_longer_fits_is_noticed(tmp_path: Path) -> Non
     for number in range(80):
         restless.hold(5.0, front(centre_x=0.62 if number % 2 else 0.4))
     notes = [
-        analyze(Analysis(recorded(tmp_path / f"{name}.poses.jsonl", film), neutral_s=(1.0, 15.0))).notes
+        analyze(
+            AnalysisRequest(recorded(tmp_path / f"{name}.poses.jsonl", film), neutral_s=(1.0, 15.0))
+        ).notes
         for name, film in (("still", still), ("aside", aside), ("larger", larger), ("restless", restless))
     ]
     assert [len(said) for said in notes] == [0, 1, 1, 0]
@@ -247,7 +251,7 @@ def test_a_stream_is_calibrated_with_a_countdown_and_never_names_its_password(st
         said.append((words, share))
         return True
 
-    done = calibrate(Calibration("stream", camera=stream), say)
+    done = calibrate(CalibrationRequest("stream", camera=stream), say)
     assert done.neutral.view == View.FRONT
     assert done.neutral.sample_count >= 25
     assert "secret" not in profile_path("stream").read_text("utf-8")
@@ -261,7 +265,7 @@ def test_a_stream_is_calibrated_with_a_countdown_and_never_names_its_password(st
 
 def test_a_person_may_stop_and_nothing_is_stored(stream: str) -> None:
     with pytest.raises(NeutralError, match="stopped"):
-        calibrate(Calibration("stream", camera=stream), lambda *_: False)
+        calibrate(CalibrationRequest("stream", camera=stream), lambda *_: False)
     assert profile_names() == []
 
 
@@ -271,7 +275,7 @@ def test_a_camera_that_is_not_there_is_said() -> None:
 
 
 def test_a_damaged_profile_does_not_hide_the_others(poses: Path) -> None:
-    calibrate(Calibration("good", recording=poses, at_s=(5.0, 15.0)))
+    calibrate(CalibrationRequest("good", recording=poses, at_s=(5.0, 15.0)))
     profile_path("bad").write_text("{", "utf-8")
     content = json.loads(profile_path("good").read_text("utf-8"))
     content["centre"]["shoulder_width_ratio"] = 0.0
@@ -288,7 +292,7 @@ def test_a_damaged_profile_does_not_hide_the_others(poses: Path) -> None:
 
 
 def test_a_display_that_does_not_answer_is_none() -> None:
-    code = "from posture_cam.outputs.guide import has_display; print(has_display())"
+    code = "from posture_cam.outputs.screen.guide import has_display; print(has_display())"
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, "DISPLAY": ":4242", "WAYLAND_DISPLAY": ""},
@@ -346,7 +350,7 @@ def test_the_window_shows_a_mirror_image_with_one_sentence(tmp_path: Path) -> No
     code = (
         "import select, sys, cv2, numpy as np\n"
         "from rich.console import Console\n"
-        "from posture_cam.outputs.guide import Guide\n"
+        "from posture_cam.outputs.screen.guide import Guide\n"
         "image = np.full((360, 480, 3), 90, np.uint8)\n"
         "image[:, :100] = (0, 0, 255)\n"
         "with Guide(Console(file=sys.stderr), 'posture_cam') as guide:\n"
@@ -399,8 +403,8 @@ def test_a_slouch_scale_stays_within_bounds() -> None:
 
 
 def test_a_worse_posture_does_not_replace_the_stored_one_unasked(poses: Path) -> None:
-    calibrate(Calibration("desk", recording=poses, at_s=(5.0, 15.0)))
-    slouched = Calibration("desk", recording=poses, at_s=(25.0, 40.0))
+    calibrate(CalibrationRequest("desk", recording=poses, at_s=(5.0, 15.0)))
+    slouched = CalibrationRequest("desk", recording=poses, at_s=(25.0, 40.0))
     with pytest.raises(NeutralError, match="the new one is worse: head forward") as refused:
         calibrate(slouched)
     assert "--replace" in refused.value.hint
@@ -417,17 +421,19 @@ def test_a_worse_posture_does_not_replace_the_stored_one_unasked(poses: Path) ->
     assert asked[0].endswith("Store it all the same?")
     assert calibrate(slouched, ask=lambda _: True).replaced
     assert load_profile("desk").centre[Feature.NECK_PROFILE] == pytest.approx(45.0, abs=0.5)
-    calibrate(Calibration("desk", recording=poses, at_s=(5.0, 15.0)))  # a better one is not asked about
-    assert calibrate(Calibration("desk", recording=poses, at_s=(25.0, 40.0), replace=True)).replaced
+    calibrate(
+        CalibrationRequest("desk", recording=poses, at_s=(5.0, 15.0))
+    )  # a better one is not asked about
+    assert calibrate(CalibrationRequest("desk", recording=poses, at_s=(25.0, 40.0), replace=True)).replaced
 
 
 def test_the_posture_that_was_replaced_is_kept_and_comes_back(poses: Path) -> None:
-    calibrate(Calibration("desk", recording=poses, at_s=(5.0, 15.0)))
+    calibrate(CalibrationRequest("desk", recording=poses, at_s=(5.0, 15.0)))
     assert run("profiles", "restore", "desk").returncode == 1  # nothing was replaced yet
-    calibrate(Calibration("desk", recording=poses, at_s=(25.0, 40.0), replace=True))
+    calibrate(CalibrationRequest("desk", recording=poses, at_s=(25.0, 40.0), replace=True))
     done = run("calibrate", "--from", poses, "--at", "0:25-0:40", "--profile", "desk")
     assert done.returncode == 0, done.stderr  # not worse than what is stored now
-    calibrate(Calibration("desk", recording=poses, at_s=(5.0, 15.0)))
+    calibrate(CalibrationRequest("desk", recording=poses, at_s=(5.0, 15.0)))
     for expected_deg in (45.0, 18.0, 45.0):  # they change places
         assert run("profiles", "restore", "desk").returncode == 0
         assert load_profile("desk").centre[Feature.NECK_PROFILE] == pytest.approx(expected_deg, abs=0.5)
@@ -446,10 +452,10 @@ def test_on_the_command_line_without_a_terminal_a_worse_one_is_refused(poses: Pa
 
 
 def test_seen_from_another_side_postures_are_not_compared(poses: Path, tmp_path: Path) -> None:
-    calibrate(Calibration("desk", recording=poses, at_s=(5.0, 15.0)))
+    calibrate(CalibrationRequest("desk", recording=poses, at_s=(5.0, 15.0)))
     film = Film(noise_px=0.3).hold(20.0, front(ratio=0.3, width=260.0))
     other = recorded(tmp_path / "front.poses.jsonl", film)
-    assert calibrate(Calibration("desk", recording=other, at_s=(1.0, 9.0))).replaced
+    assert calibrate(CalibrationRequest("desk", recording=other, at_s=(1.0, 9.0))).replaced
 
 
 def held(pose: Pose) -> Maker:
@@ -460,7 +466,7 @@ def test_a_slouch_in_the_first_minute_is_not_called_a_moved_camera(
     sample_poses: Callable[[str], Path], tmp_path: Path
 ) -> None:
     """Head bowed, it looks as if the camera stood higher; only moments near neutral can tell."""
-    calibrate(Calibration("desk", recording=sample_poses("desk-monitor"), at_s=(0.5, 8.5)))
+    calibrate(CalibrationRequest("desk", recording=sample_poses("desk-monitor"), at_s=(0.5, 8.5)))
 
     def bowed(pose: Pose) -> Pose:
         landmarks = pose.landmarks.copy()
@@ -485,20 +491,22 @@ def test_a_slouch_in_the_first_minute_is_not_called_a_moved_camera(
         np.median([one for one in elevations if one is not None])
         > load_profile("desk").context[Feature.CAMERA_ELEVATION] + 15.0
     )
-    assert not [note for note in analyze(Analysis(log, profile="desk")).notes if "stand" in note]
+    assert not [note for note in analyze(AnalysisRequest(log, profile="desk")).notes if "stand" in note]
 
 
 def test_a_camera_that_stands_higher_is_said_while_the_person_sits_as_at_calibration(tmp_path: Path) -> None:
     film = Film(noise_px=0.3).hold(20.0, front())
-    calibrate(Calibration("desk", recording=recorded(tmp_path / "a.poses.jsonl", film), at_s=(1.0, 9.0)))
+    calibrate(
+        CalibrationRequest("desk", recording=recorded(tmp_path / "a.poses.jsonl", film), at_s=(1.0, 9.0))
+    )
     moved = Film(noise_px=0.3).hold(30.0, front(elevation_deg=20.0))
-    notes = analyze(Analysis(recorded(tmp_path / "b.poses.jsonl", moved), profile="desk")).notes
+    notes = analyze(AnalysisRequest(recorded(tmp_path / "b.poses.jsonl", moved), profile="desk")).notes
     assert any("stand higher than at calibration" in note for note in notes)
 
 
 def test_a_squeezed_picture_is_said(sample_poses: Callable[[str], Path], tmp_path: Path) -> None:
     """A capture card that shows 4:3 within 16:9: everything narrower, in a picture of the same size."""
-    calibrate(Calibration("desk", recording=sample_poses("desk-monitor"), at_s=(0.5, 8.5)))
+    calibrate(CalibrationRequest("desk", recording=sample_poses("desk-monitor"), at_s=(0.5, 8.5)))
     film = Film()
     for one in PoseLog(sample_poses("desk-monitor")).samples():
         if one.pose is not None and one.timestamp_s < 60.0:
@@ -507,6 +515,6 @@ def test_a_squeezed_picture_is_said(sample_poses: Callable[[str], Path], tmp_pat
             squeezed = replace(one.pose, landmarks=landmarks)
             film.hold(0.2, held(squeezed))
     log = recorded(tmp_path / "b.poses.jsonl", film)
-    assert any("squeezed" in note for note in analyze(Analysis(log, profile="desk")).notes)
-    plain = analyze(Analysis(sample_poses("desk-monitor"), profile="desk"))
+    assert any("squeezed" in note for note in analyze(AnalysisRequest(log, profile="desk")).notes)
+    plain = analyze(AnalysisRequest(sample_poses("desk-monitor"), profile="desk"))
     assert not any("squeezed" in note for note in plain.notes)

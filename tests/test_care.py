@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from posture_cam.checkins import (
+from posture_cam.care.checkins import (
     CheckIn,
     Difficulty,
     Place,
@@ -21,12 +21,8 @@ from posture_cam.checkins import (
     signs_of,
     standing_flags,
 )
-from posture_cam.errors import UsageError
-from posture_cam.exercises import ExerciseDone, exercise_called
-from posture_cam.history import History, Writer, keep_check_in, keep_exercise, keep_programme, stop_programme
-from posture_cam.history.schema import MIGRATIONS, migrate
-from posture_cam.outputs.report import page_of
-from posture_cam.programme import (
+from posture_cam.care.exercises import ExerciseDone, exercise_called
+from posture_cam.care.programme import (
     PER_WEEK,
     WEEKS,
     Programme,
@@ -34,12 +30,16 @@ from posture_cam.programme import (
     plan,
     progress,
 )
+from posture_cam.care.workspace import load_items, load_questions, parse_answers, tips_of
+from posture_cam.errors import UsageError
+from posture_cam.history import History, Writer, keep_check_in, keep_exercise, keep_programme, stop_programme
+from posture_cam.history.schema import MIGRATIONS, migrate
+from posture_cam.outputs.report import page_of
 from posture_cam.records import Measure, State
-from posture_cam.session import care
+from posture_cam.session import programme
 from posture_cam.session.report import of_days
 from posture_cam.session.workspace import LOW_BELOW_DEG
 from posture_cam.settings import history_path
-from posture_cam.workplaces import load_items, load_questions, parse_answers, tips_of
 from tests.conftest import ROOT, SAMPLES
 from tests.running import run
 from tests.sittings import kept_run
@@ -267,7 +267,7 @@ def test_a_new_programme_ends_the_one_before() -> None:
         rows = connection.execute("SELECT stopped_day FROM programmes ORDER BY id").fetchall()
     assert rows == [("2026-11-09",), (None,)]
     stop_programme(MONDAY + timedelta(days=9))
-    assert care.standing().progress is None
+    assert programme.standing().progress is None
 
 
 def test_deleting_takes_these_too() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from posture_cam.session.batch import JOURNAL
+from posture_cam.batch.run import JOURNAL
 from tests.running import run
 from tests.test_batch import begun, finished_in, results_of, some_recordings, wait_for
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from posture_cam.cli.live import monitor
+from posture_cam.cli.monitor import monitor
 from posture_cam.config import config_path, config_template, load_config, option_sections
 from posture_cam.errors import SettingsError, UsageError
 from posture_cam.settings import load_settings

@@ -15,12 +15,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from posture_cam.dashboard import serving
 from posture_cam.errors import OutputError
 from posture_cam.history import today
+from posture_cam.outputs.dashboard import serving
 from posture_cam.profiles import profile_names
 from posture_cam.records import State
-from posture_cam.session import Calibration, calibrate
+from posture_cam.session import CalibrationRequest, calibrate
 from posture_cam.settings import history_path
 from tests.browser import browser, needs_browser
 from tests.conftest import SAMPLES
@@ -163,7 +163,7 @@ def test_the_command_prints_its_address_and_ends_with_ctrl_c() -> None:
 @needs_browser
 def test_today_follows_a_running_monitor_while_others_read(sample_poses: object, tmp_path: Path) -> None:
     assert callable(sample_poses)
-    calibrate(Calibration(recording=sample_poses("desk-monitor")))
+    calibrate(CalibrationRequest(recording=sample_poses("desk-monitor")))
     assert profile_names() == ["default"]
     monitor = subprocess.Popen(
         [sys.executable, "-m", "posture_cam", "monitor", "--no-notify", "--headless", "--realtime",

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from posture_cam.exercises import load_exercises
+from posture_cam.batch.table import COLUMNS
+from posture_cam.care.exercises import load_exercises
 from posture_cam.history import History
 from posture_cam.history.schema import migrate
-from posture_cam.outputs.days import CSV_HEADER, days_as_json, write_export_json
-from posture_cam.outputs.tables import CsvResult
+from posture_cam.outputs.files.tables import CsvResult
+from posture_cam.outputs.terminal.days import CSV_HEADER, days_as_json, write_export_json
 from posture_cam.records import Measure, Reason, State
-from posture_cam.session.batch_table import COLUMNS
 from posture_cam.settings import GROUP_WEIGHTS, MeasureInfo, load_measures
 from posture_cam.words import words_of
 from tests.conftest import ROOT

@@ -13,11 +13,11 @@ import pytest
 
 from posture_cam.history import History
 from posture_cam.outputs.report import read_result
-from posture_cam.pose.recorded import PoseLog
+from posture_cam.pose.pose_log import PoseLog
 from posture_cam.profiles import load_profile, profile_path
 from posture_cam.records import Measure, Reason, State
 from posture_cam.runlog import totals
-from posture_cam.session import Analysis, analyze
+from posture_cam.session import AnalysisRequest, analyze
 from posture_cam.settings import history_path, load_measures
 from posture_cam.words import value_words, words_of
 from tests.conftest import ROOT
@@ -59,13 +59,13 @@ def test_its_profile_poses_and_result_are_read(kept: Path) -> None:
     log = PoseLog(kept / "recording.poses.jsonl")
     assert len(list(log.samples())) > 100
     found = read_result(kept / "result.json")
-    summary = analyze(Analysis(kept / "recording.poses.jsonl"))
+    summary = analyze(AnalysisRequest(kept / "recording.poses.jsonl"))
     good_s = summary.seconds_by_state[State.GOOD]
     assert found.sitting.length_s == pytest.approx(summary.duration_s, abs=0.01)
     assert found.sums.seconds_by_state[State.GOOD] == pytest.approx(good_s, abs=0.5)
     assert summary.score is not None
     assert found.sums.score == pytest.approx(summary.score, abs=1)
-    assert analyze(Analysis(kept / "recording.poses.jsonl", profile="desk")).judged_s > 15.0
+    assert analyze(AnalysisRequest(kept / "recording.poses.jsonl", profile="desk")).judged_s > 15.0
 
 
 def test_every_command_that_reads_serves_with_it(kept: Path, tmp_path: Path) -> None:

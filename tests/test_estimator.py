@@ -15,7 +15,7 @@ from posture_cam.errors import ModelError
 from posture_cam.geometry import AngleEstimator, FeatureExtractor, compare
 from posture_cam.geometry.estimator import OUTPUTS, Estimate, Network, save_weights
 from posture_cam.geometry.points import GROUPS, MIRRORED, Points, inputs
-from posture_cam.pose.recorded import PoseLog
+from posture_cam.pose.pose_log import PoseLog
 from posture_cam.records import (
     LANDMARK_COUNT,
     Assessment,
@@ -27,7 +27,7 @@ from posture_cam.records import (
     Reason,
     View,
 )
-from posture_cam.session.neutral import load_estimator
+from posture_cam.session.neutrals import load_estimator
 from posture_cam.settings import bundled_model, load_settings
 from tests.builders import front_pose, side_pose
 from tests.conftest import ROOT
@@ -323,7 +323,7 @@ def told_by(one: Estimate) -> tuple[Measures, Assessment]:
     features = FeatureExtractor(settings).extract(1.0, front_pose(1.0))
     neutral = neutral_of(front_pose())
     measures = compare(features, neutral, settings, one)
-    return Judge(neutral, settings).update(measures)
+    return Judge(neutral, settings).judge(measures)
 
 
 def test_an_interval_from_no_change_to_poor_is_said_to_be_unsure_and_nothing_is_called_good() -> None:
@@ -350,7 +350,7 @@ def test_a_picture_that_is_unsure_now_and_then_is_told_by_those_around_it(rate_h
         values = {Measure.NECK_INCLINATION_CHANGE: neck, Measure.TRUNK_INCLINATION_CHANGE: 1.0}
         errors = {Measure.NECK_INCLINATION_CHANGE: 10.0, Measure.TRUNK_INCLINATION_CHANGE: 2.0}
         alone.append(neck + 10.0 >= 17.0)
-        smooth, _ = judge.update(Measures(look / rate_hz, View.FRONT, values, 0.9, None, errors))
+        smooth, _ = judge.judge(Measures(look / rate_hz, View.FRONT, values, 0.9, None, errors))
         if look / rate_hz > 2.0:
             assert smooth.reason is None
     assert any(alone)
@@ -377,7 +377,7 @@ class _Run:
         values, errors = ({name: one[index] for name, one in pair.items()} for index in (0, 1))
         reason = None if pair else Reason.NOBODY
         for _ in range(looks):
-            smooth, _ = self.judge.update(Measures(self.now_s, view, values, 0.9, reason, errors))
+            smooth, _ = self.judge.judge(Measures(self.now_s, view, values, 0.9, reason, errors))
             self.now_s += 0.2
         return smooth.reason
 

@@ -15,18 +15,25 @@ import numpy as np
 import pytest
 
 from posture_cam.assessment import Phase, RepetitionCounter, RestFinder
+from posture_cam.care.exercises import (
+    Aim,
+    CoachMoment,
+    Exercise,
+    ExerciseDone,
+    exercise_called,
+    load_exercises,
+)
+from posture_cam.care.tips import tips_for
 from posture_cam.errors import NothingJudged
-from posture_cam.exercises import Aim, Exercise, ExerciseDone, Moment, exercise_called, load_exercises
 from posture_cam.geometry import MovementMeter
 from posture_cam.geometry.points import MIRRORED
-from posture_cam.pose.recorded import PoseLog
+from posture_cam.pose.pose_log import PoseLog
 from posture_cam.records import Alert, AlertKind, Landmark, Measure, Movement, Pose, Sample
-from posture_cam.session import Exercising, count_recording, guide_by_clock, guide_camera
-from posture_cam.session.coaching import Coach
-from posture_cam.session.neutral import load_estimator
+from posture_cam.session import ExerciseRequest, count_recording, guide_by_clock, guide_camera
+from posture_cam.session.coach import Coach
+from posture_cam.session.neutrals import load_estimator
 from posture_cam.session.offers import OfferWatch
 from posture_cam.settings import load_settings
-from posture_cam.tips import tips_for
 from tests.builders import Film, front_pose, write_video
 from tests.conftest import ROOT, SAMPLES, Made
 from tests.running import run
@@ -390,9 +397,9 @@ class Clock:
 
 def test_an_exercise_by_the_clock_takes_as_long_as_its_dose() -> None:
     exercise, clock = exercise_called("belly-brace"), Clock()
-    shown: list[Moment] = []
+    shown: list[CoachMoment] = []
 
-    def show(moment: Moment, _now_s: float, _frame: object) -> bool:
+    def show(moment: CoachMoment, _now_s: float, _frame: object) -> bool:
         shown.append(moment)
         return True
 
@@ -452,7 +459,7 @@ def test_an_offer_that_is_not_taken_is_told_of_nothing(clip_poses: list[Sample])
 def test_nobody_at_rest_is_said(tmp_path: Path) -> None:
     poses = recorded(tmp_path / "nobody.poses.jsonl", Film().nobody(5.0))
     with pytest.raises(NothingJudged, match="Nobody was seen"):
-        count_recording(Exercising(exercise_called("side-bend"), recording=poses), lambda *_: True)
+        count_recording(ExerciseRequest(exercise_called("side-bend"), recording=poses), lambda *_: True)
 
 
 @pytest.mark.parametrize(
@@ -501,12 +508,12 @@ def test_a_live_exercise_ends_by_itself_when_the_dose_is_done() -> None:
     exercise = exercise_called("side-bend").with_share(0.25)
     words: list[str] = []
 
-    def show(moment: Moment, _now_s: float, _frame: object) -> bool:
+    def show(moment: CoachMoment, _now_s: float, _frame: object) -> bool:
         words.append(moment.words)
         return True
 
     with serving(jpegs_of(CLIP, 36.0, 280)) as served:
-        done = guide_camera(Exercising(exercise, served.url), show)
+        done = guide_camera(ExerciseRequest(exercise, served.url), show)
     assert done is not None
     assert (done.right, done.is_whole, done.trouble) == (1, True, "")
     assert done.left in (1, 2)  # the clip goes on bending while "Done." is shown
@@ -516,11 +523,11 @@ def test_a_live_exercise_ends_by_itself_when_the_dose_is_done() -> None:
 def test_a_stream_that_ends_keeps_what_was_counted_and_is_said() -> None:
     with serving(jpegs_of(CLIP, 36.0, 280)) as served:
 
-        def show(moment: Moment, _now_s: float, _frame: object) -> bool:
+        def show(moment: CoachMoment, _now_s: float, _frame: object) -> bool:
             served.is_cut = served.is_cut or moment.reached is not None
             return True
 
-        done = guide_camera(Exercising(exercise_called("side-bend"), served.url), show)
+        done = guide_camera(ExerciseRequest(exercise_called("side-bend"), served.url), show)
     assert done is not None
     assert done.repetitions == 1
     assert done.trouble

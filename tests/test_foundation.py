@@ -15,9 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posture_cam import errors
-from posture_cam.checkins import Place, Urgency
+from posture_cam.care.checkins import Place, Urgency
+from posture_cam.care.exercises import Aim
+from posture_cam.care.tips import GENERAL, TipRotation, faults, load_tips, tips_for, tips_for_faults
 from posture_cam.errors import NeutralError, OutputError, PostureCamError, UsageError
-from posture_cam.exercises import Aim
 from posture_cam.files import check_writable, written_whole
 from posture_cam.profiles import load_profile, profile_names, profile_path, save_profile
 from posture_cam.records import (
@@ -34,7 +35,6 @@ from posture_cam.records import (
     View,
 )
 from posture_cam.settings import GROUP_WEIGHTS, load_measures, load_settings, read_data
-from posture_cam.tips import GENERAL, TipRotation, faults, load_tips, tips_for, tips_for_faults
 from posture_cam.words import clock, count_words, duration_words, parse_stretch, value_words
 from tests.builders import front_pose
 from tests.conftest import ROOT

@@ -23,10 +23,10 @@ from pathlib import Path
 import pytest
 
 from posture_cam import __version__
-from posture_cam.outputs.lines import JsonLines
+from posture_cam.outputs.files.lines import JsonLines
 from posture_cam.profiles import profile_path
 from posture_cam.records import Observation
-from posture_cam.session import Analysis, analyze
+from posture_cam.session import AnalysisRequest, analyze
 from posture_cam.settings import history_path
 from tests.conftest import ROOT
 from tests.running import run
@@ -107,7 +107,7 @@ def readable(page: str) -> str:
 def test_lines_of_a_live_run(tmp_path: Path) -> None:
     stream, seen = io.StringIO(), list[Observation]()
     lines = JsonLines(stream, BEGAN, "desk-side.mp4")
-    summary = analyze(Analysis(poses_of("desk-side", tmp_path)), seen=seen.append)
+    summary = analyze(AnalysisRequest(poses_of("desk-side", tmp_path)), seen=seen.append)
     for observation in seen:
         lines.write(observation)
     lines.finish(summary)
@@ -137,7 +137,7 @@ def test_a_profile(tmp_path: Path) -> None:
 def test_poses_files_have_these_lines(tmp_path: Path) -> None:
     """The model's landmarks differ from processor to processor; the form of the file does not."""
     target = tmp_path / "again.poses.jsonl"
-    analyze(Analysis(ROOT / "samples" / "desk-side.mp4", rate_hz=1.0, poses=target))
+    analyze(AnalysisRequest(ROOT / "samples" / "desk-side.mp4", rate_hz=1.0, poses=target))
     header, *lines = map(json.loads, target.read_text("utf-8").splitlines())
     with gzip.open(GOLDEN / "desk-side.poses.jsonl.gz", "rt", encoding="utf-8") as packed:
         kept_header, *kept_lines = map(json.loads, packed)

@@ -26,11 +26,11 @@ from posture_cam.config import load_config
 from posture_cam.errors import HistoryError, UsageError
 from posture_cam.history import History, Writer, day_bounds_s, zone_name, zone_of
 from posture_cam.history.schema import MIGRATIONS, migrate, version
-from posture_cam.outputs.history import KeptAs, LiveHistory
-from posture_cam.outputs.tables import as_json
+from posture_cam.outputs.files.keeping import KeptAs, LiveHistory
+from posture_cam.outputs.files.tables import as_json
 from posture_cam.records import JUDGED_STATES, Alert, Observation, Piece, Reason, State
 from posture_cam.runlog import RunLog, totals
-from posture_cam.session import Analysis, Monitoring, analyze, monitor
+from posture_cam.session import AnalysisRequest, MonitorRequest, analyze, monitor
 from posture_cam.settings import history_path, load_settings
 from posture_cam.words import parse_moment
 from tests.conftest import ROOT, SAMPLES
@@ -77,7 +77,7 @@ def test_a_saved_analysis_adds_up_to_its_result(
 ) -> None:
     started = datetime(2026, 11, 20, 9, 0, 12, tzinfo=BERLIN)
     target = tmp_path / "result.json"
-    summary = analyze(Analysis(sample_poses(clip), json=target, save=True, recorded_at=started))
+    summary = analyze(AnalysisRequest(sample_poses(clip), json=target, save=True, recorded_at=started))
     with History.opened() as kept:
         sitting = kept.sitting(started.date())
     assert sitting is not None
@@ -118,7 +118,7 @@ def test_the_same_recording_is_kept_once(sample_poses: Callable[[str], Path]) ->
     first = datetime(2026, 11, 20, 9, tzinfo=UTC)
     told: list[KeptAs] = []
     for start in (first, first + timedelta(days=1)):
-        analyze(Analysis(path, save=True, recorded_at=start), kept=told.append)
+        analyze(AnalysisRequest(path, save=True, recorded_at=start), kept=told.append)
     assert [(one.start, one.replaced, one.trouble) for one in told] == [
         (first, None, None),
         (first + timedelta(days=1), date(2026, 11, 20), None),
@@ -133,8 +133,8 @@ def test_poses_know_the_recording_they_were_taken_from(tmp_path: Path) -> None:
     ended = datetime(2026, 11, 18, 15, 0, 0, tzinfo=UTC)
     os.utime(clip, (ended.timestamp(), ended.timestamp()))
     told: list[KeptAs] = []
-    analyze(Analysis(clip, rate_hz=2.0, poses=poses, save=True), kept=told.append)
-    analyze(Analysis(poses, save=True), kept=told.append)
+    analyze(AnalysisRequest(clip, rate_hz=2.0, poses=poses, save=True), kept=told.append)
+    analyze(AnalysisRequest(poses, save=True), kept=told.append)
     assert [one.start for one in told] == [ended - timedelta(seconds=70)] * 2
     assert [one.replaced for one in told] == [None, date(2026, 11, 18)]
     old = tmp_path / "old.poses.jsonl"
@@ -143,7 +143,7 @@ def test_poses_know_the_recording_they_were_taken_from(tmp_path: Path) -> None:
     del header["written_at"], header["content"]
     old.write_text(json.dumps(header) + "\n" + rest, "utf-8")
     with pytest.raises(UsageError, match="does not tell when the recording was made"):
-        analyze(Analysis(old, save=True))
+        analyze(AnalysisRequest(old, save=True))
 
 
 def test_a_live_run_is_kept_as_it_is_judged(tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_a_live_run_is_kept_as_it_is_judged(tmp_path: Path) -> None:
     keeper = LiveHistory(NINE, "default", load_settings(), said.append)
     keeper.open(0)
     summary = monitor(
-        Monitoring(SAMPLES / "desk-monitor.mp4", NINE), load_config({}).settings(), [], keeper=keeper
+        MonitorRequest(SAMPLES / "desk-monitor.mp4", NINE), load_config({}).settings(), [], keeper=keeper
     )
     assert len(said) == 1  # once, when it begins to be kept
     assert "never a picture" in said[0]
@@ -354,7 +354,7 @@ def test_a_folder_that_cannot_be_written_is_said_once_and_watching_goes_on(tmp_p
     keeper = LiveHistory(NINE, None, load_settings(), said.append, tmp_path / "file" / "history.db")
     keeper.open(0)
     summary = monitor(
-        Monitoring(SAMPLES / "desk-side.mp4", NINE), load_config({}).settings(), [], keeper=keeper
+        MonitorRequest(SAMPLES / "desk-side.mp4", NINE), load_config({}).settings(), [], keeper=keeper
     )
     assert summary.judged_s > 60
     assert len(said) == 2

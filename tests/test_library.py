@@ -15,9 +15,9 @@ import pytest
 import posture_cam
 from posture_cam import Measure, State
 from posture_cam.errors import NeutralError, OutputError, SourceError
-from posture_cam.outputs.tables import CsvResult
+from posture_cam.outputs.files.tables import CsvResult
 from posture_cam.profiles import load_profile
-from posture_cam.session import Calibration, calibrate
+from posture_cam.session import CalibrationRequest, calibrate
 from tests.conftest import ROOT, SAMPLES
 from tests.running import run
 
@@ -81,7 +81,7 @@ def test_a_result_is_that_of_the_command(sample_poses: Callable[[str], Path], tm
 
 
 def test_a_monitor_gives_each_moment_and_then_the_summary(sample_poses: Callable[[str], Path]) -> None:
-    calibrate(Calibration(recording=sample_poses("desk-monitor")))
+    calibrate(CalibrationRequest(recording=sample_poses("desk-monitor")))
     assert load_profile("default") is not None
     with posture_cam.Monitor(SAMPLES / "desk-monitor.mp4") as live:
         moments = list(live)

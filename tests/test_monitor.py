@@ -35,7 +35,14 @@ from posture_cam.records import (
     SourceInfo,
     State,
 )
-from posture_cam.session import Analysis, Calibration, Monitoring, analyze, calibrate, monitor
+from posture_cam.session import (
+    AnalysisRequest,
+    CalibrationRequest,
+    MonitorRequest,
+    analyze,
+    calibrate,
+    monitor,
+)
 from tests.conftest import SAMPLES
 from tests.running import run
 from tests.screens import WINDOWS_TRIED, needs_screen, screen
@@ -79,7 +86,7 @@ def watched(
     kept = Kept(plan)
     is_path = isinstance(source, Path)
     summary = monitor(
-        Monitoring(source if isinstance(source, Path) else 0, datetime.now(UTC)),
+        MonitorRequest(source if isinstance(source, Path) else 0, datetime.now(UTC)),
         load_config(options).settings(),
         [kept],
         source=None if is_path else source,  # type: ignore[arg-type]
@@ -90,7 +97,7 @@ def watched(
 @pytest.fixture
 def neutral(sample_poses: Callable[[str], Path]) -> Neutral:
     """The sitter's own neutral posture, stored as `default`."""
-    calibrate(Calibration(recording=sample_poses("desk-monitor")))
+    calibrate(CalibrationRequest(recording=sample_poses("desk-monitor")))
     return load_profile("default")
 
 
@@ -146,9 +153,9 @@ def tilted(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 @pytest.mark.slow
 @pytest.mark.parametrize("clip", ["desk-monitor", "desk-laptop", "desk-oblique", "desk-side"])
 def test_a_clip_is_judged_live_as_by_an_analysis(clip: str, sample_poses: Callable[[str], Path]) -> None:
-    calibrate(Calibration(recording=sample_poses(clip)))
+    calibrate(CalibrationRequest(recording=sample_poses(clip)))
     # Looked at as often; held just at a limit, seconds hang on the looks.
-    analysed = analyze(Analysis(SAMPLES / f"{clip}.mp4", rate_hz=5.0, profile="default"))
+    analysed = analyze(AnalysisRequest(SAMPLES / f"{clip}.mp4", rate_hz=5.0, profile="default"))
     live, _ = watched(SAMPLES / f"{clip}.mp4")
     # Whoever comes in is seen in part for up to half a second, by looks that happen to fall on it.
     episodes, expected = (
@@ -290,7 +297,7 @@ def test_an_output_that_fails_is_said_once_and_the_run_goes_on() -> None:
             raise RuntimeError("the window\nhas gone")
 
     kept = Kept()
-    request = Monitoring(CLIP, datetime.now(UTC))
+    request = MonitorRequest(CLIP, datetime.now(UTC))
     summary = monitor(request, load_config().settings(), [Broken(), kept])
     failed = [words for words in kept.words if "has failed" in words]
     assert failed == ["The output Broken has failed and is left out from now on: the window has gone"]
@@ -300,7 +307,7 @@ def test_an_output_that_fails_is_said_once_and_the_run_goes_on() -> None:
 
 def test_on_battery_too_the_first_five_seconds_are_taken() -> None:
     kept = Kept()
-    request = Monitoring(CLIP, datetime.now(UTC), eco=lambda: True)
+    request = MonitorRequest(CLIP, datetime.now(UTC), eco=lambda: True)
     summary = monitor(request, load_config().settings(), [kept])
     assert summary.neutral is not None
     assert summary.neutral.end_s is not None

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from posture_cam.outputs.notification import Backend, CannotNotify, DesktopNotification, ScriptBackend
+from posture_cam.care.tips import load_tips
+from posture_cam.outputs.telling.notification import Backend, CannotNotify, DesktopNotification, ScriptBackend
 from posture_cam.records import Alert, AlertKind, Measure, Observation, Sample, State
-from posture_cam.tips import load_tips
 from tests.builders import assessment, measures
 from tests.screens import needs_screen, screen
 
@@ -37,7 +37,7 @@ import json, subprocess, sys, time
 sys.path.insert(0, "{root}")
 from tests.test_notification import ALERT, observation
 from posture_cam.doctor import notifications
-from posture_cam.outputs.notification import DesktopNotification
+from posture_cam.outputs.telling.notification import DesktopNotification
 
 daemon = subprocess.Popen(["dunst"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 def dunstctl(*words):

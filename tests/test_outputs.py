@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from posture_cam.outputs.console import print_summary
-from posture_cam.outputs.overlay import STATE_COLOURS, Overlay, Scene, draw_banner, draw_timeline
-from posture_cam.outputs.video import AnnotatedVideo
+from posture_cam.care.tips import load_tips
+from posture_cam.outputs.files.video import AnnotatedVideo
+from posture_cam.outputs.screen.overlay import STATE_COLOURS, Overlay, Scene, draw_banner, draw_timeline
+from posture_cam.outputs.terminal.console import print_summary
 from posture_cam.records import (
     Alert,
     Frame,
@@ -28,7 +29,6 @@ from posture_cam.records import (
     State,
     View,
 )
-from posture_cam.tips import load_tips
 from tests.builders import SIZE_WH, assessment, side_pose
 
 TIP = load_tips()[0]

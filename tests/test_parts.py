@@ -16,9 +16,9 @@ import speed
 
 from posture_cam.errors import ModelError, SourceError
 from posture_cam.pose.person import shift_of
-from posture_cam.pose.recorded import PoseLog
+from posture_cam.pose.pose_log import PoseLog
 from posture_cam.records import Pose, Sample
-from posture_cam.session import Analysis, Listener, analyze
+from posture_cam.session import AnalysisRequest, Listener, analyze
 from posture_cam.session.parts import Outcome, Parts, goals_s, starts_s
 from posture_cam.settings import PartsSettings, load_settings
 from posture_cam.source import VideoFile
@@ -404,13 +404,13 @@ def test_parts_find_the_same_on_one_processor_and_on_two_and_what_one_pass_finds
     path = tmp_path / "long.mp4"
     speed.repeat(SAMPLES / "desk-side.mp4", path, 2)
     poses = {name: tmp_path / f"{name}.poses.jsonl" for name in ("one", "two", "whole")}
-    one = analyze(Analysis(path, poses=poses["one"], processors=1))
+    one = analyze(AnalysisRequest(path, poses=poses["one"], processors=1))
     handles: dict[str, list[int]] = {"Looking": [], "Writing": []}
 
     def count_handles(work: str, _done_s: float, _end_s: float | None) -> None:
         handles[work].append(sum(Path(one.path) == path.resolve() for one in psutil.Process().open_files()))
 
-    analyze(Analysis(path, poses=poses["two"], processors=2), Listener(progress=count_handles))
+    analyze(AnalysisRequest(path, poses=poses["two"], processors=2), Listener(progress=count_handles))
     assert 1 <= max(handles["Looking"]) <= 3  # a part while it is opened has two
     assert max(handles["Writing"]) == 0
     assert poses["one"].read_bytes() == poses["two"].read_bytes()
@@ -418,7 +418,7 @@ def test_parts_find_the_same_on_one_processor_and_on_two_and_what_one_pass_finds
     settings = load_settings()
     undivided = settings.model_copy(update={"parts": settings.parts.model_copy(update={"least_s": 1e6})})
     monkeypatch.setattr("posture_cam.session.analysis.load_settings", lambda: undivided)
-    whole = analyze(Analysis(path, poses=poses["whole"]))
+    whole = analyze(AnalysisRequest(path, poses=poses["whole"]))
     found, expected = (list(PoseLog(poses[name]).samples()) for name in ("one", "whole"))
     assert [(sample.index, sample.timestamp_s) for sample in found] == [
         (sample.index, sample.timestamp_s) for sample in expected

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from posture_cam.alerts import AlertPolicy
-from posture_cam.checkins import CheckIn, red_flags
-from posture_cam.exercises import load_exercises
+from posture_cam.care.checkins import CheckIn, red_flags
+from posture_cam.care.exercises import load_exercises
+from posture_cam.care.permission import Permission, permission_of
+from posture_cam.care.tips import load_tips
 from posture_cam.history import History, keep_check_in
-from posture_cam.permission import Permission, permission_of
 from posture_cam.records import AlertKind, State
-from posture_cam.session.care import permission
+from posture_cam.session.programme import permission
 from posture_cam.settings import history_path, load_settings
-from posture_cam.tips import load_tips
 from tests.builders import assessments
 from tests.running import run
 
@@ -46,7 +46,7 @@ def test_what_check_ins_allow() -> None:
 def test_the_monitor_offers_only_what_is_allowed(permission: Permission, allowed: set[str]) -> None:
     policy = AlertPolicy(load_settings().alerts, permission=lambda: permission)
     parts = [(600.0, State.POOR), (1500.0, State.GOOD)] * 4
-    given = [one for one in map(policy.update, assessments(parts)) if one is not None]
+    given = [one for one in map(policy.decide, assessments(parts)) if one is not None]
     breaks = [one for one in given if one.kind == AlertKind.BREAK]
     assert len(breaks) >= 3
     assert {one.exercise for one in breaks} - {None} <= allowed

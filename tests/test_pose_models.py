@@ -12,7 +12,7 @@ from posture_cam.errors import ModelError, SourceError
 from posture_cam.pose import open_estimator
 from posture_cam.protocols import PoseEstimator
 from posture_cam.records import LANDMARK_COUNT, Frame, Landmark
-from posture_cam.session import Analysis, analyze
+from posture_cam.session import AnalysisRequest, analyze
 from posture_cam.settings import load_settings
 from posture_cam.source import VideoFile
 from tests.conftest import SAMPLES
@@ -68,8 +68,8 @@ def test_recorded_poses_stand_in_for_the_model_that_saw_them(
     sample_poses: Callable[[str], Path], tmp_path: Path
 ) -> None:
     poses = sample_poses(CLIP.stem)
-    by_model = analyze(Analysis(poses))
-    by_poses = analyze(Analysis(CLIP, model=str(poses), video=tmp_path / "a.mp4"))
+    by_model = analyze(AnalysisRequest(poses))
+    by_poses = analyze(AnalysisRequest(CLIP, model=str(poses), video=tmp_path / "a.mp4"))
     assert (tmp_path / "a.mp4").stat().st_size > 100_000
     assert by_poses.model == by_model.model
     for state, seconds in by_model.seconds_by_state.items():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from posture_cam.errors import SourceError
-from posture_cam.pose.recorded import PoseLog, PoseLogEnd, PoseLogHeader, PoseLogWriter, Rounding
+from posture_cam.pose.pose_log import PoseLog, PoseLogEnd, PoseLogHeader, PoseLogWriter, Rounding
 from tests.builders import SOURCE, Film, front, side
 
 HEADER = PoseLogHeader(SOURCE, "full-abc", "VIDEO", 5.0)

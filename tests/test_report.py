@@ -23,8 +23,8 @@ from posture_cam.outputs.report.charts import Shown, _limits, _minutes
 from posture_cam.outputs.report.content import alert_words, cards, past_score, trend_words
 from posture_cam.records import Measure, NeutralOrigin, State
 from posture_cam.runlog import Sitting, totals
-from posture_cam.session import Analysis, analyze
-from posture_cam.session.report import Reporting, of_days, report
+from posture_cam.session import AnalysisRequest, analyze
+from posture_cam.session.report import ReportRequest, of_days, report
 from posture_cam.settings import load_measures
 from posture_cam.words import durations_words, words_of
 from tests.browser import Browser, browser, needs_browser
@@ -127,7 +127,7 @@ def test_an_empty_range_says_where_there_is_something() -> None:
 @pytest.fixture(scope="module")
 def result(sample_poses: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("result") / "result.json"
-    analyze(Analysis(sample_poses("desk-monitor"), json=target))
+    analyze(AnalysisRequest(sample_poses("desk-monitor"), json=target))
     return target
 
 
@@ -150,17 +150,17 @@ def test_pictures_only_where_they_are_asked_for_and_of_the_right_recording(
     result: Path, tmp_path: Path
 ) -> None:
     page = tmp_path / "report.html"
-    report(Reporting(page, result=result))
+    report(ReportRequest(page, result=result))
     assert "data:image/jpeg" not in page.read_text("utf-8")
-    made = report(Reporting(page, result=result, frames=SAMPLES / "desk-monitor.mp4"))
+    made = report(ReportRequest(page, result=result, frames=SAMPLES / "desk-monitor.mp4"))
     assert len(made.pictures) >= 2
     assert page.read_text("utf-8").count("data:image/jpeg") == len(made.pictures)
     assert all(one.jpeg.startswith(b"\xff\xd8") for one in made.pictures)
     assert any(one.caption.startswith("Head forward, +2") for one in made.pictures)
     with pytest.raises(SourceError, match="does not exist"):
-        report(Reporting(page, result=result, frames=tmp_path / "missing.mp4"))
+        report(ReportRequest(page, result=result, frames=tmp_path / "missing.mp4"))
     with pytest.raises(SourceError, match="is not the recording"):
-        report(Reporting(page, result=result, frames=SAMPLES / "desk-side.mp4"))
+        report(ReportRequest(page, result=result, frames=SAMPLES / "desk-side.mp4"))
 
 
 def test_a_video_is_known_by_its_content(tmp_path: Path) -> None:
@@ -169,12 +169,12 @@ def test_a_video_is_known_by_its_content(tmp_path: Path) -> None:
     shutil.copy(SAMPLES / "desk-side.mp4", first)
     second.write_bytes(first.read_bytes() + b"another")
     target = tmp_path / "result.json"
-    analyze(Analysis(first, json=target, rate_hz=2.0))
+    analyze(AnalysisRequest(first, json=target, rate_hz=2.0))
     assert json.loads(target.read_text("utf-8"))["source"]["content"]
     page = tmp_path / "report.html"
-    report(Reporting(page, result=target, frames=first))
+    report(ReportRequest(page, result=target, frames=first))
     with pytest.raises(SourceError, match="is not the recording"):
-        report(Reporting(page, result=target, frames=second))
+        report(ReportRequest(page, result=target, frames=second))
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ def test_a_result_of_an_older_version_is_reported_without_its_course(result: Pat
     path = tmp_path / "old.json"
     path.write_text(json.dumps(old), "utf-8")
     page = tmp_path / "report.html"
-    report(Reporting(page, result=path))
+    report(ReportRequest(page, result=path))
     assert "older posture_cam" in page.read_text("utf-8")
 
 
@@ -267,7 +267,7 @@ def test_a_result_of_an_older_version_is_reported_without_its_course(result: Pat
 def hostile_page(tmp_path: Path) -> Path:
     kept_run(MONDAY, [(1800, GOOD), (600, POOR)], source=HOSTILE, notes=[HOSTILE], profile="desk")
     target = tmp_path / "report.html"
-    report(Reporting(target, MONDAY.date(), MONDAY.date(), person=HOSTILE))
+    report(ReportRequest(target, MONDAY.date(), MONDAY.date(), person=HOSTILE))
     return target
 
 
@@ -284,7 +284,7 @@ def test_names_from_outside_stay_text(tmp_path: Path) -> None:
 def test_it_fetches_nothing_and_is_private(tmp_path: Path) -> None:
     a_week()
     target = tmp_path / "report.html"
-    report(Reporting(target, date(2026, 11, 23), date(2026, 11, 24)))
+    report(ReportRequest(target, date(2026, 11, 23), date(2026, 11, 24)))
     page = target.read_text("utf-8")
     assert re.findall(r'(?:src|href)="(?!#|data:)', page) == []
     assert "url(http" not in page
@@ -342,7 +342,7 @@ def test_a_browser_shows_it_without_complaint_in_light_and_dark_and_prints_it(
 def test_it_can_be_read_without_seeing_it(chromium: Browser, tmp_path: Path) -> None:
     a_week()
     target = tmp_path / "report.html"
-    report(Reporting(target, date(2026, 11, 23), date(2026, 11, 24)))
+    report(ReportRequest(target, date(2026, 11, 23), date(2026, 11, 24)))
     chromium.open(target.as_uri())
     for width_px, shown, hidden in ((1200, "wide", "narrow"), (390, "narrow", "wide")):
         chromium.resize(width_px)
@@ -428,7 +428,7 @@ def test_tables_fit_a_phone_and_a_sheet_of_paper(tmp_path: Path) -> None:
         "w " * 200,
     )
     target = tmp_path / "report.html"
-    report(Reporting(target, date(2026, 11, 23), today()))
+    report(ReportRequest(target, date(2026, 11, 23), today()))
     wide = (
         "return [...document.querySelectorAll('.scroll')]"
         ".filter(e => e.scrollWidth > e.clientWidth + 1).length"

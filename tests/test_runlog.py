@@ -19,7 +19,7 @@ from posture_cam.history import History
 from posture_cam.outputs.report import read_result
 from posture_cam.records import Landmark, Measure, Observation, Pose, Reason, State, View
 from posture_cam.runlog import RunLog, joined, totals
-from posture_cam.session import Analysis, analyze
+from posture_cam.session import AnalysisRequest, analyze
 from posture_cam.settings import load_settings
 from tests.builders import Film, Maker, front_pose, side
 from tests.test_session import recorded as pose_file
@@ -36,7 +36,7 @@ def observations(film: Film, judge: Judge | None = None) -> Iterable[Observation
     extractor, judge = FeatureExtractor(SETTINGS), judge or Judge(NEUTRAL, SETTINGS)
     for sample in film.samples:
         features = extractor.extract(sample.timestamp_s, sample.pose)
-        measures, assessment = judge.update(compare(features, NEUTRAL, SETTINGS))
+        measures, assessment = judge.judge(compare(features, NEUTRAL, SETTINGS))
         yield Observation(sample, measures, assessment, 0.0)
 
 
@@ -207,7 +207,9 @@ def test_in_good_time_the_tip_is_for_what_was_off_most(tmp_path: Path) -> None:
     film = Film(noise_px=0.3).hold(30.0, leaning(0.0)).hold(60.0, leaning(8.0))
     poses, result = pose_file(tmp_path / "a.poses.jsonl", film), tmp_path / "a.json"
     began = datetime(2026, 11, 24, 9)  # noqa: DTZ001 - as a user writes it
-    summary = analyze(Analysis(poses, neutral_s=(2.0, 25.0), json=result, save=True, recorded_at=began))
+    summary = analyze(
+        AnalysisRequest(poses, neutral_s=(2.0, 25.0), json=result, save=True, recorded_at=began)
+    )
     assert summary.seconds_by_state[State.GOOD] == pytest.approx(90.0)
     assert not summary.faults
     assert [tip.fault for tip in summary.tips] == [Measure.LATERAL_LEAN_CHANGE]

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from posture_cam.records import SessionSummary, State, View
-from posture_cam.session import Analysis, analyze
+from posture_cam.session import AnalysisRequest, analyze
 from tests.conftest import SAMPLES
 
 Result = Callable[[str], tuple[SessionSummary, list[dict[str, str]]]]
@@ -199,13 +199,13 @@ def test_every_estimate_says_how_sure_it_is(sample_result: Result, name: str) ->
 
 def test_without_the_estimator_angles_from_the_front_are_left_empty_not_guessed(tmp_path: Path) -> None:
     poses, table = tmp_path / "a.poses.jsonl", tmp_path / "a.csv"
-    analyze(Analysis(SAMPLES / "desk-monitor.mp4", poses=poses, estimator=False, csv=table))
+    analyze(AnalysisRequest(SAMPLES / "desk-monitor.mp4", poses=poses, estimator=False, csv=table))
     with table.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert all(row["neck_inclination_change_deg"] == "" for row in rows)
     assert all(row["trunk_inclination_change_deg"] == "" for row in rows)
     assert any(row["head_drop_percent"] for row in rows)
-    formulas = analyze(Analysis(poses, estimator=False))
+    formulas = analyze(AnalysisRequest(poses, estimator=False))
     assert formulas.estimator is None
     assert all(not name.endswith("_error") for name in formulas.statistics)
 

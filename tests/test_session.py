@@ -21,10 +21,10 @@ from posture_cam.errors import (
     SourceError,
     UsageError,
 )
-from posture_cam.pose.recorded import PoseLogEnd, PoseLogHeader, PoseLogWriter, Rounding
+from posture_cam.pose.pose_log import PoseLogEnd, PoseLogHeader, PoseLogWriter, Rounding
 from posture_cam.profiles import save_profile
 from posture_cam.records import Feature, Measure, Reason, State, View
-from posture_cam.session import Analysis, Listener, analyze
+from posture_cam.session import AnalysisRequest, Listener, analyze
 from posture_cam.words import words_of
 from tests.builders import SOURCE, Film, front, side, stripes, write_video
 from tests.conftest import SAMPLES, Made
@@ -65,7 +65,7 @@ def clip(tmp_path: Path, made_once: Made) -> Path:
 
 
 def test_a_recording_is_told_as_it_was(poses: Path) -> None:
-    summary = analyze(Analysis(poses))
+    summary = analyze(AnalysisRequest(poses))
     assert summary.seconds_by_state[State.GOOD] == pytest.approx(40.0, abs=2.0)
     assert summary.seconds_by_state[State.POOR] == pytest.approx(60.0, abs=2.0)
     assert summary.seconds_by_state[State.AWAY] == pytest.approx(20.0, abs=2.0)
@@ -78,8 +78,8 @@ def test_a_recording_is_told_as_it_was(poses: Path) -> None:
 
 def test_video_and_recorded_poses_give_the_same_judgement(tmp_path: Path, clip: Path) -> None:
     target = tmp_path / "clip.poses.jsonl"
-    first = analyze(Analysis(clip, poses=target, json=tmp_path / "a.json", csv=tmp_path / "a.csv"))
-    again = analyze(Analysis(target, json=tmp_path / "b.json", csv=tmp_path / "b.csv"))
+    first = analyze(AnalysisRequest(clip, poses=target, json=tmp_path / "a.json", csv=tmp_path / "a.csv"))
+    again = analyze(AnalysisRequest(target, json=tmp_path / "b.json", csv=tmp_path / "b.csv"))
     assert first == again
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
@@ -87,7 +87,7 @@ def test_video_and_recorded_poses_give_the_same_judgement(tmp_path: Path, clip: 
 
 def test_the_json_has_the_documented_form(poses: Path) -> None:
     stream = io.StringIO()
-    summary = analyze(Analysis(poses, json=stream))
+    summary = analyze(AnalysisRequest(poses, json=stream))
     result = json.loads(stream.getvalue())
     assert result["schema_version"] == 1
     assert set(result["summary"]) >= {
@@ -113,7 +113,7 @@ def test_the_json_has_the_documented_form(poses: Path) -> None:
 
 def test_the_csv_has_a_row_for_each_sample_and_a_column_for_each_measure(tmp_path: Path, poses: Path) -> None:
     target = tmp_path / "a.csv"
-    summary = analyze(Analysis(poses, csv=target))
+    summary = analyze(AnalysisRequest(poses, csv=target))
     with target.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == summary.sample_count == 600
@@ -131,7 +131,7 @@ def test_the_csv_has_a_row_for_each_sample_and_a_column_for_each_measure(tmp_pat
 
 
 def test_the_neutral_can_be_named(poses: Path) -> None:
-    summary = analyze(Analysis(poses, neutral_s=(30.0, 40.0), estimator=False))
+    summary = analyze(AnalysisRequest(poses, neutral_s=(30.0, 40.0), estimator=False))
     assert summary.neutral is not None
     assert (summary.neutral.start_s, summary.neutral.end_s) == (pytest.approx(30.0), pytest.approx(40.0))
     # Compared with the slouch, sitting upright is leaning far back.
@@ -142,7 +142,7 @@ def test_a_named_stretch_is_seen_from_where_the_whole_recording_shows_it(tmp_pat
     """A turn between the border and its slack is in profile for who was turned further before."""
     film = Film().hold(5.0, side(turn_deg=75.0)).hold(25.0, side(turn_deg=58.0))
     summary = analyze(
-        Analysis(recorded(tmp_path / "a.poses.jsonl", film), neutral_s=(10.0, 20.0), estimator=False)
+        AnalysisRequest(recorded(tmp_path / "a.poses.jsonl", film), neutral_s=(10.0, 20.0), estimator=False)
     )
     assert summary.neutral is not None
     assert summary.neutral.view == View.SIDE_LEFT
@@ -150,35 +150,35 @@ def test_a_named_stretch_is_seen_from_where_the_whole_recording_shows_it(tmp_pat
 
 
 def test_a_profile_serves_as_neutral(poses: Path) -> None:
-    own = analyze(Analysis(poses)).neutral
+    own = analyze(AnalysisRequest(poses)).neutral
     assert own is not None
     save_profile("desk", replace(own, created_at="2026-01-01T00:00:00+00:00"))
-    summary = analyze(Analysis(poses, profile="desk"))
+    summary = analyze(AnalysisRequest(poses, profile="desk"))
     assert summary.notes == ()
     assert summary.seconds_by_state[State.POOR] == pytest.approx(60.0, abs=2.0)
 
 
 def test_a_profile_that_does_not_fit_is_said(poses: Path) -> None:
-    own = analyze(Analysis(poses)).neutral
+    own = analyze(AnalysisRequest(poses)).neutral
     assert own is not None
     save_profile("other", replace(own, image_size_wh=(1920, 1080), model="lite-123"))
-    notes = analyze(Analysis(poses, profile="other")).notes
+    notes = analyze(AnalysisRequest(poses, profile="other")).notes
     assert len(notes) == 2
     assert "model" in notes[0]
     assert "size of picture" in notes[1]
 
 
 def test_a_profile_of_another_view_judges_nothing(tmp_path: Path, poses: Path) -> None:
-    own = analyze(Analysis(poses)).neutral
+    own = analyze(AnalysisRequest(poses)).neutral
     assert own is not None
     save_profile("front", replace(own, view=View.FRONT, centre={**own.centre, Feature.SHOULDER_YAW: 0.0}))
     with pytest.raises(NothingJudged, match="another side"):
-        analyze(Analysis(poses, profile="front"))
+        analyze(AnalysisRequest(poses, profile="front"))
 
 
 def test_one_who_slouches_all_the_time_is_compared_with_the_average(tmp_path: Path) -> None:
     path = recorded(tmp_path / "a.poses.jsonl", Film(noise_px=0.4).hold(60.0, SLOUCH))
-    summary = analyze(Analysis(path))
+    summary = analyze(AnalysisRequest(path))
     assert summary.neutral is not None
     assert not summary.neutral.is_personal
     assert summary.seconds_by_state[State.POOR] > 55.0
@@ -188,7 +188,7 @@ def test_results_of_nothing_judged_are_written_and_it_fails(tmp_path: Path) -> N
     path = recorded(tmp_path / "a.poses.jsonl", Film().nobody(30.0))
     target = tmp_path / "a.json"
     with pytest.raises(NothingJudged, match="nobody in the picture") as caught:
-        analyze(Analysis(path, json=target))
+        analyze(AnalysisRequest(path, json=target))
     assert caught.value.exit_code == 1
     result = json.loads(target.read_text("utf-8"))
     assert result["summary"]["judged_s"] == 0
@@ -201,7 +201,7 @@ def test_a_face_that_never_rests_from_the_front_has_no_neutral(tmp_path: Path) -
     for number in range(100):
         film.hold(0.2, front(ratio=0.4 + 0.4 * (number % 2)))
     with pytest.raises(NothingJudged, match="no neutral posture"):
-        analyze(Analysis(recorded(tmp_path / "a.poses.jsonl", film)))
+        analyze(AnalysisRequest(recorded(tmp_path / "a.poses.jsonl", film)))
 
 
 def test_an_interruption_keeps_what_is_done(tmp_path: Path, clip: Path) -> None:
@@ -212,7 +212,7 @@ def test_an_interruption_keeps_what_is_done(tmp_path: Path, clip: Path) -> None:
 
     targets = {name: tmp_path / f"out.{name}" for name in ("json", "csv", "mp4", "poses.jsonl")}
     summary = analyze(
-        Analysis(
+        AnalysisRequest(
             clip, json=targets["json"], csv=targets["csv"], video=targets["mp4"], poses=targets["poses.jsonl"]
         ),
         Listener(progress=progress, should_stop=lambda: bool(seen) and seen[-1] >= 6.0),
@@ -221,7 +221,7 @@ def test_an_interruption_keeps_what_is_done(tmp_path: Path, clip: Path) -> None:
     assert 6.0 <= summary.duration_s < 9.0
     assert json.loads(targets["json"].read_text("utf-8"))["partial"] is True
     assert len(targets["csv"].read_text("utf-8").splitlines()) == 1 + summary.sample_count
-    assert analyze(Analysis(targets["poses.jsonl"])).partial
+    assert analyze(AnalysisRequest(targets["poses.jsonl"])).partial
     with av.open(str(targets["mp4"])) as container:
         assert sum(1 for _ in container.decode(video=0)) == pytest.approx(10 * summary.duration_s + 1, abs=2)
 
@@ -232,13 +232,15 @@ def test_a_crash_on_the_way_leaves_no_file(tmp_path: Path, poses: Path) -> None:
             raise RuntimeError("for the test")
 
     with pytest.raises(RuntimeError):
-        analyze(Analysis(poses, csv=tmp_path / "a.csv", json=tmp_path / "a.json"), Listener(progress=fail))
+        analyze(
+            AnalysisRequest(poses, csv=tmp_path / "a.csv", json=tmp_path / "a.json"), Listener(progress=fail)
+        )
     assert [path.name for path in tmp_path.iterdir()] == ["built.poses.jsonl"]
 
 
 def test_the_annotated_video_has_every_frame_at_its_time(tmp_path: Path, clip: Path) -> None:
     target = tmp_path / "out.mp4"
-    analyze(Analysis(clip, video=target))
+    analyze(AnalysisRequest(clip, video=target))
     with av.open(str(clip)) as before, av.open(str(target)) as after:
         stream = after.streams.video[0]
         assert stream.codec_context.name == "h264"
@@ -281,7 +283,7 @@ def test_wrong_requests_are_refused_before_any_work(
     looked: list[float] = []
     listener = Listener(progress=lambda _pass, done_s, _total: looked.append(done_s))
     with pytest.raises(error) as caught:
-        analyze(replace(Analysis(clip), **change), listener)  # type: ignore[arg-type]
+        analyze(replace(AnalysisRequest(clip), **change), listener)  # type: ignore[arg-type]
     assert caught.value.hint
     assert looked == []
     assert sorted(tmp_path.iterdir()) == before
@@ -297,7 +299,7 @@ def test_recorded_poses_need_no_options_of_a_video(tmp_path: Path, poses: Path, 
         "poses": tmp_path / "b.poses.jsonl",
     }
     with pytest.raises(UsageError, match="holds poses only"):
-        analyze(replace(Analysis(poses), **{option: values[option]}))  # type: ignore[arg-type]
+        analyze(replace(AnalysisRequest(poses), **{option: values[option]}))  # type: ignore[arg-type]
 
 
 def test_the_input_is_never_overwritten(tmp_path: Path, clip: Path) -> None:
@@ -306,30 +308,30 @@ def test_the_input_is_never_overwritten(tmp_path: Path, clip: Path) -> None:
     link.symlink_to(clip)
     for target in (clip, link):
         with pytest.raises(OutputError, match="input itself"):
-            analyze(Analysis(clip, video=target))
+            analyze(AnalysisRequest(clip, video=target))
     assert clip.read_bytes() == content
 
 
 def test_a_stretch_where_nobody_sits_is_no_neutral(poses: Path) -> None:
     with pytest.raises(NeutralError, match="not seen well enough"):
-        analyze(Analysis(poses, neutral_s=(102.0, 118.0)))
+        analyze(AnalysisRequest(poses, neutral_s=(102.0, 118.0)))
 
 
 def test_a_recording_without_a_person_fails_with_a_hint(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", [stripes(0, (320, 240))] * 30)
     with pytest.raises(NothingJudged, match="nobody in the picture"):
-        analyze(Analysis(path))
+        analyze(AnalysisRequest(path))
 
 
 def test_a_single_frame_fails_with_a_hint(tmp_path: Path, astronaut: np.ndarray) -> None:
     with pytest.raises(NothingJudged) as caught:
-        analyze(Analysis(write_video(tmp_path / "a.mp4", [astronaut])))
+        analyze(AnalysisRequest(write_video(tmp_path / "a.mp4", [astronaut])))
     assert caught.value.hint
 
 
 def test_poses_without_a_sample_are_said(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="no samples"):
-        analyze(Analysis(recorded(tmp_path / "a.poses.jsonl", Film())))
+        analyze(AnalysisRequest(recorded(tmp_path / "a.poses.jsonl", Film())))
 
 
 def test_a_real_person_is_judged_from_the_front(tmp_path: Path, astronaut: np.ndarray) -> None:
@@ -344,7 +346,7 @@ def test_a_real_person_is_judged_from_the_front(tmp_path: Path, astronaut: np.nd
     shares = [0.0] * 80 + [1.0] * 80 + [0.0] * 80
     path = write_video(tmp_path / "a.mp4", map(leaning, shares))
     # Nobody jumps like this: MediaPipe takes a dozen looks to follow.
-    summary = analyze(Analysis(path, rate_hz=5.0))
+    summary = analyze(AnalysisRequest(path, rate_hz=5.0))
     assert summary.views.keys() <= {View.FRONT, View.THREE_QUARTER}
     approach = summary.statistics.get(Measure.APPROACH)
     assert approach is not None

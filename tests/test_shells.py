@@ -21,16 +21,17 @@ import pytest
 from rich.console import Console
 
 import posture_cam
-from posture_cam.checkins import CheckIn
+from posture_cam.care.checkins import CheckIn
+from posture_cam.cli.terminal import stoppable
 from posture_cam.config import config_path, write_template
 from posture_cam.files import make_folder, written_whole
 from posture_cam.history import keep_check_in
-from posture_cam.outputs.alert_frames import AlertFrames
+from posture_cam.outputs.files.alert_frames import AlertFrames
 from posture_cam.plain import redacted
 from posture_cam.profiles import profile_path
+from posture_cam.quiet import quiet
 from posture_cam.records import Frame, State
 from posture_cam.settings import history_path
-from posture_cam.terminal import quiet_native, stoppable
 from tests.builders import Film, side
 from tests.conftest import SAMPLES
 from tests.running import TIMEOUT_S, run, run_process, run_unprivileged
@@ -267,7 +268,7 @@ def test_the_dashboard_shows_its_token_in_no_command_line(
 
 
 def test_runs_that_overlap_leave_stderr_as_it_was(capfd: pytest.CaptureFixture[str]) -> None:
-    first, second = quiet_native(verbose=False), quiet_native(verbose=False)
+    first, second = quiet(verbose=False), quiet(verbose=False)
     first.__enter__()
     second.__enter__()
     os.write(2, b"native noise\n")

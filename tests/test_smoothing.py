@@ -13,7 +13,7 @@ SETTINGS = load_settings().filter
 
 def run(times: np.ndarray, values: np.ndarray) -> np.ndarray:
     one = AdaptiveFilter(SETTINGS)
-    return np.array([one.update(t, v) for t, v in zip(times.tolist(), values.tolist(), strict=True)])
+    return np.array([one.smooth(t, v) for t, v in zip(times.tolist(), values.tolist(), strict=True)])
 
 
 def test_rest_is_calmed() -> None:
@@ -57,6 +57,6 @@ def test_it_starts_anew_after_a_gap() -> None:
 
 def test_measures_that_are_absent_stay_absent() -> None:
     smoother = Smoother(SETTINGS)
-    smoother.update(measures(0.0, {Measure.NECK_INCLINATION: 5.0, Measure.SINKING: 1.0}))
-    later = smoother.update(measures(0.2, {Measure.NECK_INCLINATION: 5.0}))
+    smoother.smooth(measures(0.0, {Measure.NECK_INCLINATION: 5.0, Measure.SINKING: 1.0}))
+    later = smoother.smooth(measures(0.2, {Measure.NECK_INCLINATION: 5.0}))
     assert set(later.values) == {Measure.NECK_INCLINATION}

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from posture_cam.geometry import FeatureExtractor
 from posture_cam.records import Look, Measure, Pose, Reason, Sample
-from posture_cam.session import Analysis, analyze
-from posture_cam.session.judging import Measured, in_hindsight
+from posture_cam.session import AnalysisRequest, analyze
 from posture_cam.session.looking import Looking
+from posture_cam.session.pipeline import Measured, in_hindsight
 from posture_cam.settings import load_settings
 from posture_cam.source import MotionWatch, VideoFile, small_grey
 from posture_cam.source.container import Recording
@@ -217,8 +217,8 @@ def test_recorded_poses_give_the_same_judgement_as_the_video_that_was_looked_at_
     tmp_path: Path,
 ) -> None:
     poses = tmp_path / "a.poses.jsonl"
-    from_video = analyze(Analysis(Path("samples/desk-side.mp4"), poses=poses))
-    from_poses = analyze(Analysis(poses))
+    from_video = analyze(AnalysisRequest(Path("samples/desk-side.mp4"), poses=poses))
+    from_poses = analyze(AnalysisRequest(poses))
     assert from_video.seconds_by_state == from_poses.seconds_by_state
     assert from_video.sample_count == from_poses.sample_count == 350
     assert from_video.look_count == from_poses.look_count < 0.6 * from_video.sample_count

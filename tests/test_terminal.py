@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from rich.console import Console
 
-from posture_cam.terminal import stoppable
+from posture_cam.cli.terminal import stoppable
 
 
 @pytest.mark.parametrize(

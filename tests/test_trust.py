@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from posture_cam.alerts import AlertPolicy
 from posture_cam.assessment import NeutralFit
 from posture_cam.geometry import FeatureExtractor
-from posture_cam.pose.recorded import PoseLogHeader
+from posture_cam.pose.pose_log import PoseLogHeader
 from posture_cam.pose.replayed import ReplayedPoses
 from posture_cam.records import (
     JUDGED_STATES,
@@ -32,10 +32,10 @@ from posture_cam.records import (
     State,
     View,
 )
-from posture_cam.session.judging import Judging
 from posture_cam.session.live_run import LiveRun
 from posture_cam.session.looking import Looking
-from posture_cam.session.neutral import neutral_from
+from posture_cam.session.neutrals import neutral_from
+from posture_cam.session.pipeline import Pipeline
 from posture_cam.settings import load_settings
 from tests.builders import SOURCE, Film, Maker, assessments, front, side, side_pose
 
@@ -56,15 +56,15 @@ def neutral() -> Neutral:
 NEUTRAL = neutral()
 
 
-def judging(own: Neutral | None = NEUTRAL, *, is_fresh: bool = False) -> Judging:
-    return Judging(own, SETTINGS, None, AlertPolicy(SETTINGS.alerts), is_fresh=is_fresh, needs_own=True)
+def judging(own: Neutral | None = NEUTRAL, *, is_fresh: bool = False) -> Pipeline:
+    return Pipeline(own, SETTINGS, None, AlertPolicy(SETTINGS.alerts), is_fresh=is_fresh, needs_own=True)
 
 
 @dataclass
 class Sat:
     """Somebody in front of a camera, and what was judged of it."""
 
-    judging: Judging
+    judging: Pipeline
     now_s: float = 0.0
     good_since_s: float | None = None
 
@@ -201,7 +201,7 @@ def test_a_glance_after_an_absence_is_a_glance_from_its_start() -> None:
     own = neutral_from(moments, PoseLogHeader(SOURCE, "built", "VIDEO", 5.0), SETTINGS)
     assert own is not None
     film = Film().hold(10.0, level).hold(2.0, looking_down).nobody(30.0).hold(8.0, looking_down)
-    one = Judging(own, SETTINGS, None, AlertPolicy(SETTINGS.alerts))
+    one = Pipeline(own, SETTINGS, None, AlertPolicy(SETTINGS.alerts))
     seen = [one.see(sample).now for sample in film.samples]
     after = [other for other in seen if other.assessment.timestamp_s >= 42.0]
     assert {other.measures.reason for other in after} == {Reason.LOOKING_DOWN}
@@ -215,7 +215,7 @@ def test_a_moved_camera_ends_a_fault_and_sitting_well_answers_no_question() -> N
     parts = [(60.0, State.GOOD), (25.0, State.POOR), (600.0, State.UNJUDGED), (20.0, State.GOOD)]
     for one in assessments(parts):
         is_moved = one.state == State.UNJUDGED
-        given.append(policy.update(replace(one, doubt=Doubt.CAMERA_MOVED if is_moved else None)))
+        given.append(policy.decide(replace(one, doubt=Doubt.CAMERA_MOVED if is_moved else None)))
         assert policy.corrected is None
     asked = [one for one in given if one is not None]
     assert [(one.kind, one.measure) for one in asked] == [(AlertKind.QUESTION, None)]

@@ -27,7 +27,7 @@ def test_the_landmarker_loads_no_charts_and_mediapipe_can_still_draw_them() -> N
 def test_whoever_asks_meanwhile_gets_the_module_itself() -> None:
     assert told_by(
         "import sys\n"
-        "from posture_cam.pose.unhurried import loaded_later\n"
+        "from posture_cam.pose.lazy_modules import loaded_later\n"
         "with loaded_later('xml', 'dom'):\n"
         "    import xml.dom as dom\n"
         "    print('xml.dom.minidom' in sys.modules, type(sys.modules['xml.dom']).__name__)\n"
@@ -41,7 +41,7 @@ def test_whoever_asks_meanwhile_gets_the_module_itself() -> None:
 def test_what_is_loaded_already_is_left_alone() -> None:
     assert told_by(
         "import sys, xml.dom\n"
-        "from posture_cam.pose.unhurried import loaded_later\n"
+        "from posture_cam.pose.lazy_modules import loaded_later\n"
         "before = xml.dom\n"
         "with loaded_later('xml', 'dom'):\n"
         "    print(sys.modules['xml.dom'] is before)\n"
@@ -51,7 +51,7 @@ def test_what_is_loaded_already_is_left_alone() -> None:
 
 def test_names_that_a_module_lacks_are_missed_as_ever() -> None:
     assert told_by(
-        "from posture_cam.pose.unhurried import loaded_later\n"
+        "from posture_cam.pose.lazy_modules import loaded_later\n"
         "with loaded_later('xml', 'dom'):\n"
         "    import xml.dom as dom\n"
         "try: dom.nothing_of_that_name\n"

@@ -13,7 +13,7 @@ import pytest
 
 from posture_cam.errors import NothingJudged, SourceError
 from posture_cam.records import Frame, Pose, Reason, State
-from posture_cam.session import Analysis, analyze
+from posture_cam.session import AnalysisRequest, analyze
 from posture_cam.source import VideoFile
 from posture_cam.source.timeline import sane_frame_rate
 from tests.builders import Film, front_pose, mark, read_stripes, side, stripes, turn_by_90_deg, write_video
@@ -236,7 +236,7 @@ def test_somebody_is_seen_in_a_small_dithered_picture_too(tmp_path: Path) -> Non
                 small.mux(stream.encode(dithered))
     small.mux(stream.encode(None))
     small.close()
-    summary = analyze(Analysis(tmp_path / "a.gif"))
+    summary = analyze(AnalysisRequest(tmp_path / "a.gif"))
     assert Reason.NOBODY not in summary.unjudged_s_by_reason
     assert State.AWAY not in summary.seconds_by_state
 
@@ -306,12 +306,14 @@ def test_a_recording_on_its_side_is_turned_and_judged_as_if_it_were_upright(
                 break
             images.append(np.ascontiguousarray(np.rot90(frame.image_bgr, turns)[..., ::-1]))
     lying = write_video(tmp_path / "lying.mp4", images)
-    turned = analyze(Analysis(lying, video=tmp_path / "shown.mp4", json=tmp_path / "a.json"))
+    turned = analyze(AnalysisRequest(lying, video=tmp_path / "shown.mp4", json=tmp_path / "a.json"))
     assert any("it was turned" in note for note in turned.notes)
     assert (
         json.loads((tmp_path / "a.json").read_text("utf-8"))["source"]["turned_deg"] == 90 * (4 - turns) % 360
     )
-    upright = analyze(Analysis(write_video(tmp_path / "up.mp4", [np.rot90(one, -turns) for one in images])))
+    upright = analyze(
+        AnalysisRequest(write_video(tmp_path / "up.mp4", [np.rot90(one, -turns) for one in images]))
+    )
     assert turned.score == pytest.approx(upright.score, abs=4)
     for state in (State.GOOD, State.POOR):
         then_s, now_s = (one.seconds_by_state.get(state, 0.0) for one in (upright, turned))
@@ -328,7 +330,7 @@ def test_poses_that_lie_are_told_and_not_judged(tmp_path: Path) -> None:
         return replace(pose, landmarks=landmarks, image_size_wh=pose.image_size_wh[::-1])
 
     with pytest.raises(NothingJudged, match="lies on its side"):
-        analyze(Analysis(recorded(tmp_path / "a.poses.jsonl", Film().hold(20.0, lying))))
+        analyze(AnalysisRequest(recorded(tmp_path / "a.poses.jsonl", Film().hold(20.0, lying))))
     bent = Film().hold(5.0, side()).hold(10.0, side(neck_deg=95.0, trunk_deg=85.0)).hold(5.0, side())
-    summary = analyze(Analysis(recorded(tmp_path / "b.poses.jsonl", bent)))
+    summary = analyze(AnalysisRequest(recorded(tmp_path / "b.poses.jsonl", bent)))
     assert Reason.ON_ITS_SIDE not in summary.unjudged_s_by_reason  # who bends over has been upright

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from posture_cam.exercises import load_exercises
+from posture_cam.care.exercises import load_exercises
 from posture_cam.records import State
 from tests.running import Done, run, run_terminal
 from tests.sittings import kept_run

@@ -68,7 +68,7 @@ def test_a_window_opens_after_everything_of_ours_is_loaded(tmp_path: Path) -> No
         "loaded = list(sys.modules)\n"
         "assert loaded.index('cv2') < loaded.index('av')\n"
         "import numpy as np\n"
-        "from posture_cam.outputs.windows import PictureWindow\n"
+        "from posture_cam.outputs.screen.picture_window import PictureWindow\n"
         "window = PictureWindow('posture_cam')\n"
         "window.open()\n"
         "window.show(np.zeros((90, 160, 3), np.uint8))\n"

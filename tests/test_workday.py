@@ -8,10 +8,10 @@ import pytest
 
 from posture_cam.alerts import AlertPolicy
 from posture_cam.geometry import FeatureExtractor
-from posture_cam.pose.recorded import PoseLogHeader
+from posture_cam.pose.pose_log import PoseLogHeader
 from posture_cam.records import AlertKind, State
-from posture_cam.session.judging import Judging
-from posture_cam.session.neutral import neutral_from
+from posture_cam.session.neutrals import neutral_from
+from posture_cam.session.pipeline import Pipeline
 from posture_cam.settings import load_settings
 from tests.builders import SOURCE, Film, side
 
@@ -38,7 +38,7 @@ def test_eight_simulated_hours_are_calm_and_silent_while_good() -> None:
     usable = [FeatureExtractor(settings).extract(one.timestamp_s, one.pose) for one in film.samples[:60]]
     header = PoseLogHeader(SOURCE, "full-test", "VIDEO", 1.0)
     neutral = neutral_from(usable, header, settings)
-    judging = Judging(neutral, settings, None, AlertPolicy(settings.alerts), is_fresh=False)
+    judging = Pipeline(neutral, settings, None, AlertPolicy(settings.alerts), is_fresh=False)
     for sample in film.samples:
         judging.see(sample)
     judging.finish(film.now_s)

@@ -36,9 +36,9 @@ class Judge:
         self._glance_since_s: float | None = None
         self._last_s = -math.inf
 
-    def update(self, measures: Measures) -> tuple[Measures, Assessment]:
+    def judge(self, measures: Measures) -> tuple[Measures, Assessment]:
         """The measures as judged (smoothed, with stillness) and the judgement."""
-        smooth = self._certainty.told(self._smoother.update(measures))
+        smooth = self._certainty.told(self._smoother.smooth(measures))
         still_s = self._stillness.update(smooth)
         if still_s is not None:
             smooth = replace(

@@ -29,7 +29,7 @@ class AdaptiveFilter:
         self._value = 0.0
         self._lag = 0.0
 
-    def update(self, timestamp_s: float, value: float) -> float:
+    def smooth(self, timestamp_s: float, value: float) -> float:
         """The filtered value; starts anew after a gap."""
         if self._time_s is None or timestamp_s - self._time_s > self._reset_gap_s:
             self._value, self._lag = value, 0.0
@@ -52,7 +52,7 @@ class Smoother:
         self._of_errors: dict[Measure, AdaptiveFilter] = {}
         self._view: str | None = None
 
-    def update(self, measures: Measures) -> Measures:
+    def smooth(self, measures: Measures) -> Measures:
         """The same measures and their errors, filtered."""
         if measures.view != self._view:
             self._filters.clear()
@@ -67,7 +67,7 @@ class Smoother:
                 one = filters.get(name)
                 if one is None:
                     one = filters[name] = AdaptiveFilter(self._settings)
-                found[name] = one.update(now_s, value)
+                found[name] = one.smooth(now_s, value)
             return MappingProxyType(found)
 
         return replace(

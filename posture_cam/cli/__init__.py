@@ -19,33 +19,33 @@ import typer
 from posture_cam import __version__
 from posture_cam.cli import (
     about,
-    calibrating,
-    checking_in,
-    desk,
-    exercising,
-    keeping,
-    live,
-    pages,
-    planning,
-    recordings,
+    analyze,
+    calibrate,
+    check_in,
+    exercise,
+    history,
+    monitor,
+    programme,
+    report,
+    workspace,
 )
 from posture_cam.cli.common import INTERRUPTED, app, say, talk
+from posture_cam.cli.terminal import leave_stdout, ready_streams
 from posture_cam.errors import OutputError, PostureCamError, UsageError
-from posture_cam.terminal import leave_stdout, ready_streams
 
 __all__ = [
     "about",
+    "analyze",
     "app",
-    "calibrating",
-    "checking_in",
-    "desk",
-    "exercising",
-    "keeping",
-    "live",
+    "calibrate",
+    "check_in",
+    "exercise",
+    "history",
     "main",
-    "pages",
-    "planning",
-    "recordings",
+    "monitor",
+    "programme",
+    "report",
+    "workspace",
 ]
 
 _OUTPUT_GONE = tuple(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from posture_cam.cli.common import app, data, plain
-from posture_cam.terminal import quiet_native
+from posture_cam.quiet import quiet
 
 
 @app.command()
@@ -20,9 +20,9 @@ def tips(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """Show the tips, with the section of the article that each rests on."""
-    from posture_cam import tips as advice
-    from posture_cam.outputs.console import print_tips
-    from posture_cam.outputs.tables import tip_as_json
+    from posture_cam.care import tips as advice
+    from posture_cam.outputs.files.tables import tip_as_json
+    from posture_cam.outputs.terminal.console import print_tips
     from posture_cam.settings import load_measures
     from posture_cam.words import sentence
 
@@ -45,7 +45,7 @@ def doctor() -> None:
     """Tell what is installed here, and what is missing."""
     from posture_cam.doctor import examine
 
-    with quiet_native(verbose=False):
+    with quiet(verbose=False):
         findings = examine()
     console = data()
     for finding in findings:

@@ -83,14 +83,14 @@ def plain(text: str) -> str:
 
 def talk() -> Console:
     """What is said to people; one console for all, so that words and progress bars share the terminal."""
-    from posture_cam.terminal import console_for
+    from posture_cam.cli.terminal import console_for
 
     return console_for(sys.stderr)
 
 
 def data() -> Console:
     """What was asked for."""
-    from posture_cam.terminal import console_for
+    from posture_cam.cli.terminal import console_for
 
     return console_for(sys.stdout, width=120)
 

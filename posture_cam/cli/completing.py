@@ -17,7 +17,7 @@ def profiles(incomplete: str) -> list[str]:
 
 def exercises(incomplete: str) -> list[tuple[str, str]]:
     """Exercises, with what each is called."""
-    from posture_cam.exercises import load_exercises
+    from posture_cam.care.exercises import load_exercises
 
     return [(one.name, one.title) for one in load_exercises() if one.name.startswith(incomplete)]
 

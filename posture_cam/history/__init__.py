@@ -1,6 +1,6 @@
 """What was kept of earlier runs: a database of the user's own, on this machine."""
 
-from posture_cam.history.care import (
+from posture_cam.history.activities import (
     KeptCheckIn,
     KeptExercise,
     correct_check_in,

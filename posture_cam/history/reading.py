@@ -16,12 +16,12 @@ from typing import Any, ParamSpec, TypeVar
 
 import psutil
 
+from posture_cam.care.programme import Programme
 from posture_cam.errors import HistoryError
-from posture_cam.history import care
-from posture_cam.history.care import KeptCheckIn, KeptExercise
+from posture_cam.history import activities
+from posture_cam.history.activities import KeptCheckIn, KeptExercise
 from posture_cam.history.database import TAKE_ALONG, reading
 from posture_cam.history.days import day_at, day_bounds_s, zone_of
-from posture_cam.programme import Programme
 from posture_cam.records import AlertKind, Measure, Reason, State, View
 from posture_cam.runlog import FaultStretch, Hold, Portion, Run, Sitting, Slot, Span, Spoken
 from posture_cam.settings import history_path
@@ -95,17 +95,17 @@ class History:
     @_telling
     def exercises(self, first: date = date.min, last: date = date.max) -> list[KeptExercise]:
         """Exercises from `first` to `last`, in order of time."""
-        return care.exercises(self._rows, first, last)
+        return activities.exercises(self._rows, first, last)
 
     @_telling
     def check_ins(self, first: date = date.min, last: date = date.max) -> list[KeptCheckIn]:
         """Check-ins from `first` to `last`, in order of time."""
-        return care.check_ins(self._rows, first, last)
+        return activities.check_ins(self._rows, first, last)
 
     @_telling
     def programme(self) -> Programme | None:
         """The programme begun last, also where it was stopped or is over."""
-        return care.programme(self._rows)
+        return activities.programme(self._rows)
 
     def has_run(self, number: int) -> bool:
         """Whether there is a run of that number."""

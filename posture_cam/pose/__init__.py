@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from posture_cam.pose.recorded import POSES_SUFFIX
+from posture_cam.pose.pose_log import POSES_SUFFIX
 from posture_cam.settings import Settings
 
 if TYPE_CHECKING:

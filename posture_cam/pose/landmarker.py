@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from posture_cam.errors import ModelError
 from posture_cam.pose.landmark_names import MEDIAPIPE
+from posture_cam.pose.lazy_modules import loaded_later
 from posture_cam.pose.model_store import ModelFile
 from posture_cam.pose.person import Figure, PersonFollower, index_of_tracked, shift_of
-from posture_cam.pose.unhurried import loaded_later
 from posture_cam.records import LANDMARK_COUNT, Frame, Landmark, Pose
 from posture_cam.settings import PoseSettings, SparingSettings
 

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from posture_cam.pose.landmark_names import MEDIAPIPE
-from posture_cam.pose.recorded import PoseLog
+from posture_cam.pose.pose_log import PoseLog
 from posture_cam.records import Frame, Pose
 
 # A pose stands for as long as in a recording at most: the longest time without a look.

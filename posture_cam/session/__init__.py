@@ -1,24 +1,24 @@
 """The only place that knows the order of the stages."""
 
-from posture_cam.session.analysis import Analysis, analyze
-from posture_cam.session.calibration import Calibrated, Calibration, calibrate
+from posture_cam.session.analysis import AnalysisRequest, analyze
+from posture_cam.session.calibration import Calibrated, CalibrationRequest, calibrate
 from posture_cam.session.exercising import (
-    Exercising,
+    ExerciseRequest,
     Show,
     count_recording,
     guide_by_clock,
     guide_camera,
 )
-from posture_cam.session.monitor import Monitoring, choose_profile, monitor
+from posture_cam.session.monitor import MonitorRequest, choose_profile, monitor
 from posture_cam.session.poses import Listener
 
 __all__ = [
-    "Analysis",
+    "AnalysisRequest",
     "Calibrated",
-    "Calibration",
-    "Exercising",
+    "CalibrationRequest",
+    "ExerciseRequest",
     "Listener",
-    "Monitoring",
+    "MonitorRequest",
     "Show",
     "analyze",
     "calibrate",

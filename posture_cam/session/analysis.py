@@ -18,9 +18,9 @@ from posture_cam.alerts import AlertPolicy
 from posture_cam.errors import NeutralError, NothingJudged, UsageError
 from posture_cam.files import check_writable, content_of
 from posture_cam.history import Writer
-from posture_cam.outputs.history import KeptAnalysis, KeptAs
-from posture_cam.outputs.tables import CsvResult, JsonResult
-from posture_cam.pose.recorded import POSES_SUFFIX
+from posture_cam.outputs.files.keeping import KeptAnalysis, KeptAs
+from posture_cam.outputs.files.tables import CsvResult, JsonResult
+from posture_cam.pose.pose_log import POSES_SUFFIX
 from posture_cam.profiles import load_profile
 from posture_cam.protocols import Sink
 from posture_cam.records import (
@@ -33,8 +33,7 @@ from posture_cam.records import (
     State,
 )
 from posture_cam.runlog import RunLog
-from posture_cam.session.judging import Judging, in_hindsight
-from posture_cam.session.neutral import (
+from posture_cam.session.neutrals import (
     first_minute,
     found_neutral,
     load_estimator,
@@ -42,6 +41,7 @@ from posture_cam.session.neutral import (
     moments_of,
     neutral_from,
 )
+from posture_cam.session.pipeline import Pipeline, in_hindsight
 from posture_cam.session.poses import (
     Listener,
     Poses,
@@ -58,7 +58,7 @@ _FILES_SINCE = datetime(1990, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Analysis:
+class AnalysisRequest:
     """What to analyse, how, and where results go.
 
     Attributes:
@@ -100,7 +100,7 @@ class Analysis:
 
 
 def analyze(
-    request: Analysis,
+    request: AnalysisRequest,
     listener: Listener | None = None,
     *,
     kept: Callable[[KeptAs], None] | None = None,
@@ -159,7 +159,7 @@ def analyze(
     return summary
 
 
-def _check_request(request: Analysis) -> None:
+def _check_request(request: AnalysisRequest) -> None:
     if request.rate_hz is not None and not 0 < request.rate_hz <= 240:
         raise UsageError("--rate must be above 0 and at most 240 samples a second.", "The usual rate is 5.")
     if request.rate_hz is not None and request.every_frame:
@@ -210,7 +210,7 @@ def _check_request(request: Analysis) -> None:
 
 
 def _neutral(
-    request: Analysis,
+    request: AnalysisRequest,
     profile: Neutral | None,
     poses: Poses,
     settings: Settings,
@@ -235,7 +235,7 @@ def _neutral(
     return found_neutral(poses, settings)
 
 
-def _origin(request: Analysis, neutral: Neutral | None) -> NeutralOrigin | None:
+def _origin(request: AnalysisRequest, neutral: Neutral | None) -> NeutralOrigin | None:
     if neutral is None:
         return None
     if request.profile is not None:
@@ -246,7 +246,7 @@ def _origin(request: Analysis, neutral: Neutral | None) -> NeutralOrigin | None:
 
 
 def _judge(
-    request: Analysis,
+    request: AnalysisRequest,
     poses: Poses,
     neutral: Neutral | None,
     settings: Settings,
@@ -257,7 +257,7 @@ def _judge(
     """The second pass: judge the poses and hand the results to the outputs."""
     header = poses.header
     estimator = load_estimator() if request.estimator else None
-    judging = Judging(
+    judging = Pipeline(
         neutral,
         settings,
         estimator,
@@ -297,7 +297,7 @@ def _judge(
     return summary
 
 
-def _keeper(request: Analysis, poses: Poses) -> KeptAnalysis:
+def _keeper(request: AnalysisRequest, poses: Poses) -> KeptAnalysis:
     """What keeps the result in the history.
 
     Raises:
@@ -323,14 +323,14 @@ def _keeper(request: Analysis, poses: Poses) -> KeptAnalysis:
 
 
 def _sinks(
-    request: Analysis, poses: Poses, neutral: Neutral | None, log: RunLog, stack: ExitStack
+    request: AnalysisRequest, poses: Poses, neutral: Neutral | None, log: RunLog, stack: ExitStack
 ) -> list[Sink]:
     header, turns = poses.header, poses.turns
     sinks: list[Sink] = []
     if request.csv is not None:
         sinks.append(stack.enter_context(CsvResult(request.csv)))
     if request.video is not None:
-        from posture_cam.outputs.video import AnnotatedVideo
+        from posture_cam.outputs.files.video import AnnotatedVideo
 
         frames = _frames_again(request.path, stack, turns)
         sinks.append(stack.enter_context(AnnotatedVideo(request.video, header.source, frames, neutral)))

@@ -14,10 +14,10 @@ from posture_cam.assessment import Calibrator, slouch_share, told
 from posture_cam.errors import NeutralError, SourceError, UsageError
 from posture_cam.geometry import AngleEstimator, FeatureExtractor, compare
 from posture_cam.pose import open_estimator
-from posture_cam.pose.recorded import PoseLogHeader
+from posture_cam.pose.pose_log import PoseLogHeader
 from posture_cam.profiles import has_profile, load_profile, save_profile
 from posture_cam.records import Features, Frame, Measure, Neutral
-from posture_cam.session.neutral import load_estimator, moments_of, neutral_from, steady_stretch
+from posture_cam.session.neutrals import load_estimator, moments_of, neutral_from, steady_stretch
 from posture_cam.session.poses import (
     Listener,
     Poses,
@@ -48,7 +48,7 @@ _SLOUCH_LEAST_SHARE = 0.35
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
+class CalibrationRequest:
     """What to calibrate from.
 
     Attributes:
@@ -83,7 +83,7 @@ class Calibrated:
 
 
 def calibrate(
-    request: Calibration,
+    request: CalibrationRequest,
     say: Say | None = None,
     listener: Listener | None = None,
     *,
@@ -171,7 +171,7 @@ def worse_words(name: str, neutral: Neutral, settings: Settings, estimator: Angl
 
 
 def _from_recording(
-    request: Calibration,
+    request: CalibrationRequest,
     path: Path,
     settings: Settings,
     estimator: AngleEstimator,
@@ -280,7 +280,7 @@ def _with_slouch(
 
 
 def _from_camera(
-    request: Calibration,
+    request: CalibrationRequest,
     settings: Settings,
     estimator: AngleEstimator,
     say: Say,

@@ -8,17 +8,17 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from posture_cam.care.exercises import CoachMoment, Exercise, ExerciseDone
 from posture_cam.errors import NothingJudged, SourceError, UsageError
-from posture_cam.exercises import Exercise, ExerciseDone, Moment
 from posture_cam.pose import open_estimator
-from posture_cam.pose.recorded import PoseLog
+from posture_cam.pose.pose_log import PoseLog
 from posture_cam.records import Frame, Pose
-from posture_cam.session.coaching import Coach
-from posture_cam.session.neutral import load_estimator
+from posture_cam.session.coach import Coach
+from posture_cam.session.neutrals import load_estimator
 from posture_cam.session.poses import Listener, is_recorded
 from posture_cam.settings import Settings, load_settings
 
-Show = Callable[[Moment, float, Frame | None], bool]
+Show = Callable[[CoachMoment, float, Frame | None], bool]
 """Called with what there is to show, the time, and the picture; False ends the exercise."""
 
 # MediaPipe smooths over several looks: so much before the stretch is looked at, too.
@@ -29,7 +29,7 @@ _SHOWN_DONE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Exercising:
+class ExerciseRequest:
     """Which exercise, and where it is seen.
 
     Attributes:
@@ -47,7 +47,7 @@ class Exercising:
     model: str = "full"
 
 
-def count_recording(request: Exercising, show: Show, listener: Listener | None = None) -> ExerciseDone:
+def count_recording(request: ExerciseRequest, show: Show, listener: Listener | None = None) -> ExerciseDone:
     """Count an exercise in a recording.
 
     Raises:
@@ -94,7 +94,9 @@ def count_recording(request: Exercising, show: Show, listener: Listener | None =
     return coach.done()
 
 
-def guide_camera(request: Exercising, show: Show, listener: Listener | None = None) -> ExerciseDone | None:
+def guide_camera(
+    request: ExerciseRequest, show: Show, listener: Listener | None = None
+) -> ExerciseDone | None:
     """Guide a person in front of the camera until the dose is done, or `show` or the listener ends it.
 
     Returns:
@@ -155,7 +157,7 @@ def guide_by_clock(
                 while (gone_s := clock() - since_s) < lasts_s:
                     told = f"{words}: {math.ceil(lasts_s - gone_s)} s" if is_hold else words
                     share = gone_s / lasts_s if is_hold else 0.0
-                    moment = Moment(
+                    moment = CoachMoment(
                         told, number, exercise.repetitions, side, share, gone_s * is_hold, None, True, False
                     )
                     if not show(moment, clock() - began_s, None):
@@ -163,11 +165,11 @@ def guide_by_clock(
                     wait(_TICK_S)
             done += 1
             holds.append(exercise.hold_s)
-            reached = Moment("", number + 1, exercise.repetitions, side, 0.0, 0.0, side, True, False)
+            reached = CoachMoment("", number + 1, exercise.repetitions, side, 0.0, 0.0, side, True, False)
             if not show(reached, clock() - began_s, None):
                 return _timed(exercise, done, holds, clock() - began_s)
     show(
-        Moment("Done.", exercise.repetitions, exercise.repetitions, "", 1.0, 0.0, None, True, True),
+        CoachMoment("Done.", exercise.repetitions, exercise.repetitions, "", 1.0, 0.0, None, True, True),
         clock() - began_s,
         None,
     )
@@ -190,7 +192,7 @@ def _timed(exercise: Exercise, done: int, holds: list[float], duration_s: float)
 
 
 def _looks(
-    path: Path, request: Exercising, settings: Settings, listener: Listener, stack: ExitStack
+    path: Path, request: ExerciseRequest, settings: Settings, listener: Listener, stack: ExitStack
 ) -> Iterator[tuple[float, Pose | None, Frame | None]]:
     """Time, pose and picture of each look at a recording, a little before the stretch on."""
     if is_recorded(path):
@@ -211,7 +213,7 @@ def _looks(
 
 
 def _camera_looks(
-    request: Exercising, settings: Settings, listener: Listener, stack: ExitStack
+    request: ExerciseRequest, settings: Settings, listener: Listener, stack: ExitStack
 ) -> Iterator[tuple[float, Pose | None, Frame | None]]:
     from posture_cam.source import open_device, paced
 

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from posture_cam.alerts import AlertPolicy
 from posture_cam.assessment import Calibrator
+from posture_cam.care.exercises import ExerciseDone, exercise_title
+from posture_cam.care.permission import Permission
 from posture_cam.errors import ModelError, NeutralError, PostureCamError
-from posture_cam.exercises import ExerciseDone, exercise_title
 from posture_cam.geometry import FeatureExtractor
-from posture_cam.permission import Permission
-from posture_cam.pose.recorded import PoseLogHeader
+from posture_cam.pose.pose_log import PoseLogHeader
 from posture_cam.profiles import has_profile, save_profile
 from posture_cam.protocols import Keeper, LiveSink, LiveVideoSource, PoseEstimator
 from posture_cam.records import (
@@ -39,9 +39,9 @@ from posture_cam.records import (
 )
 from posture_cam.session.calibration import SIT_WELL, built, guided, worse_words
 from posture_cam.session.guarded import Guarded
-from posture_cam.session.judging import Judging
-from posture_cam.session.neutral import FIRST_S, is_squeezed, load_estimator, misfits, neutral_from
+from posture_cam.session.neutrals import FIRST_S, is_squeezed, load_estimator, misfits, neutral_from
 from posture_cam.session.offers import OfferWatch
+from posture_cam.session.pipeline import Pipeline
 from posture_cam.settings import PaceSettings, Settings
 from posture_cam.words import clock, count_words, duration_words
 
@@ -124,7 +124,7 @@ class LiveRun:
         self._pace = Pace(settings.pace, eco)
         self._policy = AlertPolicy(settings.alerts, started_at=started_at, permission=permission)
         angles = load_estimator() if has_estimator else None
-        self._judging = Judging(
+        self._judging = Pipeline(
             neutral,
             settings,
             angles,

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from posture_cam.care.exercises import ExerciseDone
+from posture_cam.care.permission import Permission
 from posture_cam.errors import NeutralError
-from posture_cam.exercises import ExerciseDone
-from posture_cam.permission import Permission
 from posture_cam.pose import open_estimator
 from posture_cam.profiles import load_profile, profile_names
 from posture_cam.protocols import Keeper, LiveSink, LiveVideoSource
@@ -22,7 +22,7 @@ DEFAULT_PROFILE = "default"
 
 
 @dataclass(frozen=True, slots=True)
-class Monitoring:
+class MonitorRequest:
     """What to watch, and how.
 
     Attributes:
@@ -45,7 +45,7 @@ class Monitoring:
 
 
 def monitor(
-    request: Monitoring,
+    request: MonitorRequest,
     settings: Settings,
     sinks: Sequence[LiveSink],
     *,
@@ -79,7 +79,7 @@ def monitor(
         opened = source or _opened(request.source, settings, realtime=request.realtime)
         source = stack.enter_context(opened)
         # Slow to import.
-        from posture_cam.pose.background import BackgroundWatch
+        from posture_cam.pose.room import BackgroundWatch
         from posture_cam.session.looking import Looking
 
         landmarker = stack.enter_context(
@@ -104,7 +104,7 @@ def monitor(
         return run.watch(should_stop)
 
 
-def choose_profile(request: Monitoring) -> tuple[str, Neutral | None]:
+def choose_profile(request: MonitorRequest) -> tuple[str, Neutral | None]:
     """The neutral posture to compare with, and the name that a new one would get.
 
     Raises:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from posture_cam.exercises import ExerciseDone, exercise_called
+from posture_cam.care.exercises import ExerciseDone, exercise_called
 from posture_cam.geometry import Estimator
 from posture_cam.records import Alert, Pose
-from posture_cam.session.coaching import Coach
+from posture_cam.session.coach import Coach
 from posture_cam.settings import Settings
 
 # So long after the offer it counts as taken,

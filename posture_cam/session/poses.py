@@ -15,7 +15,7 @@ from posture_cam.errors import NeutralError, SourceError
 from posture_cam.files import content_of, naming, written_whole
 from posture_cam.geometry import FeatureExtractor, Orientation
 from posture_cam.pose import open_estimator
-from posture_cam.pose.recorded import (
+from posture_cam.pose.pose_log import (
     POSES_SUFFIX,
     PoseLog,
     PoseLogEnd,

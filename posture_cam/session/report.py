@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from posture_cam.errors import HistoryError, SourceError, UsageError
 from posture_cam.files import Kind, check_writable, content_of, kind_of, reading
@@ -36,14 +34,12 @@ from posture_cam.words import clock, sentence, value_words
 _DEFAULT_DAYS = 7
 _WEEKS = 8
 _PICTURES = 4
-_MOST_WIDE_PX = 960
-_JPEG_QUALITY = 82
 # A recording this much longer or shorter than its result is another one.
 _SAME_LENGTH_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Reporting:
+class ReportRequest:
     """What to report.
 
     Attributes:
@@ -64,7 +60,7 @@ class Reporting:
     model: str = "full"
 
 
-def report(request: Reporting, download: Callable[[str, int, int], None] | None = None) -> Report:
+def report(request: ReportRequest, download: Callable[[str, int, int], None] | None = None) -> Report:
     """Write a report, and give what it was made from.
 
     Raises:
@@ -135,7 +131,9 @@ def _empty(day: date) -> Sitting:
     return Sitting(f"{day:%A} {day.day} {day:%B %Y}", day, start_s, zone, end_s - start_s)
 
 
-def _of_result(request: Reporting, path: Path, download: Callable[[str, int, int], None] | None) -> Report:
+def _of_result(
+    request: ReportRequest, path: Path, download: Callable[[str, int, int], None] | None
+) -> Report:
     found = read_result(path)
     pictures: tuple[Picture, ...] = ()
     if request.frames is not None:
@@ -150,7 +148,7 @@ def _of_result(request: Reporting, path: Path, download: Callable[[str, int, int
     )
 
 
-def _of_batch(request: Reporting, folder: Path) -> Report:
+def _of_batch(request: ReportRequest, folder: Path) -> Report:
     """All results of a batch in one page."""
     if request.frames is not None:
         raise UsageError("--frames goes with one result.", "Name the result of that recording.")
@@ -182,7 +180,8 @@ def _pictures(
 ) -> list[Picture]:
     """Pictures of the worst moments, with skeleton, neutral posture and angles drawn on them."""
     # Slow to import, and needed for pictures only.
-    from posture_cam.outputs.overlay import Overlay, Scene
+    from posture_cam.outputs.screen.overlay import Overlay, Scene
+    from posture_cam.outputs.screen.pictures import as_jpeg, fitting
     from posture_cam.pose import open_estimator
     from posture_cam.source import VideoFile
 
@@ -213,7 +212,7 @@ def _pictures(
                 continue
             pose = pose_of(frame)
             state = next((one.state for one in sitting.spans if one.end_s > moment_s), State.POOR)
-            image = _smaller(frame.image_bgr)
+            image = fitting(frame.image_bgr)
             severity = Severity.POOR if state == State.POOR else Severity.MILD
             finding = Finding(fault.measure, values.get(fault.measure, fault.worst), severity, 1.0)
             overlay.draw(
@@ -225,11 +224,11 @@ def _pictures(
                     None if pose is None else np.minimum(pose.visibility, pose.presence),
                 ),
             )
-            ok, jpeg = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-            if ok:
+            jpeg = as_jpeg(image)
+            if jpeg is not None:
                 what = sentence(table[fault.measure].fault_of(fault.worst))
                 value = value_words(fault.measure, finding.value)
-                made.append(Picture(jpeg.tobytes(), f"{what}, {value}, at {clock(moment_s)}"))
+                made.append(Picture(jpeg, f"{what}, {value}, at {clock(moment_s)}"))
     return made
 
 
@@ -271,11 +270,3 @@ def _moment(sitting: Sitting, fault: FaultStretch) -> tuple[float, dict[Measure,
 
 def _ghost(pose: Pose | None, view: View) -> Neutral | None:
     return None if pose is None else Neutral("", "", view, {}, {}, 1, pose=pose)
-
-
-def _smaller(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    height, width = image.shape[:2]
-    if width <= _MOST_WIDE_PX:
-        return image.copy()
-    size = (_MOST_WIDE_PX, round(height * _MOST_WIDE_PX / width))
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)

@@ -33,7 +33,7 @@ _LEAST_BESIDE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class DeskLook:
     """What the camera saw.
 
     Attributes:
@@ -57,8 +57,8 @@ class _Seen:
     glaring: list[float] = field(default_factory=list)
 
 
-def look_at_workspace(place: int | str | Path, should_stop: Callable[[], bool]) -> Look:
-    """Look for half a minute.
+def look_at_workspace(place: int | str | Path, should_stop: Callable[[], bool]) -> DeskLook:
+    """DeskLook for half a minute.
 
     Args:
         place: A camera's number, a stream's address, or a recording.
@@ -94,7 +94,7 @@ def look_at_workspace(place: int | str | Path, should_stop: Callable[[], bool]) 
                 if Measure.VIEWING_DISTANCE in values:
                     found.append(values[Measure.VIEWING_DISTANCE])
     if len(seen.views) < _LEAST_LOOKS and should_stop():
-        return Look({}, ("The look was ended too early to tell anything.",), frozenset())
+        return DeskLook({}, ("The look was ended too early to tell anything.",), frozenset())
     if len(seen.views) < _LEAST_LOOKS:
         raise NothingJudged(
             "You were hardly seen, so nothing can be told of your desk.",
@@ -136,7 +136,7 @@ def _light(frame: Frame, pose: Pose) -> tuple[float, float, float]:
     return float(grey[top:bottom, left:right].mean()), float(around.mean()), float((around > _GLARING).mean())
 
 
-def _told(seen: _Seen, settings: Settings) -> Look:
+def _told(seen: _Seen, settings: Settings) -> DeskLook:
     values: dict[str, float | str] = {}
     lines, findings = [], set()
     view = max(set(seen.views), key=seen.views.count)
@@ -179,7 +179,7 @@ def _told(seen: _Seen, settings: Settings) -> Look:
         findings.add("too-dark")
     elif float(np.median(seen.glaring)) > _GLARING_SHARE and on_face < _IN_SHADE_BELOW:
         findings.add("against-light")
-    return Look(values, tuple(lines), frozenset(findings))
+    return DeskLook(values, tuple(lines), frozenset(findings))
 
 
 def _brightness_words(value: float) -> str:

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from posture_cam import __version__
 from posture_cam.files import naming, written_whole
-from posture_cam.outputs.report import care, charts, content
+from posture_cam.outputs.report import charts, content, wellbeing
 from posture_cam.outputs.report.content import Report
 from posture_cam.outputs.report.drawing import Chart
 from posture_cam.plain import clean
@@ -86,12 +86,12 @@ def day_parts(report: Report) -> dict[str, Any]:
         "pictures": [(_data_uri(one.jpeg), one.caption) for one in report.pictures],
         "trend": _markup(charts.trend(weeks, "now", report.sums.score or 0.0)) if has_trend else None,
         "weeks": weeks,
-        "exercises_table": care.exercises_table(report.exercises),
-        "check_ins_table": care.check_ins_table(report.check_ins),
-        "warnings": care.warnings_of(report.check_ins, report.permission),
+        "exercises_table": wellbeing.exercises_table(report.exercises),
+        "check_ins_table": wellbeing.check_ins_table(report.check_ins),
+        "warnings": wellbeing.warnings_of(report.check_ins, report.permission),
         "pain": None
         if report.last_day is None
-        else _markup(care.course_of_pain(report.lately, report.figures, report.last_day)),
+        else _markup(wellbeing.course_of_pain(report.lately, report.figures, report.last_day)),
         "alerts_table": content.alerts_table(report),
         "alert_words": content.alert_words(report),
         "tips": report.sums.tips(report.permission.allows_tip) if report.sums.judged_s > 0 else (),

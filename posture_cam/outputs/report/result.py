@@ -13,7 +13,7 @@ from posture_cam.boundary import Part, read_bounded, what_is_wrong
 from posture_cam.errors import SourceError
 from posture_cam.kinds import Seconds, Value, Words
 from posture_cam.old_words import OLD_REASON_IDS
-from posture_cam.outputs.history import words_of_neutral
+from posture_cam.outputs.files.keeping import words_of_neutral
 from posture_cam.records import AlertKind, Measure, NeutralOrigin, Reason, State, View
 from posture_cam.runlog import (
     FaultStretch,

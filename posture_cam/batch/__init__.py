@@ -1,0 +1,1 @@
+"""Many recordings, in one process or several, on one machine or several."""

@@ -1,0 +1,213 @@
+"""The exercises: what each is for, how it is done, what the camera can check (data/exercises.toml)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from posture_cam.errors import SettingsError, UsageError
+from posture_cam.records import Measure, Movement
+from posture_cam.settings import read_data
+
+OFFERED_WITHOUT_FAULT = "stand-up"
+
+
+class Aim(StrEnum):
+    """The five aims of physical therapy for back pain that the article names."""
+
+    PAIN = "pain"
+    MOBILITY = "mobility"
+    STRENGTH = "strength"
+    POSTURE = "posture"
+    PREVENTION = "prevention"
+
+
+class Exercise(BaseModel):
+    """One exercise.
+
+    Attributes:
+        name: As on the command line.
+        faults: Measures that it answers.
+        best_for: Of these, those that it is offered for first.
+        repetitions: The dose, on each side where there are two.
+        hold_s: How long each is held, in seconds.
+        sides: Whether left and right are done apart.
+        gentle: Fit for people in severe pain, by our own judgement.
+        stop: When to stop.
+        movement: What the camera counts; None where it is said and timed.
+        full: A repetition counts from this amount of the movement, in its unit.
+        attempt: From this amount on a movement that does not get to `full` is refused.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    title: str
+    aim: Aim
+    faults: tuple[Measure, ...]
+    best_for: tuple[Measure, ...] = ()
+    steps: tuple[str, ...]
+    repetitions: int
+    hold_s: float
+    sides: bool = False
+    gentle: bool = False
+    stop: str
+    source: str
+    dose_source: str
+    movement: Movement | None = None
+    full: float = 0.0
+    attempt: float = 0.0
+    sees: str
+    unseen: str
+
+    @model_validator(mode="after")
+    def _check(self) -> Exercise:
+        if self.movement is not None and not 0 <= self.attempt < self.full:
+            raise ValueError(f"{self.name}: attempt must lie below full")
+        return self
+
+    @property
+    def is_seen_from_front(self) -> bool:
+        """Whether a camera in front of the person counts it."""
+        return self.movement not in (None, Movement.DRAWING_BACK)
+
+    @property
+    def dose(self) -> str:
+        """How often and how long, for a sentence."""
+        if self.sides:
+            return f"{self.repetitions} times on each side, held for {self.hold_s:g} s"
+        return f"{self.repetitions} times, held for {self.hold_s:g} s"
+
+    def with_share(self, share: float) -> Exercise:
+        """The same with a share of the dose, as in the first weeks of a programme."""
+        return self.model_copy(update={"repetitions": max(1, round(share * self.repetitions))})
+
+    @property
+    def total(self) -> int:
+        """Repetitions in all."""
+        return self.repetitions * (2 if self.sides else 1)
+
+
+@cache
+def load_exercises() -> tuple[Exercise, ...]:
+    """Every exercise, in the file's order.
+
+    Raises:
+        SettingsError: The file is damaged.
+    """
+    content = read_data("exercises.toml")
+    try:
+        common = {key: content[key] for key in ("stop", "dose_source")}
+        return tuple(Exercise.model_validate({**common, **entry}) for entry in content["exercise"])
+    except (KeyError, TypeError, ValidationError) as error:
+        raise SettingsError(f"data/exercises.toml is wrong: {error}", "Install posture_cam again.") from error
+
+
+def exercise_called(name: str) -> Exercise:
+    """One exercise by its name; spaces and underscores pass for hyphens.
+
+    Raises:
+        UsageError: There is none.
+    """
+    wanted = name.strip().lower().replace("_", "-").replace(" ", "-")
+    for exercise in load_exercises():
+        if exercise.name == wanted:
+            return exercise
+    names = ", ".join(exercise.name for exercise in load_exercises())
+    raise UsageError(f"There is no exercise {name!r}.", f"Exercises: {names}.")
+
+
+def known_exercises(names: Iterable[str]) -> tuple[Exercise, ...]:
+    """Exercises by their names, in that order; what this version does not know is left out."""
+    by_name = {exercise.name: exercise for exercise in load_exercises()}
+    return tuple(by_name[name] for name in names if name in by_name)
+
+
+def exercise_title(name: str) -> str:
+    """What an exercise is called; one that this version does not know is called by its name."""
+    known = {exercise.name: exercise.title for exercise in load_exercises()}
+    return known.get(name, name)
+
+
+def exercise_for(
+    fault: Measure | None,
+    *,
+    must_be_seen: bool = False,
+    allows: Callable[[Exercise], bool] = lambda _exercise: True,
+) -> Exercise | None:
+    """What to offer for a fault; standing up where it has no exercise of its own.
+
+    Args:
+        fault: What was off.
+        must_be_seen: Only what a camera in front counts.
+        allows: Whether an exercise may be offered to this person.
+
+    Returns:
+        None where none may be offered.
+    """
+    allowed = [
+        one for one in load_exercises() if allows(one) and (one.is_seen_from_front or not must_be_seen)
+    ]
+    allowed.sort(key=lambda one: one.name != OFFERED_WITHOUT_FAULT)
+    fitting = [one for one in allowed if fault in one.faults]
+    fitting.sort(key=lambda exercise: fault not in exercise.best_for)
+    return next(iter([*fitting, *allowed]), None)
+
+
+@dataclass(frozen=True, slots=True)
+class ExerciseDone:
+    """What came of an exercise.
+
+    Attributes:
+        name: Of the exercise.
+        repetitions: That counted, on all sides.
+        left, right: On each side; None for an exercise without sides.
+        holds_s: How long each repetition was held, in order of time.
+        refused: Movements that turned back half-way.
+        duration_s: From the first to the last moment of it.
+        is_seen: Whether the camera counted; else the person was guided by the clock.
+        is_whole: Whether the whole dose was done.
+        trouble: What ended it early; not kept.
+    """
+
+    name: str
+    repetitions: int
+    left: int | None = None
+    right: int | None = None
+    holds_s: tuple[float, ...] = ()
+    refused: int = 0
+    duration_s: float = 0.0
+    is_seen: bool = True
+    is_whole: bool = False
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CoachMoment:
+    """What there is to show at one moment.
+
+    Attributes:
+        words: One sentence.
+        count: Repetitions so far; with sides, of the side that moves or that has fewer.
+        target: The dose, on each side.
+        side: "left", "right", or empty.
+        share: How far the movement is on its way to full, 0 to 1.
+        hold_s: How long the present repetition has been held.
+        reached: The side of a repetition reached just now ("left", "right", or empty); None for none.
+        is_counting: False while the rest posture is looked for.
+        is_whole: Whether the whole dose is done.
+    """
+
+    words: str
+    count: int
+    target: int
+    side: str
+    share: float
+    hold_s: float
+    reached: str | None
+    is_counting: bool
+    is_whole: bool

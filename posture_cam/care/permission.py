@@ -1,0 +1,63 @@
+"""Which exercises may be offered to somebody, or started: one rule for every place that does.
+
+With a standing warning sign none, until somebody has looked at it; in severe pain (7 to 10 of 10) only gentle
+ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from posture_cam.care.checkins import SEVERE_PAIN, CheckIn, Sign, advice, standing_flags
+from posture_cam.care.exercises import Exercise
+from posture_cam.records import Tip
+
+# A check-in longer ago says nothing about the pain of today.
+_LATELY_S = 14 * 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """What a person may be offered.
+
+    Attributes:
+        flags: Standing warning signs.
+        is_severe: The last check-in of two weeks told of severe pain.
+        is_unknown: There may be check-ins that cannot be read.
+    """
+
+    flags: tuple[Sign, ...] = ()
+    is_severe: bool = False
+    is_unknown: bool = False
+
+    def allows(self, exercise: Exercise) -> bool:
+        """Whether this exercise may be offered, and started."""
+        return not self.flags and (exercise.gentle or not (self.is_severe or self.is_unknown))
+
+    def allows_tip(self, tip: Tip) -> bool:
+        """Whether this tip may be given: those that are exercises are not known to be gentle."""
+        return tip.kind != "exercise" or not (self.flags or self.is_severe or self.is_unknown)
+
+    @property
+    def words(self) -> str:
+        """What stands in the way of exercises, in sentences; empty where nothing does."""
+        if self.flags:
+            signs = "; ".join(sign.question.lower() for sign in self.flags)
+            return f"You told of this: {signs}. {advice(self.flags)}"
+        if self.is_severe:
+            return "You told of severe pain: only gentle exercises for now."
+        return (
+            "Your check-ins cannot be read: only gentle exercises until they can." if self.is_unknown else ""
+        )
+
+
+def permission_of(check_ins: Sequence[CheckIn], now_utc_s: float) -> Permission:
+    """What the check-ins so far allow.
+
+    Args:
+        check_ins: All of them, in order of time.
+        now_utc_s: The time now.
+    """
+    lately = [one for one in check_ins if now_utc_s - one.time_utc_s <= _LATELY_S]
+    return Permission(standing_flags(check_ins), bool(lately) and lately[-1].pain >= SEVERE_PAIN)

@@ -1,0 +1,109 @@
+"""Programmes from what is kept: the plan for a person, how far it is, and what has changed."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from posture_cam.care.permission import Permission, permission_of
+from posture_cam.care.programme import (
+    CHANGE_AFTER_DAYS,
+    Programme,
+    Progress,
+    change_in_pain,
+    plan,
+    progress,
+)
+from posture_cam.errors import HistoryError
+from posture_cam.history import History, today
+from posture_cam.records import Measure
+from posture_cam.runlog import totals
+from posture_cam.settings import load_measures
+
+_FAULT_DAYS = 14
+_WEEK = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where somebody stands.
+
+    Attributes:
+        programme: The one begun last; None where there was none.
+        progress: How far it is; None where none goes on.
+        changes: What has changed, in sentences; from two weeks on.
+        done_today: Repetitions by exercise.
+        permission: Which exercises may be offered.
+    """
+
+    programme: Programme | None
+    progress: Progress | None
+    changes: tuple[str, ...]
+    done_today: Mapping[str, int]
+    permission: Permission
+
+
+def permission() -> Permission:
+    """Which exercises may be offered to the person now, by their check-ins.
+
+    A history that cannot be read is told where it is used; here it allows gentle exercises only.
+    """
+    try:
+        with History.opened() as kept:
+            return permission_of([one.check_in for one in kept.check_ins()], time.time())
+    except HistoryError:
+        return Permission(is_unknown=True)
+
+
+def standing() -> Standing:
+    """Where the person stands today.
+
+    Raises:
+        HistoryError: The history cannot be read.
+    """
+    day = today()
+    with History.opened() as kept:
+        check_ins = kept.check_ins()
+        permission = permission_of([one.check_in for one in check_ins], time.time())
+        programme = kept.programme()
+        if programme is None or programme.stopped is not None or day >= programme.end + _WEEK:
+            return Standing(programme, None, (), {}, permission)
+        done: defaultdict[date, Counter[str]] = defaultdict(Counter)
+        for one in kept.exercises(programme.start, day):
+            done[one.day][one.done.name] += one.done.repetitions
+        changes = [
+            change_in_pain(programme, [(one.day, one.check_in.pain) for one in check_ins], day),
+            _change_in_posture(kept, programme, day),
+        ]
+    told = tuple(words for words in changes if words)
+    return Standing(programme, progress(programme, done, day), told, done[day], permission)
+
+
+def proposal(weeks: int, per_week: int) -> Programme:
+    """A plan from the faults of the last two weeks and the check-ins.
+
+    Raises:
+        UsageError: Weeks or sessions lie outside of what the article tells of.
+        HistoryError: The history cannot be read.
+    """
+    day = today()
+    with History.opened() as kept:
+        sums = totals(kept.sittings(day - timedelta(days=_FAULT_DAYS), day))
+        check_ins = [one.check_in for one in kept.check_ins(day - timedelta(days=_FAULT_DAYS), day)]
+    labels = {name: info.fault for name, info in load_measures("estimated").items()}
+    faults: dict[Measure, float] = {fault.measure: fault.seconds for fault in sums.faults}
+    return plan(faults, check_ins, labels, start=day, weeks=weeks, per_week=per_week)
+
+
+def _change_in_posture(kept: History, programme: Programme, day: date) -> str:
+    """The share of good posture in the first week against the last seven days."""
+    if (day - programme.start).days < CHANGE_AFTER_DAYS:
+        return ""
+    then = totals(kept.sittings(programme.start, programme.start + _WEEK - timedelta(days=1))).good_share
+    now = totals(kept.sittings(day - _WEEK + timedelta(days=1), day)).good_share
+    if then is None or now is None:
+        return ""
+    return f"Good posture: {100 * then:.0f} % of the judged time in the first week, {100 * now:.0f} % now."
