@@ -36,11 +36,12 @@ from posture_cam.assessment.judge import Judge
 from posture_cam.geometry import AngleEstimator, compare
 from posture_cam.geometry.estimator import OUTPUTS
 from posture_cam.geometry.points import Points
+from posture_cam.measures import load_measures
 from posture_cam.records import FloatArray, Measure, State
 from posture_cam.session.analysis import AnalysisRequest, analyze
 from posture_cam.session.neutrals import load_estimator, moments_of, neutral_from
 from posture_cam.session.poses import recorded_poses
-from posture_cam.settings import load_measures, load_settings
+from posture_cam.settings import load_settings
 
 OURS = "posture_cam"
 DOCS = ROOT / "docs" / "accuracy.md"

@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 from posture_cam.care.exercises import exercise_for
 from posture_cam.care.permission import Permission
 from posture_cam.care.tips import GENERAL, TipRotation
+from posture_cam.measures import load_measures
 from posture_cam.records import JUDGED_STATES, Alert, AlertKind, Assessment, Doubt, Measure, State
-from posture_cam.settings import AlertSettings, load_measures
+from posture_cam.settings import AlertSettings
 from posture_cam.words import duration_words, parse_hours, sentence, words_of
 
 _HOUR_S = 3600.0

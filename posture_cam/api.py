@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
+from posture_cam.closing import Closing
 from posture_cam.config import load_config
 from posture_cam.errors import OutputError, UsageError
 from posture_cam.outputs.files.tables import ESTIMATED, as_json
@@ -213,7 +213,7 @@ def analyze(
     return Result(summary, tuple(moments))
 
 
-class Monitor:
+class Monitor(Closing):
     """A live run to iterate over: each moment as it is judged.
 
         with posture_cam.Monitor(0) as live:
@@ -296,15 +296,7 @@ class Monitor:
         else:
             self._moments.put(None)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         """End the run, and wait for the camera to be let go."""
         self.stop()
         if self._thread is not None:

@@ -15,9 +15,9 @@ from posture_cam import __version__
 from posture_cam.config import config_path, load_config
 from posture_cam.errors import HistoryError, ModelError, SettingsError
 from posture_cam.history import History
+from posture_cam.paths import bundled_model, history_path, models_cache_dir, profiles_dir
 from posture_cam.pose.model_store import find_model
 from posture_cam.session.neutrals import ESTIMATOR_FILE, load_estimator
-from posture_cam.settings import bundled_model, history_path, models_cache_dir, profiles_dir
 from posture_cam.words import count_words
 
 DEBIAN_PACKAGES = "libgl1 libegl1 libgles2 libglib2.0-0"

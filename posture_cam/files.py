@@ -182,3 +182,19 @@ def _hint(error: OSError) -> str:
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT):
         return "Choose a place where you may write."
     return "Is the disk full?"
+
+
+def read_bounded(path: Path, most_bytes: int, kind: type[PostureCamError], hint: str) -> bytes:
+    """The content of a kept file.
+
+    Raises:
+        PostureCamError: Of that kind: it cannot be read, is no ordinary file, or is too large to be one.
+    """
+    with reading(path, kind):
+        if path.exists() and not path.is_file():
+            raise kind(f"{path} is not an ordinary file.", hint)
+        with path.open("rb") as file:
+            content = file.read(most_bytes + 1)
+    if len(content) > most_bytes:
+        raise kind(f"{path} is too large for a file of this kind.", hint)
+    return content

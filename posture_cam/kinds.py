@@ -12,7 +12,7 @@ from typing import Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import CoreSchema, core_schema
 
 from posture_cam.plain import clean
@@ -74,12 +74,12 @@ class Shaped:
             ValueError: The shape is another, or a number is out of bounds.
         """
         try:
-            array = np.asarray(values, dtype=np.float32)
+            array = np.asarray(values, dtype=np.float64)
         except (TypeError, OverflowError) as error:
             raise ValueError("no numbers") from error
         if array.shape != self.shape or not (np.abs(array) <= _MOST_AMOUNT).all():
             raise ValueError("wrong shape, or out of bounds")
-        return array
+        return array.astype(np.float32)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
         """How pydantic reads and writes it."""
@@ -87,3 +87,17 @@ class Shaped:
             lambda array: array.astype(np.float64).round(_DECIMALS).tolist()
         )
         return core_schema.no_info_plain_validator_function(self.read, serialization=written)
+
+
+class Part(BaseModel):
+    """A part of a kept file; what later versions add is left out."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+def what_is_wrong(error: ValidationError) -> str:
+    """The first thing that does not fit, and where it stands."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    words = first["msg"].removeprefix("Value error, ")
+    return clean(f"{where}: {words}" if where else words)

@@ -15,11 +15,11 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
-from posture_cam.boundary import Part, read_bounded, what_is_wrong
 from posture_cam.errors import NeutralError, UsageError
-from posture_cam.files import Kind, kind_of, make_folder, naming, reading, written_whole
+from posture_cam.files import Kind, kind_of, make_folder, naming, read_bounded, reading, written_whole
+from posture_cam.kinds import Part, what_is_wrong
+from posture_cam.paths import profiles_dir
 from posture_cam.records import Feature, Neutral, View
-from posture_cam.settings import profiles_dir
 
 KIND, SCHEMA_VERSION = "posture_cam neutral", 1
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")

@@ -10,8 +10,9 @@ from functools import cache
 from typing import Any
 
 from posture_cam.errors import UsageError
+from posture_cam.measures import MeasureInfo, load_measures
 from posture_cam.records import Measure
-from posture_cam.settings import MeasureInfo, load_measures, read_data
+from posture_cam.settings import read_data
 
 _CLOCK = re.compile(r"(?:(\d+):)?(?:(\d+):)?(\d+(?:\.\d+)?)")
 _HOURS = re.compile(r"(\d{1,2})(?::(\d\d))?\s*-\s*(\d{1,2})(?::(\d\d))?")

@@ -17,10 +17,10 @@ from posture_cam.batch.table import COLUMNS
 from posture_cam.care.exercises import load_exercises
 from posture_cam.history import History
 from posture_cam.history.schema import migrate
+from posture_cam.measures import GROUP_WEIGHTS, MeasureInfo, load_measures
 from posture_cam.outputs.files.tables import CsvResult
 from posture_cam.outputs.terminal.days import CSV_HEADER, days_as_json, write_export_json
 from posture_cam.records import Measure, Reason, State
-from posture_cam.settings import GROUP_WEIGHTS, MeasureInfo, load_measures
 from posture_cam.words import words_of
 from tests.conftest import ROOT
 from tests.running import run
@@ -38,7 +38,6 @@ COMMANDS = (
     "programme", "report", "tips", "workspace",
 )  # fmt: skip
 OTHERS = {"--nworkers", "--nthreads", "--no-dev", "--extra", "--wheel"}  # of dask and uv
-VIEW_WORDS = {"front": "front", "three_quarter": "three quarters", "side_left": "side"}
 
 
 def limits(info: MeasureInfo) -> str:
@@ -54,17 +53,16 @@ def limits(info: MeasureInfo) -> str:
 def measures_table() -> str:
     """The table of docs/measures.md, from data/measures.toml."""
     lines = [
-        "| measure | unit | seen from | judged as | estimated: good / poor limit | by formula | source |",
-        "|---|---|---|---|---|---|---|",
+        "| measure | unit | judged as | estimated: good / poor limit | by formula | source |",
+        "|---|---|---|---|---|---|",
     ]
     estimated = load_measures("estimated")
     for name, info in load_measures().items():
-        views = ", ".join(VIEW_WORDS[view.value] for view in info.views if view.value in VIEW_WORDS)
         group = info.group or "shown only"
         if info.group_low_camera and info.group_low_camera != info.group:
             group += f" ({info.group_low_camera} below the eyes)"
         lines.append(
-            f"| `{name.value}` | {info.unit} | {views} | {group} | {limits(estimated[name])} "
+            f"| `{name.value}` | {info.unit} | {group} | {limits(estimated[name])} "
             f"| {limits(info)} | {info.reference} |"
         )
     return "\n".join(lines)

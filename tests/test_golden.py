@@ -24,10 +24,10 @@ import pytest
 
 from posture_cam import __version__
 from posture_cam.outputs.files.lines import JsonLines
+from posture_cam.paths import history_path
 from posture_cam.profiles import profile_path
 from posture_cam.records import Observation
 from posture_cam.session import AnalysisRequest, analyze
-from posture_cam.settings import history_path
 from tests.conftest import ROOT
 from tests.running import run
 

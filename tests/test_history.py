@@ -28,10 +28,11 @@ from posture_cam.history import History, Writer, day_bounds_s, zone_name, zone_o
 from posture_cam.history.schema import MIGRATIONS, migrate, version
 from posture_cam.outputs.files.keeping import KeptAs, LiveHistory
 from posture_cam.outputs.files.tables import as_json
+from posture_cam.paths import history_path
 from posture_cam.records import JUDGED_STATES, Alert, Observation, Piece, Reason, State
 from posture_cam.runlog import RunLog, totals
 from posture_cam.session import AnalysisRequest, MonitorRequest, analyze, monitor
-from posture_cam.settings import history_path, load_settings
+from posture_cam.settings import load_settings
 from posture_cam.words import parse_moment
 from tests.conftest import ROOT, SAMPLES
 from tests.running import run

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from posture_cam.errors import ModelError
+from posture_cam.paths import models_cache_dir
 from posture_cam.pose import model_store
 from posture_cam.pose.model_store import FETCHED, SHIPPED, URL_VARIABLE, KnownModel, find_model
-from posture_cam.settings import models_cache_dir
 
 CONTENT = bytes(range(256)) * 4000
 

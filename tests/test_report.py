@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 
 from posture_cam.errors import HistoryError, SourceError
 from posture_cam.history import Figures, today
+from posture_cam.measures import load_measures
 from posture_cam.outputs.report import Report, page_of, read_result
 from posture_cam.outputs.report.charts import Shown, _limits, _minutes
 from posture_cam.outputs.report.content import alert_words, cards, past_score, trend_words
@@ -25,7 +26,6 @@ from posture_cam.records import Measure, NeutralOrigin, State
 from posture_cam.runlog import Sitting, totals
 from posture_cam.session import AnalysisRequest, analyze
 from posture_cam.session.report import ReportRequest, of_days, report
-from posture_cam.settings import load_measures
 from posture_cam.words import durations_words, words_of
 from tests.browser import Browser, browser, needs_browser
 from tests.conftest import SAMPLES

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
 from types import MappingProxyType
 
+from posture_cam.measures import MeasureInfo
 from posture_cam.records import Measure, Measures, Reason, View
-from posture_cam.settings import MeasureInfo
 
 _NEEDED = {Measure.NECK_INCLINATION_CHANGE, Measure.TRUNK_INCLINATION_CHANGE}
 # What was said stands until an interval this much narrower would not say it either.

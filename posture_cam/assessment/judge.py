@@ -13,8 +13,9 @@ from posture_cam.assessment.scoring import own_scale, scaled, score, state_of, s
 from posture_cam.assessment.smoothing import Smoother
 from posture_cam.assessment.state import StateMachine
 from posture_cam.assessment.stillness import Stillness
+from posture_cam.measures import MeasureInfo, load_measures
 from posture_cam.records import Assessment, Feature, Measure, Measures, Neutral, Reason, State
-from posture_cam.settings import MeasureInfo, Settings, load_measures
+from posture_cam.settings import Settings
 
 
 class Judge:

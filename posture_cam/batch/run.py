@@ -30,11 +30,11 @@ from posture_cam.errors import (
     UsageError,
 )
 from posture_cam.files import Kind, content_of, kind_of, make_folder, naming
+from posture_cam.paths import bundled_model
 from posture_cam.pose.model_store import check_model
 from posture_cam.profiles import load_profile, profile_names, profile_path
 from posture_cam.session.analysis import AnalysisRequest, analyze
 from posture_cam.session.neutrals import ESTIMATOR_FILE
-from posture_cam.settings import bundled_model
 
 JOURNAL = "batch.jsonl"
 _LOCK = ".batch.lock"

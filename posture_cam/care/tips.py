@@ -10,8 +10,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from posture_cam.errors import SettingsError, UsageError
+from posture_cam.measures import load_measures
 from posture_cam.records import Measure, Tip
-from posture_cam.settings import load_measures, read_data
+from posture_cam.settings import read_data
 
 GENERAL = "general"
 ARTICLE = (

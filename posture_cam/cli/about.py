@@ -21,9 +21,9 @@ def tips(
 ) -> None:
     """Show the tips, with the section of the article that each rests on."""
     from posture_cam.care import tips as advice
+    from posture_cam.measures import load_measures
     from posture_cam.outputs.files.tables import tip_as_json
     from posture_cam.outputs.terminal.console import print_tips
-    from posture_cam.settings import load_measures
     from posture_cam.words import sentence
 
     chosen = advice.load_tips() if fault is None else advice.tips_for(fault)

@@ -107,7 +107,7 @@ def export(
     from posture_cam.history import History
     from posture_cam.outputs.terminal.days import write_export_csv, write_export_json
     from posture_cam.outputs.terminal.wellbeing import kept_as_json
-    from posture_cam.settings import history_path
+    from posture_cam.paths import history_path
     from posture_cam.words import count_words
 
     if not target:
@@ -345,7 +345,7 @@ def delete(
     if sum(chosen) != 1:
         raise UsageError("history delete needs one of --before, --run, --check-in, --exercise and --all.", "")
     from posture_cam.history import History, Writer, erase, today
-    from posture_cam.settings import history_path
+    from posture_cam.paths import history_path
     from posture_cam.words import parse_day
 
     day = parse_day(before) if before is not None else None

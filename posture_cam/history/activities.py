@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from posture_cam.boundary import what_is_wrong
 from posture_cam.care.checkins import CheckIn
 from posture_cam.care.exercises import ExerciseDone
 from posture_cam.care.programme import Programme
@@ -19,6 +18,7 @@ from posture_cam.errors import HistoryError
 from posture_cam.history.database import as_ms
 from posture_cam.history.days import day_at, zone_name, zone_of
 from posture_cam.history.writing import Writer
+from posture_cam.kinds import what_is_wrong
 
 _Record = TypeVar("_Record", ExerciseDone, CheckIn, Programme)
 Rows = Callable[..., list[tuple[Any, ...]]]

@@ -14,8 +14,8 @@ from filelock import FileLock, Timeout
 from posture_cam.errors import HistoryError
 from posture_cam.history.days import zone_of
 from posture_cam.history.schema import APPLICATION_ID, MIGRATIONS, migrate, version
+from posture_cam.paths import history_path
 from posture_cam.plain import clean
-from posture_cam.settings import history_path
 
 TAKE_ALONG = "posture-cam history export FILE.json takes along what can be read."
 _CANNOT_WRITE = "Is the disk full, or the folder read-only or not yours?"

@@ -22,9 +22,9 @@ from posture_cam.history import activities
 from posture_cam.history.activities import KeptCheckIn, KeptExercise
 from posture_cam.history.database import TAKE_ALONG, reading
 from posture_cam.history.days import day_at, day_bounds_s, zone_of
+from posture_cam.paths import history_path
 from posture_cam.records import AlertKind, Measure, Reason, State, View
 from posture_cam.runlog import FaultStretch, Hold, Portion, Run, Sitting, Slot, Span, Spoken
-from posture_cam.settings import history_path
 
 _MARGIN = timedelta(days=2)  # no zone is further from another
 # A live run writes every few seconds; one that has not for so long is none, whatever process has its number.

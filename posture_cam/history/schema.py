@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Callable
 
 from posture_cam.errors import HistoryError
-from posture_cam.old_words import OLD_REASON_IDS
+from posture_cam.history.old_words import OLD_REASON_IDS
 
 APPLICATION_ID = 0x706F7374  # "post", so that the file is known as ours
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import date, timedelta
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from posture_cam.closing import Closing
 from posture_cam.errors import HistoryError
 from posture_cam.files import make_folder
 from posture_cam.history import deleting
@@ -19,8 +19,8 @@ from posture_cam.history.database import bring_up_to_date, locked, opened, telli
 from posture_cam.history.days import day_at, today, zone_of
 from posture_cam.history.runs import KeptRun, RunFacts, RunUpdate, insert_run, write_run
 from posture_cam.history.schema import MIGRATIONS, migrate, version
+from posture_cam.paths import history_path
 from posture_cam.records import JUDGED_STATES
-from posture_cam.settings import history_path
 
 _WIPED_WITHIN_TRIES = 10
 
@@ -29,7 +29,7 @@ class RunGone(HistoryError):  # noqa: N818
     """The run that is being written is not in the database any more."""
 
 
-class Writer:
+class Writer(Closing):
     """Writes to the history; private to the user, made where it is missing.
 
     Args:
@@ -202,17 +202,6 @@ class Writer:
         if touched:
             self._wipe()
         return touched
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Let go of the database."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from types import TracebackType
-from typing import Self
 
+from posture_cam.closing import Closing
 from posture_cam.records import Command, Frame, Neutral, Observation, SessionSummary, SourceEvent
 
 
-class LiveOutput:
+class LiveOutput(Closing):
     """An output that does nothing: each of its kind overrides what it cares about.
 
     Attributes:
@@ -36,17 +35,6 @@ class LiveOutput:
 
     def finish(self, summary: SessionSummary) -> None:
         """Take the summary."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Nothing is open between the calls."""
 
 
 def local_time(started_at: datetime, timestamp_s: float) -> datetime:

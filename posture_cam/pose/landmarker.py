@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from contextlib import suppress
 from threading import Lock
-from types import TracebackType
 from typing import Self
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from posture_cam.closing import Closing
 from posture_cam.errors import ModelError
 from posture_cam.pose.landmark_names import MEDIAPIPE
 from posture_cam.pose.lazy_modules import loaded_later
@@ -94,7 +94,7 @@ class PeopleCounter:
                 self._all = None
 
 
-class PoseLandmarker:
+class PoseLandmarker(Closing):
     """Finds the landmarks of one person: the largest, followed steadily when others pass.
 
     One tracker in VIDEO mode does the work (asking MediaPipe for two people costs 60 % more on every
@@ -257,15 +257,8 @@ class PoseLandmarker:
         alone[window] = image[window]
         return self._track(alone, frame)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Let go of what is open."""
         with suppress(RuntimeError):  # as that of the counter
             self._tracker.close()
         self._counter.leave()

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from posture_cam.errors import ModelError
 from posture_cam.files import Kind, kind_of, make_folder, naming, written_whole
+from posture_cam.paths import bundled_model, models_cache_dir
 from posture_cam.pose.pose_log import POSES_SUFFIX, PoseLog
-from posture_cam.settings import bundled_model, models_cache_dir
 
 OFFICIAL_URL = "https://storage.googleapis.com/mediapipe-models/pose_landmarker"
 URL_VARIABLE = "POSTURE_CAM_MODELS_URL"

@@ -16,10 +16,9 @@ import orjson
 from pydantic import Field, TypeAdapter, ValidationError
 
 from posture_cam import __version__
-from posture_cam.boundary import what_is_wrong
 from posture_cam.errors import SourceError
 from posture_cam.files import Kind, kind_of, reading
-from posture_cam.kinds import MOST_SECONDS, Rate, Seconds, Words
+from posture_cam.kinds import MOST_SECONDS, Rate, Seconds, Words, what_is_wrong
 from posture_cam.plain import clean
 from posture_cam.records import FloatArray, Pose, Sample, SourceInfo
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
+from posture_cam.closing import Closing
 from posture_cam.pose.landmark_names import MEDIAPIPE
 from posture_cam.pose.pose_log import PoseLog
 from posture_cam.records import Frame, Pose
@@ -16,7 +16,7 @@ from posture_cam.records import Frame, Pose
 _STANDS_S = 2.5
 
 
-class ReplayedPoses:
+class ReplayedPoses(Closing):
     """Gives the pose that was recorded at the time of each picture, or last before it.
 
     Args:
@@ -54,14 +54,3 @@ class ReplayedPoses:
     def another(self) -> Self:
         """The same one: it keeps nothing between pictures."""
         return self
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Nothing is open."""

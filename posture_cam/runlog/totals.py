@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from posture_cam.care.tips import tips_for_faults
+from posture_cam.measures import MeasureInfo, load_measures
 from posture_cam.records import JUDGED_STATES, Measure, Reason, State, Statistic, Tip
 from posture_cam.runlog.entries import Sitting, Slot, Spoken
 from posture_cam.runlog.sums import Sums
-from posture_cam.settings import MeasureInfo, load_measures
 from posture_cam.words import duration_words
 
 # In less judged time than this no hold is no surprise; in more it may also be that none were kept.

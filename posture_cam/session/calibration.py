@@ -13,6 +13,7 @@ import numpy as np
 from posture_cam.assessment import Calibrator, slouch_share, told
 from posture_cam.errors import NeutralError, SourceError, UsageError
 from posture_cam.geometry import AngleEstimator, FeatureExtractor, compare
+from posture_cam.measures import load_measures
 from posture_cam.pose import open_estimator
 from posture_cam.pose.pose_log import PoseLogHeader
 from posture_cam.profiles import has_profile, load_profile, save_profile
@@ -26,7 +27,7 @@ from posture_cam.session.poses import (
     is_recorded,
     recorded_poses,
 )
-from posture_cam.settings import Settings, load_measures, load_settings
+from posture_cam.settings import Settings, load_settings
 from posture_cam.words import clock, value_words, words_for, words_of
 
 Say = Callable[[str, float, Frame | None], bool]

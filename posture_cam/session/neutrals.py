@@ -12,10 +12,12 @@ import numpy as np
 from posture_cam import __version__
 from posture_cam.assessment import NeutralFinder, Stretch, build_neutral, take_stretch
 from posture_cam.geometry import AngleEstimator, average_neutral, compare
+from posture_cam.measures import load_measures
+from posture_cam.paths import bundled_model
 from posture_cam.pose.pose_log import PoseLogHeader
 from posture_cam.records import Feature, Features, Measure, Neutral, View
 from posture_cam.session.poses import Poses
-from posture_cam.settings import Settings, bundled_model, load_measures
+from posture_cam.settings import Settings
 from posture_cam.words import words_of
 
 ESTIMATOR_FILE = "angle_estimator.npz"

@@ -19,9 +19,9 @@ from posture_cam.care.programme import (
 )
 from posture_cam.errors import HistoryError
 from posture_cam.history import History, today
+from posture_cam.measures import load_measures
 from posture_cam.records import Measure
 from posture_cam.runlog import totals
-from posture_cam.settings import load_measures
 
 _FAULT_DAYS = 14
 _WEEK = timedelta(days=7)

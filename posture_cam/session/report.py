@@ -14,6 +14,7 @@ from posture_cam.errors import HistoryError, SourceError, UsageError
 from posture_cam.files import Kind, check_writable, content_of, kind_of, reading
 from posture_cam.history import History, day_bounds_s, today, zone_name, zone_of
 from posture_cam.outputs.report import Picture, ReadResult, Report, care_of, read_result, write_report
+from posture_cam.paths import history_path
 from posture_cam.records import (
     Assessment,
     Finding,
@@ -28,7 +29,7 @@ from posture_cam.records import (
     View,
 )
 from posture_cam.runlog import FaultStretch, Sitting, joined, limits_of, totals
-from posture_cam.settings import history_path, load_settings
+from posture_cam.settings import load_settings
 from posture_cam.words import clock, sentence, value_words
 
 _DEFAULT_DAYS = 7

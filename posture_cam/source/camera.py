@@ -6,13 +6,12 @@ import os
 import sys
 import time
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
 from numpy.typing import NDArray
 
+from posture_cam.closing import Closing
 from posture_cam.errors import SourceError, UsageError
 from posture_cam.media import cv2
 from posture_cam.records import Reason, SourceInfo
@@ -37,7 +36,7 @@ class CameraGone(SourceError):  # noqa: N818
         self.reason, self.why = reason, why
 
 
-class Camera:
+class Camera(Closing):
     """A camera by its number; a context manager that always releases it.
 
     Args:
@@ -91,17 +90,6 @@ class Camera:
     def close(self) -> None:
         """Release the camera."""
         self._capture.release()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def gone(name: str) -> CameraGone:

@@ -10,12 +10,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from types import TracebackType
 from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from posture_cam.closing import Closing
 from posture_cam.errors import SourceError
 from posture_cam.records import Frame, Reason, SourceEvent, SourceInfo
 from posture_cam.settings import LiveSettings
@@ -51,12 +51,7 @@ class Device(Protocol):
         """Let go of it."""
 
     def __enter__(self) -> Self: ...
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...
+    def __exit__(self, *_: object) -> None: ...
 
 
 def open_device(spec: int | str) -> Device:
@@ -97,7 +92,7 @@ def paced(device: Device, rate_hz: float, clock: Callable[[], float] = time.mono
     raise gone(device.info.name)
 
 
-class LiveSource:
+class LiveSource(Closing):
     """The newest picture of a camera or stream, on demand; a context manager that always lets go of it.
 
     Args:
@@ -420,15 +415,8 @@ class LiveSource:
         with self._lock:
             self._lock.wait_for(lambda: self._is_closing, seconds)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Let go of what is open."""
         with self._lock:
             self._is_closing = True
             self._lock.notify_all()

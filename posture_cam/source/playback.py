@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from posture_cam.closing import Closing
 from posture_cam.records import Frame, SourceEvent, SourceInfo
 from posture_cam.source.clock import steady_clock
 from posture_cam.source.video import VideoFile
 
 
-class PlayedFile:
+class PlayedFile(Closing):
     """A recording as a live source; without a pace of its own it is played as fast as it is taken.
 
     Times are those of the recording.
@@ -82,13 +81,6 @@ class PlayedFile:
             self._start_s += steady_clock() - self._paused_s
         self._paused_s = None
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Let go of what is open."""
         self._file.close()

@@ -15,13 +15,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from http.client import HTTPException, HTTPResponse, responses
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import numpy as np
 from numpy.typing import NDArray
 
+from posture_cam.closing import Closing
 from posture_cam.errors import SourceError
 from posture_cam.media import av
 from posture_cam.records import SourceInfo
@@ -53,7 +53,7 @@ class PictureRefused(SourceError):  # noqa: N818
     """A picture of a size that nothing can be made of."""
 
 
-class NetworkStream:
+class NetworkStream(Closing):
     """A stream by its address; a context manager that always lets go of it.
 
     Args:
@@ -180,17 +180,6 @@ class NetworkStream:
                     self._response.close()
         finally:
             self._in_use.release()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 class _Body:

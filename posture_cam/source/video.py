@@ -8,12 +8,12 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from posture_cam.closing import Closing
 from posture_cam.errors import SourceError
 from posture_cam.records import Frame, SourceInfo
 from posture_cam.source.container import Recording
@@ -51,7 +51,7 @@ class Glimpse:
         return None if image is None else Frame(self.index, self.timestamp_s, image)
 
 
-class VideoFile:
+class VideoFile(Closing):
     """A recording; a context manager that releases the file on every way out.
 
     Pictures come upright and with square pixels, as the container says.
@@ -230,17 +230,6 @@ class VideoFile:
             f"{self._path} opens, but no picture in it can be decoded.",
             f"If it plays elsewhere, convert it: ffmpeg -i {self._path.name} -c:v libx264 converted.mp4",
         )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def shown_name(path: Path) -> str:

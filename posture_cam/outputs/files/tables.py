@@ -7,11 +7,12 @@ import json
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self, TextIO
 
 from posture_cam import __version__
+from posture_cam.closing import Closing
 from posture_cam.files import naming, written_whole
+from posture_cam.measures import load_measures
 from posture_cam.records import (
     JUDGED_STATES,
     Alert,
@@ -25,7 +26,6 @@ from posture_cam.records import (
     Tip,
 )
 from posture_cam.runlog import RunLog, Slot
-from posture_cam.settings import load_measures
 from posture_cam.words import words_of
 
 SCHEMA_VERSION = 1
@@ -48,7 +48,7 @@ _SLOTS_S = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 _HOLDS_TOLD = 5
 
 
-class JsonResult:
+class JsonResult(Closing):
     """The result of an analysis as one JSON object.
 
     Args:
@@ -102,17 +102,6 @@ class JsonResult:
                 "slots": [_slot(slot) for slot in self._course.slots],
             },
         }
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Nothing is open between the calls."""
 
 
 def _slot(slot: Slot) -> dict[str, Any]:
@@ -192,14 +181,9 @@ class CsvResult:
             self._stack = stack.pop_all()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: Any) -> None:
         with naming(self._target):
-            self._stack.__exit__(kind, error, traceback)
+            self._stack.__exit__(*error)
 
 
 def as_json(summary: SessionSummary) -> dict[str, Any]:

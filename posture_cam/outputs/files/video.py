@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Protocol, Self
 
 import cv2
@@ -151,15 +150,10 @@ class AnnotatedVideo:
         self._temporary = self._stack.enter_context(written_whole(self._target))
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: Any) -> None:
         if self._encoder is not None:
             self._encoder.close()
-        self._stack.__exit__(kind, error, traceback)
+        self._stack.__exit__(*error)
 
 
 def _even(size_px: int) -> int:

@@ -9,10 +9,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
-from posture_cam.boundary import Part, read_bounded, what_is_wrong
 from posture_cam.errors import SourceError
-from posture_cam.kinds import Seconds, Value, Words
-from posture_cam.old_words import OLD_REASON_IDS
+from posture_cam.files import read_bounded
+from posture_cam.history.old_words import OLD_REASON_IDS
+from posture_cam.kinds import Part, Seconds, Value, Words, what_is_wrong
 from posture_cam.outputs.files.keeping import words_of_neutral
 from posture_cam.records import AlertKind, Measure, NeutralOrigin, Reason, State, View
 from posture_cam.runlog import (

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import time
-from types import TracebackType
 from typing import Self
 
 import numpy as np
@@ -15,6 +14,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from posture_cam.closing import Closing
 from posture_cam.outputs.screen.overlay import draw_banner
 from posture_cam.outputs.screen.picture_window import PictureWindow
 
@@ -46,7 +46,7 @@ def has_display() -> bool:
     return done.returncode == 0
 
 
-class Screen:
+class Screen(Closing):
     """A line on the terminal and, where there is one, a window; a context manager.
 
     Args:
@@ -84,12 +84,8 @@ class Screen:
             self._window.open()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Let go of what is open."""
         self.hush()
         if self.has_window:
             self._window.close()

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from posture_cam.measures import GROUP_WEIGHTS, load_measures, shown_in
 from posture_cam.records import (
     LANDMARK_COUNT,
     Alert,
@@ -24,7 +25,6 @@ from posture_cam.records import (
     State,
     Tip,
 )
-from posture_cam.settings import GROUP_WEIGHTS, load_measures, shown_in
 from posture_cam.words import error_words, sentence, value_words, words_for, words_of
 
 Colour = tuple[int, int, int]

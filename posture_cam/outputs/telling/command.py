@@ -9,7 +9,6 @@ import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from types import TracebackType
 
 from posture_cam.errors import UsageError
 from posture_cam.outputs.files.tables import alert_as_json
@@ -80,12 +79,8 @@ class AlertCommand(LiveOutput):
             self._has_failed = True
             self._say(f"The command for alerts, {self._arguments[0]}, {how}.")
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Let go of what is open."""
         self._is_closing = True
         self._worker.shutdown(wait=False, cancel_futures=True)
         process = self._running

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from types import TracebackType
 from typing import Any, Protocol
 
 from posture_cam.outputs.live import LiveOutput
@@ -179,12 +178,8 @@ class DesktopNotification(LiveOutput):
         if backend is not None:
             backend.close()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Let go of what is open."""
         self._worker.submit(self._attempt, self._drop)
         self._worker.shutdown(wait=True)
 

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from posture_cam.care.exercises import Exercise
+from posture_cam.measures import load_measures
 from posture_cam.outputs.terminal.styles import STATE_STYLES
 from posture_cam.plain import clean
 from posture_cam.records import (
@@ -26,7 +27,6 @@ from posture_cam.records import (
     State,
     Tip,
 )
-from posture_cam.settings import load_measures
 from posture_cam.words import clock, count_words, duration_words, sentence, value_words, words_of
 
 _BAR_CELLS = 24

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from types import TracebackType
 from typing import Self
 
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from posture_cam.measures import load_measures, shown_in
 from posture_cam.outputs.keys import KEY_WORDS, KEYS, QUESTION_KEYS
 from posture_cam.outputs.live import LiveOutput, local_time
 from posture_cam.outputs.terminal.styles import STATE_STYLES
@@ -25,7 +25,6 @@ from posture_cam.records import (
     Observation,
     SourceEvent,
 )
-from posture_cam.settings import load_measures, shown_in
 from posture_cam.words import clock, duration_words, error_words, sentence, value_words, words_of
 
 _BAR_CELLS = 20
@@ -115,12 +114,8 @@ class StatusLine(LiveOutput):
             self._live.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Let go of what is open."""
         if self._has_line:
             self._live.stop()
 

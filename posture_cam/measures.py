@@ -1,0 +1,118 @@
+"""The table of measures: limits, words, and where each is shown; data/measures.toml holds it."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from posture_cam.errors import SettingsError
+from posture_cam.records import Measure
+from posture_cam.settings import read_data
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class EstimatedLimits(_Frozen):
+    """Limits of a measure where the learned estimator gives it, on the estimate's own scale."""
+
+    good: float
+    poor: float
+    single_good: float
+    single_poor: float
+    good_low: float | None = None
+    poor_low: float | None = None
+
+
+class MeasureInfo(_Frozen):
+    """What is known of a measure; data/measures.toml explains each field."""
+
+    label: str
+    unit: str
+    signed: bool = False
+    title: str = ""
+    reference: str
+    brief: str = ""
+    shown: tuple[Literal["headline", "chart", "course", "hold"], ...] = ()
+    fault: str = ""
+    fault_low: str = ""
+    group: str | None = None
+    group_low_camera: str | None = None
+    good: float | None = None
+    poor: float | None = None
+    good_low: float | None = None
+    poor_low: float | None = None
+    two_sided: bool = False
+    lower_is_worse: bool = False
+    formula_only: bool = False
+    estimated: EstimatedLimits | None = None
+
+    def is_off(self, value: float) -> bool:
+        """Whether a value lies outside the good range of a measure that is judged."""
+        if self.group is None or self.good is None or self.poor is None:
+            return False
+        if self.lower_is_worse:
+            return value < self.good
+        is_low = self.good_low is not None and value < self.good_low
+        return is_low or (abs(value) if self.two_sided else value) > self.good
+
+    def fault_of(self, value: float) -> str:
+        """The words for a value outside the good range."""
+        is_low = self.fault_low and not self.lower_is_worse and value < 0
+        return self.fault_low if is_low else self.fault
+
+
+GROUP_WEIGHTS = {"sagittal": 1.0, "lateral": 0.6, "distance": 0.4}
+
+
+class MeasureTable(dict[Measure, MeasureInfo]):
+    """The table of measures; one that this version does not know is shown by its id, and not judged."""
+
+    def __missing__(self, name: Measure) -> MeasureInfo:
+        """What is said of a measure that was kept by another version."""
+        unit = name.rpartition("_")[2]
+        signed = "change" in name
+        return MeasureInfo(label=name.value, fault=name.value, unit=unit, signed=signed, reference="")
+
+
+def shown_in(where: str) -> tuple[Measure, ...]:
+    """The measures that are shown somewhere, in the table's order (column `shown`)."""
+    return tuple(name for name, info in load_measures().items() if where in info.shown)
+
+
+Limits = Literal["formulas", "estimated", "single"]
+"""By formulas; by the learned estimator over time; by the learned estimator from a single picture."""
+
+
+@cache
+def load_measures(limits: Limits = "formulas") -> MeasureTable:
+    """The table of measures, in its order.
+
+    Args:
+        limits: Whose; with the learned estimator, what it replaces is not judged.
+
+    Raises:
+        SettingsError: The file is damaged, or a value in it is not one.
+    """
+    if limits != "formulas":
+        return MeasureTable({name: _as_estimated(info, limits) for name, info in load_measures().items()})
+    try:
+        tables = read_data("measures.toml")
+        return MeasureTable(
+            {Measure(name): MeasureInfo.model_validate(table) for name, table in tables.items()}
+        )
+    except ValueError as error:  # pydantic's ValidationError is one too
+        raise SettingsError(f"data/measures.toml is wrong: {error}", "Install posture_cam again.") from error
+
+
+def _as_estimated(info: MeasureInfo, limits: Limits) -> MeasureInfo:
+    changes: dict[str, object] = {}
+    if (own := info.estimated) is not None:
+        good, poor = (own.good, own.poor) if limits == "estimated" else (own.single_good, own.single_poor)
+        changes = {"good": good, "poor": poor, "good_low": own.good_low, "poor_low": own.poor_low}
+    if info.formula_only:
+        changes |= {"group": None, "group_low_camera": None}
+    return info.model_copy(update=changes)
