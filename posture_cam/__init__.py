@@ -14,26 +14,74 @@ if TYPE_CHECKING:
     from posture_cam.api import Monitor as Monitor
     from posture_cam.api import Result as Result
     from posture_cam.api import analyze as analyze
+    from posture_cam.api import calibrate as calibrate
+    from posture_cam.api import judge as judge
+    from posture_cam.errors import HistoryError as HistoryError
+    from posture_cam.errors import ModelError as ModelError
+    from posture_cam.errors import NeutralError as NeutralError
     from posture_cam.errors import NothingJudged as NothingJudged
+    from posture_cam.errors import OutputError as OutputError
     from posture_cam.errors import PostureCamError as PostureCamError
+    from posture_cam.errors import SettingsError as SettingsError
+    from posture_cam.errors import SourceError as SourceError
+    from posture_cam.errors import UsageError as UsageError
+    from posture_cam.protocols import LiveVideoSource as LiveVideoSource
+    from posture_cam.records import Alert as Alert
+    from posture_cam.records import AlertKind as AlertKind
+    from posture_cam.records import Episode as Episode
+    from posture_cam.records import FaultTime as FaultTime
+    from posture_cam.records import Feature as Feature
+    from posture_cam.records import Frame as Frame
     from posture_cam.records import Measure as Measure
+    from posture_cam.records import Neutral as Neutral
+    from posture_cam.records import NeutralOrigin as NeutralOrigin
+    from posture_cam.records import Pose as Pose
     from posture_cam.records import Reason as Reason
+    from posture_cam.records import SessionSummary as SessionSummary
+    from posture_cam.records import SourceEvent as SourceEvent
+    from posture_cam.records import SourceInfo as SourceInfo
     from posture_cam.records import State as State
+    from posture_cam.records import Statistic as Statistic
+    from posture_cam.records import Tip as Tip
     from posture_cam.records import View as View
 
 __version__ = "0.1.0"
 
 _HOME = {
+    "Alert": "records",
+    "AlertKind": "records",
+    "Episode": "records",
+    "FaultTime": "records",
+    "Feature": "records",
+    "Frame": "records",
+    "HistoryError": "errors",
+    "LiveVideoSource": "protocols",
     "Measure": "records",
+    "ModelError": "errors",
     "Moment": "api",
     "Monitor": "api",
+    "Neutral": "records",
+    "NeutralError": "errors",
+    "NeutralOrigin": "records",
     "NothingJudged": "errors",
+    "OutputError": "errors",
+    "Pose": "records",
     "PostureCamError": "errors",
     "Reason": "records",
     "Result": "api",
+    "SessionSummary": "records",
+    "SettingsError": "errors",
+    "SourceError": "errors",
+    "SourceEvent": "records",
+    "SourceInfo": "records",
     "State": "records",
+    "Statistic": "records",
+    "Tip": "records",
+    "UsageError": "errors",
     "View": "records",
     "analyze": "api",
+    "calibrate": "api",
+    "judge": "api",
 }
 __all__ = ["__version__", *_HOME]
 

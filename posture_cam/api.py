@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -29,15 +29,18 @@ from posture_cam.records import (
     Alert,
     Episode,
     Measure,
+    Neutral,
     Observation,
+    Pose,
     Reason,
     SessionSummary,
     SourceEvent,
     State,
     View,
 )
-from posture_cam.session import AnalysisRequest, Listener, MonitorRequest
+from posture_cam.session import AnalysisRequest, CalibrationRequest, Listener, MonitorRequest, judge_poses
 from posture_cam.session import analyze as run_analysis
+from posture_cam.session import calibrate as run_calibration
 from posture_cam.session import monitor as run_monitor
 from posture_cam.words import words_of
 
@@ -211,6 +214,67 @@ def analyze(
     with quiet(verbose=verbose):
         summary = run_analysis(request, listener, seen=lambda one: moments.append(Moment.of(one)))
     return Result(summary, tuple(moments))
+
+
+def judge(
+    poses: Iterable[Pose],
+    *,
+    neutral: tuple[float, float] | None = None,
+    profile: str | None = None,
+    estimator: bool = True,
+) -> Result:
+    """Judge poses of your own, from whatever model, as `analyze` judges those of a recording.
+
+    Args:
+        poses: In order of time; MediaPipe's 33 landmarks each (world landmarks may be missing).
+        neutral: Where the person sits well, start and end in seconds; else it is found.
+        profile: The name of a stored neutral posture instead.
+        estimator: Use the learned angle estimator; else formulas.
+
+    Raises:
+        SourceError: There are no poses, or their time does not advance; NothingJudged where nothing in them
+            could be judged.
+        NeutralError: No such profile, or the person is not seen in the stretch asked for.
+    """
+    moments: list[Moment] = []
+    request = AnalysisRequest(Path("poses"), neutral_s=neutral, profile=profile, estimator=estimator)
+    summary = judge_poses(poses, request, seen=lambda one: moments.append(Moment.of(one)))
+    return Result(summary, tuple(moments))
+
+
+def calibrate(
+    recording: str | Path,
+    profile: str = "default",
+    *,
+    at: tuple[float, float] | None = None,
+    slouch_at: tuple[float, float] | None = None,
+    model: str = "full",
+    replace: bool = False,
+    verbose: bool = False,
+) -> Neutral:
+    """Take a person's own neutral posture from a recording, or from recorded poses, and store it.
+
+    Args:
+        recording: In which the person sits well for five seconds or more.
+        profile: The name to store it under.
+        at: Where they do, start and end in seconds; else it is found.
+        slouch_at: Where the person's own slouch is seen, so that limits fit them.
+        model: full, lite, heavy, or the path of a model.
+        replace: Take the place of a stored posture also where the new one is worse.
+        verbose: As for `analyze`.
+
+    Raises:
+        SourceError: The recording cannot be read.
+        NeutralError: No steady upright posture is seen in it, or a stored one is better.
+        ModelError: The pose model is missing, wrong, or cannot be fetched.
+        OutputError: The profile cannot be written.
+        UsageError: The name cannot be one.
+    """
+    request = CalibrationRequest(
+        profile, recording=Path(recording), at_s=at, slouch_s=slouch_at, model=model, replace=replace
+    )
+    with quiet(verbose=verbose):
+        return run_calibration(request).neutral
 
 
 class Monitor(Closing):

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, get_args, get_type_hints
 
 import pytest
 
@@ -16,15 +21,50 @@ import posture_cam
 from posture_cam import Measure, State
 from posture_cam.errors import NeutralError, OutputError, SourceError
 from posture_cam.outputs.files.tables import CsvResult
+from posture_cam.pose.pose_log import PoseLog
 from posture_cam.profiles import load_profile
+from posture_cam.records import View
 from posture_cam.session import CalibrationRequest, calibrate
 from tests.conftest import ROOT, SAMPLES
 from tests.running import run
 
 PUBLIC = {
-    "Measure", "Moment", "Monitor", "NothingJudged", "PostureCamError", "Reason", "Result", "State", "View",
-    "__version__", "analyze",
-}  # fmt: skip
+    "Alert",
+    "AlertKind",
+    "Episode",
+    "FaultTime",
+    "Feature",
+    "Frame",
+    "HistoryError",
+    "LiveVideoSource",
+    "Measure",
+    "ModelError",
+    "Moment",
+    "Monitor",
+    "Neutral",
+    "NeutralError",
+    "NeutralOrigin",
+    "NothingJudged",
+    "OutputError",
+    "Pose",
+    "PostureCamError",
+    "Reason",
+    "Result",
+    "SessionSummary",
+    "SettingsError",
+    "SourceError",
+    "SourceEvent",
+    "SourceInfo",
+    "State",
+    "Statistic",
+    "Tip",
+    "UsageError",
+    "View",
+    "__version__",
+    "analyze",
+    "calibrate",
+    "judge",
+}
 
 
 def test_the_public_names_are_these() -> None:
@@ -33,6 +73,42 @@ def test_the_public_names_are_these() -> None:
         assert getattr(posture_cam, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'analyse'"):
         posture_cam.analyse  # noqa: B018
+
+
+def named_in(hint: Any) -> set[type]:
+    """Our own classes in a type hint."""
+    found = {one for part in get_args(hint) for one in named_in(part)}
+    if isinstance(hint, type) and hint.__module__.startswith("posture_cam."):
+        found.add(hint)
+    return found
+
+
+def test_all_that_public_functions_take_return_and_raise_is_public() -> None:
+    waiting = [getattr(posture_cam, name) for name in PUBLIC - {"__version__"}]
+    asked: set[Any] = set()
+    hidden: set[str] = set()
+    while waiting:
+        one = waiting.pop()
+        if one in asked or not callable(one):
+            continue
+        asked.add(one)
+        spaces = vars(import_module(one.__module__)) | {"pd": SimpleNamespace(DataFrame=object)}
+        hints: list[Any] = []
+        for part in (
+            [one, *(part for name, part in vars(one).items() if name[0] != "_")]
+            if isinstance(one, type)
+            else [one]
+        ):
+            part = part.fget if isinstance(part, property) else part
+            if isinstance(part, type) or inspect.isfunction(part):
+                hints += get_type_hints(part, spaces).values()
+        for name in re.findall(r"\b(\w+Error|NothingJudged)\b", one.__doc__ or ""):
+            assert name in PUBLIC
+        for found in set().union(*map(named_in, hints)):
+            if found.__name__ not in PUBLIC:
+                hidden.add(f"{one.__name__}: {found.__name__}")
+            waiting.append(found)
+    assert hidden == set()
 
 
 def test_importing_it_loads_nothing_heavy() -> None:
@@ -141,3 +217,25 @@ def test_without_pandas_a_frame_is_refused_with_a_hint(
     with pytest.raises(OutputError) as told:
         result.to_frame()
     assert told.value.hint == "pip install pandas"
+
+
+def test_a_neutral_posture_is_stored_from_python(sample_poses: Callable[[str], Path]) -> None:
+    neutral = posture_cam.calibrate(sample_poses("desk-side"), "python", at=(0.0, 8.0))
+    assert neutral.view == View.SIDE_LEFT
+    assert load_profile("python").centre == pytest.approx(dict(neutral.centre))
+    with pytest.raises(posture_cam.NeutralError):
+        posture_cam.calibrate(sample_poses("desk-side"), "python", at=(0.0, 1.0))
+
+
+def test_own_poses_are_judged_as_recorded_ones(sample_poses: Callable[[str], Path]) -> None:
+    path = sample_poses("desk-monitor")
+    poses = [sample.pose for sample in PoseLog(path).samples() if sample.pose is not None]
+    own, recorded = posture_cam.judge(poses), posture_cam.analyze(path)
+    for state in State:
+        assert own.seconds[state] == pytest.approx(recorded.seconds[state], abs=0.5)
+    flat = [replace(pose, world_landmarks=None) for pose in poses]
+    assert posture_cam.judge(flat, neutral=(0.0, 10.0)).seconds[State.POOR] > 10.0
+    with pytest.raises(posture_cam.SourceError, match="does not advance"):
+        posture_cam.judge(poses[:5] + poses[:5])
+    with pytest.raises(posture_cam.SourceError, match="no poses"):
+        posture_cam.judge([])

@@ -1,6 +1,6 @@
 """The only place that knows the order of the stages."""
 
-from posture_cam.session.analysis import AnalysisRequest, analyze
+from posture_cam.session.analysis import AnalysisRequest, analyze, judge_poses
 from posture_cam.session.calibration import Calibrated, CalibrationRequest, calibrate
 from posture_cam.session.exercising import (
     ExerciseRequest,
@@ -26,5 +26,6 @@ __all__ = [
     "count_recording",
     "guide_by_clock",
     "guide_camera",
+    "judge_poses",
     "monitor",
 ]

@@ -28,6 +28,7 @@ from posture_cam.records import (
     Neutral,
     NeutralOrigin,
     Observation,
+    Pose,
     Reason,
     SessionSummary,
     State,
@@ -47,6 +48,7 @@ from posture_cam.session.poses import (
     Poses,
     check_stretch,
     estimated_poses,
+    given_poses,
     is_recorded,
     recorded_poses,
 )
@@ -155,6 +157,31 @@ def analyze(
             elif kept_as.trouble is not None:
                 raise kept_as.trouble
     if not summary.judged_s and not summary.partial:
+        raise _nothing_judged(summary)
+    return summary
+
+
+def judge_poses(
+    poses: Iterable[Pose], request: AnalysisRequest, *, seen: Callable[[Observation], None] | None = None
+) -> SessionSummary:
+    """Judge poses that came from elsewhere, as if they had been recorded.
+
+    Args:
+        poses: In order of time.
+        request: Its neutral posture, profile and estimator are used, and its path as the name.
+        seen: Called with each observation in order of time, as known in hindsight.
+
+    Raises:
+        SourceError: There are none, or their time does not advance.
+        NothingJudged: Nothing in them could be judged.
+        NeutralError: No such profile, or the person is not seen in the stretch asked for.
+    """
+    settings = load_settings()
+    profile = load_profile(request.profile) if request.profile is not None else None
+    given = given_poses(poses, settings, request.path.name)
+    neutral = _neutral(request, profile, given, settings)
+    summary = _judge(request, given, neutral, settings, Listener(), None, seen)
+    if not summary.judged_s:
         raise _nothing_judged(summary)
     return summary
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import pickle
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -115,6 +116,29 @@ def recorded_poses(path: Path, settings: Settings) -> Poses:
         raise SourceError(f"{path} holds no samples.", "Make it again from the video with --poses.")
     assert log.end is not None
     return Poses(log.header, looks, log.end.end_s, log.end.partial, list(log.end.notes))
+
+
+def given_poses(poses: Iterable[Pose], settings: Settings, name: str) -> Poses:
+    """The looks of poses that came from elsewhere, in order of time.
+
+    Raises:
+        SourceError: There are none, or their time does not advance.
+    """
+    rounding, extractor, looks = Rounding(), FeatureExtractor(settings), Looks()
+    size_wh, last_s = (0, 0), -math.inf
+    for number, pose in enumerate(poses):
+        if pose.timestamp_s <= last_s:
+            raise SourceError(
+                f"The time of pose {number} ({pose.timestamp_s:g} s) does not advance.",
+                "Give the poses in order of time.",
+            )
+        size_wh, last_s = pose.image_size_wh, pose.timestamp_s
+        looks.append(extractor.look(rounding.round(Sample(number, pose.timestamp_s, pose))))
+    if not looks:
+        raise SourceError("There are no poses to judge.", "Give a pose for each moment.")
+    source = SourceInfo(name, *size_wh, frame_rate=None, duration_s=None)
+    header = PoseLogHeader(source, "own poses", "given", None)
+    return Poses(header, looks, _end_s(last_s, source, settings.sampling.rate_hz), partial=False)
 
 
 def estimated_poses(
