@@ -1,7 +1,7 @@
-"""Which estimates are sure enough to be told.
+"""Which estimates are certain enough to be reported.
 
-Asked of smoothed estimates: a single one near its limit would be sure and unsure by turns, as the noise of
-the picture has it.
+The question is put to smoothed estimates: near a limit, single estimates are certain and uncertain by turns,
+depending on the noise of the picture.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from posture_cam.measures import MeasureInfo
 from posture_cam.records import Measure, Measures, Reason, View
 
 _NEEDED = {Measure.NECK_INCLINATION_CHANGE, Measure.TRUNK_INCLINATION_CHANGE}
-# What was said stands until an interval this much narrower would not say it either.
+# A statement stands until an interval narrower by this share would not support it either.
 _KEPT_BY = 0.2
 _Limits = Mapping[Measure, tuple[float, float]]
 
 
 class _Said:
-    """Of which estimates something was said lately."""
+    """The estimates about which a statement was made lately."""
 
     def __init__(self, reset_gap_s: float) -> None:
         self._reset_gap_s = reset_gap_s
@@ -30,7 +30,7 @@ class _Said:
         return {name for name, said_s in self._said_s.items() if now_s - said_s <= self._reset_gap_s}
 
     def note(self, now_s: float, said: Set[Measure], measured: Iterable[Measure]) -> None:
-        """What is not measured for a moment stands as it was."""
+        """Record the statements of a moment; an estimate that is missing for a moment keeps its own."""
         for name in measured:
             if name in said:
                 self._said_s[name] = now_s
@@ -39,11 +39,11 @@ class _Said:
 
 
 class Certainty:
-    """Tells which estimates of a run are sure, in order of time; near a limit it keeps to what it said.
+    """Decides which estimates of a run are certain, in order of time; near a limit it keeps its decision.
 
     Args:
         table: The limits of estimates over time.
-        reset_gap_s: What was said longer ago does not count.
+        reset_gap_s: Older decisions do not count.
     """
 
     def __init__(self, table: Mapping[Measure, MeasureInfo], reset_gap_s: float) -> None:
@@ -51,7 +51,7 @@ class Certainty:
         self._view: View | None = None
 
     def told(self, measures: Measures) -> Measures:
-        """The measures without the estimates that cannot be told, as the function `told` has it."""
+        """The measures without uncertain estimates, by the rule of the function `told`."""
         if measures.view != self._view:
             self._view = measures.view
             self._sure, self._beyond = _Said(self._reset_gap_s), _Said(self._reset_gap_s)
@@ -63,10 +63,10 @@ class Certainty:
 
 
 def told(measures: Measures, table: Mapping[Measure, MeasureInfo]) -> Measures:
-    """The measures without the estimates that cannot be told; `reason` says so where none is left.
+    """The measures without uncertain estimates; `reason` is UNSURE where no estimate is left.
 
-    All that are sure are told, unless neck or trunk is unsure.  Then only what is surely beyond its limit
-    speaks; nothing is called good on what is left.
+    All certain estimates are reported, unless neck or trunk is uncertain.  Then only estimates certainly
+    beyond their limit are, as the rest would not justify calling a posture good.
 
     Args:
         measures: Of one moment, or smoothed.
@@ -90,7 +90,7 @@ def _claims(
     was_sure: Set[Measure] = frozenset(),
     was_beyond: Set[Measure] = frozenset(),
 ) -> tuple[set[Measure], set[Measure]]:
-    """Which are sure, their interval not holding both no change and poor, and which surely beyond good."""
+    """The certain estimates (their interval does not hold both no change and poor), and those beyond good."""
     sure, beyond = set(), set()
     for name, error in measures.errors.items():
         value = measures.values.get(name)

@@ -35,12 +35,12 @@ def _is_at_most(level: int, vote: _Vote) -> bool:
 class StateMachine:
     """Turns the states of single moments into a calm state.
 
-    A worse state needs the majority of the last seconds beyond the limits; a better one needs it within
-    the limits by the release factor.  In hindsight a state that is worse began where it would now be left, as
-    far as that is not long ago: so it lasts as long if the same is seen backwards, and the noise of a posture
-    held at a limit decides whether it is reached, not since when.  Estimates that are unsure most of a window
-    end it.  A glance away keeps the state for a while, a person not found for a moment too; nobody for longer
-    is away, counted from when the person was last seen well.
+    The state gets worse when most of the last seconds lie beyond the limits, and better when most of them lie
+    within the limits times the release factor.  In hindsight a worse state began where it would now be left,
+    at most some seconds ago.  So a posture lasts equally long played backwards, and noise decides whether a
+    posture at a limit counts, not when it began.  A state ends when estimates are uncertain for most of a
+    window.  It survives a glance away, and a moment in which the person is not found.  A longer absence
+    counts from the moment at which the person was last seen well.
     """
 
     def __init__(self, settings: StateSettings, max_gap_s: float) -> None:
@@ -57,7 +57,7 @@ class StateMachine:
         self.is_unsure = False
 
     def judge(self, timestamp_s: float, enter: State, leave: State) -> tuple[State, float]:
-        """Take a moment that could be judged.
+        """Take a moment that can be judged.
 
         Args:
             timestamp_s: Of the moment.
@@ -84,7 +84,7 @@ class StateMachine:
         return self._state, self._since_s
 
     def pause(self, timestamp_s: float, reason: Reason) -> tuple[State, float]:
-        """Take a moment that could not be judged, and why."""
+        """Take a moment that cannot be judged, with the reason."""
         self._advance(timestamp_s)
         if reason != Reason.NOBODY:
             self._nobody_since_s = None
@@ -104,10 +104,10 @@ class StateMachine:
         return self._state, self._since_s
 
     def conclude(self) -> tuple[State, float] | None:
-        """What the state at the end is, and since when, where it is not the one in force.
+        """The state at the end and its start; None where the state in force stands.
 
-        Nothing that comes later can object any more, so the last moments count as the first ones do: a
-        change that they all agree on stands, though it is shorter than a window's majority.
+        No later moment can object, so the last moments count like the first: a change on which all of them
+        agree stands, although it is shorter than the majority of a window.
         """
         if self._level is None or not self._votes or self._votes[-1].timestamp_s != self._last_s:
             return None
@@ -128,13 +128,13 @@ class StateMachine:
         return self._state, self._since_s
 
     def _is_away(self, timestamp_s: float, lasted_s: float) -> bool:
-        """One look that finds nobody is not enough, however badly somebody was seen before it."""
+        """A single look that finds nobody is not enough, however badly the person was seen before."""
         assert self._nobody_since_s is not None
         is_sure = timestamp_s - self._nobody_since_s >= self._settings.dropout_s
         return is_sure and lasted_s >= self._settings.away_after_s
 
     def _start_of_pause(self, timestamp_s: float, reason: Reason) -> float:
-        """A glance may change its direction; and whoever is seen badly and then not at all was leaving."""
+        """A glance may change direction; a person who is seen badly and then not at all was leaving."""
         if self._pause is None:
             return timestamp_s
         before, since_s = self._pause
@@ -144,7 +144,7 @@ class StateMachine:
         return timestamp_s
 
     def _pause_unsure(self, timestamp_s: float) -> tuple[State, float]:
-        """An estimate that is unsure now and then does not end a state; one that mostly is does."""
+        """Estimates that are uncertain now and then do not end a state; those that mostly are do."""
         self._doubt(timestamp_s, is_unsure=True)
         is_full = timestamp_s - self._doubts[0][0] >= self._settings.window_s / 2
         if self._level is None or (is_full and self._are_most_unsure()):
@@ -177,7 +177,7 @@ class StateMachine:
         self._votes.clear()
 
     def _window(self) -> list[_Vote]:
-        """The votes that a majority is taken of, latest first."""
+        """The votes of the last seconds, latest first."""
         from_s = self._votes[-1].timestamp_s - self._settings.window_s
         window = []
         for vote in reversed(self._votes):
@@ -187,7 +187,7 @@ class StateMachine:
         return window
 
     def _begin(self, window: Sequence[_Vote]) -> None:
-        """The first state: the one that most of the first moments, latest first, agree on."""
+        """The first state, on which most of the first moments agree."""
         start_s = window[-1].timestamp_s
         if window[0].timestamp_s - start_s < self._settings.first_s:
             if self._state != State.UNJUDGED:
@@ -197,7 +197,7 @@ class StateMachine:
         self._enter(levels[len(levels) // 2], start_s)
 
     def _change(self, window: Sequence[_Vote]) -> None:
-        """Another state where most of the last moments, latest first, agree on it."""
+        """Change the state where most of the last moments agree on another."""
         assert self._level is not None
         if window[0].timestamp_s - window[-1].timestamp_s < self._settings.window_s / 2:
             return  # too little time for a majority of it to mean something
@@ -210,9 +210,9 @@ class StateMachine:
             self._enter(better, self._start_of(partial(_is_at_most, better)))
 
     def _start_of(self, agrees: Callable[[_Vote], bool]) -> float:
-        """When a change most likely came: since then as many more agree than object as there can be.
+        """The most likely time of a change: from there on the votes in favour lead by the largest number.
 
-        It lies within the state that is in force, and not before the votes that are kept.
+        It lies within the present state, and not before the oldest vote.
         """
         best_s, best, lead = self._votes[-1].timestamp_s, 0, 0
         for vote in takewhile(lambda vote: vote.timestamp_s >= self._since_s, reversed(self._votes)):

@@ -54,7 +54,7 @@ def average_neutral(view: View) -> Neutral:
 def compare(
     features: Features, neutral: Neutral, settings: Settings, estimate: Estimate | None = None
 ) -> Measures:
-    """The measures of one moment against a neutral posture.
+    """The measures of a moment against a neutral posture.
 
     Args:
         features: Of the pose.
@@ -64,8 +64,8 @@ def compare(
             drops from any view.  None leaves them to formulas.
 
     Returns:
-        Everything measurable; where nothing sagittal is, `reason` says why.  How sure the estimates are is
-        not asked here, but of many in a row (assessment/certainty.py).
+        Everything measurable; `reason` explains a lack of sagittal measures.  Whether estimates are certain
+        is decided over time (assessment/certainty.py).
     """
     if features.reason is not None:
         return Measures(features.timestamp_s, features.view, MappingProxyType({}), 0.0, features.reason)
@@ -87,15 +87,15 @@ def compare(
 
 
 def on_the_way(start: Measures, held: Measures, end: Measures) -> Measures:
-    """What is measured between two looks, where it is known only that something has moved.
+    """The measures of a moment between two looks, after the picture has changed.
 
     Args:
-        start: The last moment at which the picture was that of the look before.
-        held: The moment asked for, as that look has it.
-        end: The next look.
+        start: The last moment at which the picture was still that of the earlier look.
+        held: The moment in question, with the measures of the earlier look.
+        end: The later look.
 
     Returns:
-        In proportion of time; `held` where the two looks do not measure the same.
+        Values interpolated by time; `held` where the two looks do not give the same measures.
     """
     is_alike = held.view == end.view and held.reason == end.reason and held.values.keys() == end.values.keys()
     if not is_alike or held.errors.keys() != end.errors.keys():

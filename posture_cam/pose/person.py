@@ -63,10 +63,10 @@ class Figure:
 
 
 def index_of_tracked(tracked: Figure, counted: list[Figure]) -> int | None:
-    """Which of the people counted in a picture the tracker holds; None where it holds none of them.
+    """The index of the tracked person among the people counted; None where the tracker holds nobody of them.
 
-    A count takes a single look at each person and may read somebody bent over at half the size that the
-    tracker has settled on; too large it reads nobody.
+    A count sees each person once and may read a person bent over at half the size that the tracker has
+    settled on, but never larger.
     """
 
     def distance(index: int) -> float:
@@ -84,9 +84,9 @@ def index_of_tracked(tracked: Figure, counted: list[Figure]) -> int | None:
 
 
 class PersonFollower:
-    """Keeps to one person: the largest, and then the same one while others pass.
+    """Follows one person: the largest at first, then the same person while others pass.
 
-    Pure bookkeeping over figures; it takes time from the timestamps alone.
+    It works on figures and timestamps only.
     """
 
     def __init__(self) -> None:
@@ -97,7 +97,7 @@ class PersonFollower:
         self._small_since_s: float | None = None
 
     def is_expected(self, figure: Figure, timestamp_s: float) -> bool:
-        """Whether a tracked figure continues the person followed so far."""
+        """Whether a tracked figure is the person followed so far."""
         return (
             self._followed is not None
             and timestamp_s - self._seen_s < FORGOTTEN_AFTER_S
@@ -150,7 +150,7 @@ class PersonFollower:
         self._followed, self._seen_s = figure, timestamp_s
 
     def _small_one(self, figures_by_size: list[int], timestamp_s: float) -> int | None:
-        """Somebody who looks like a passer-by: taken only once they have stayed."""
+        """A person as small as a passer-by: followed only after staying for a while."""
         if not figures_by_size:
             self._small_since_s = None
             return None

@@ -1,4 +1,4 @@
-"""The second half of the way, the same for recordings and live runs: from poses to a record."""
+"""From poses to the log of a run, the same for recordings and live runs."""
 
 from __future__ import annotations
 
@@ -71,10 +71,10 @@ class Judgement(NamedTuple):
 
 
 def in_hindsight(moments: Iterable[Measured]) -> Iterator[Measured]:
-    """The same moments; where something moved between two looks, as it was on the way to the second one.
+    """The same moments, with interpolated measures between two looks where the picture had changed.
 
-    Only a recording can tell; a live run has the measures of the last look until the next.  So a movement is
-    not judged later for being looked at less often.
+    So a movement is not judged late because looks are rare.  Only recordings allow this: a live run has the
+    measures of the last look until the next.
     """
     start: Measured | None = None
     on_way: list[Measured] = []
@@ -152,7 +152,7 @@ class Pipeline:
         self.confirm()
 
     def confirm(self) -> None:
-        """The neutral posture fits, as the person says."""
+        """The person confirms that the neutral posture fits."""
         self.fit.confirm()
         self._policy.restart()
 
@@ -169,7 +169,7 @@ class Pipeline:
             self._keeper.adopt(neutral)
 
     def begin(self, source: SourceInfo, model: str) -> None:
-        """Tell the keeper what is watched."""
+        """Announce the source to the keeper."""
         if self._keeper is not None:
             self._keeper.begin(self.log, source, model, self._estimator_name)
 

@@ -1,4 +1,4 @@
-"""Whether anything moves: a cheap look that spares the pose model."""
+"""Detects change between pictures, at little cost, so that the pose model can rest."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from numpy.typing import NDArray
 from posture_cam.settings import MotionSettings
 
 _WIDTH, _HEIGHT = 96, 54
-# A sixteenth of the cells tells what the whole picture does as well as all of them, in a tenth of the time.
+# A sixteenth of the cells is enough to measure light and noise, in a tenth of the time.
 _SOME = slice(1, None, 4)
 _SIGMA_OF_MEDIAN = 1.4826
-# From picture to picture, at most.  What looks like noise at once is the whole picture that moves; and where
-# little comes of a coder for once, as of a picture given twice, the next ones have noise again.
+# The most that the noise may change from picture to picture.  A sudden rise means that the whole picture moves;
+# a sudden fall means that the camera has sent the same picture twice.
 _NOISE_RISES_BY, _NOISE_FALLS_BY = 1.05, 1.2
 _LEAST_NOISE, _NOISE_AT_FIRST = 0.1, 2.0
 
 
 def small_grey(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A picture as it is watched: 54 x 96, grey, each cell the mean of 16 places in it.
+    """A small copy of a picture: 54 x 96, grey, each cell the mean of 16 points.
 
     Args:
         image: H x W x 3, blue-green-red, or H x W, its luma.
     """
-    # Between four pixels at each place: a mean of all of them would take twenty times as long.
+    # Each point lies between four pixels; the mean of all pixels would take twenty times as long.
     places = cv2.resize(image, (2 * _WIDTH, 2 * _HEIGHT), interpolation=cv2.INTER_LINEAR)
     if places.ndim == 3:
         places = cv2.cvtColor(places, cv2.COLOR_BGR2GRAY)
@@ -32,9 +32,9 @@ def small_grey(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 class MotionWatch:
-    """Compares a small grey picture with the one at the last look of the model.
+    """Compares small grey pictures with the picture of the model's last look.
 
-    With that one, not with the last picture: what creeps adds up until it is seen.
+    Not with the previous picture: slow movement adds up until it is noticed.
     """
 
     def __init__(self, settings: MotionSettings) -> None:
@@ -44,12 +44,14 @@ class MotionWatch:
         self._noise = _NOISE_AT_FIRST
 
     def changed_cells(self, small: NDArray[np.uint8]) -> int | None:
-        """How much of a small grey picture differs from that of the last look; None before the first."""
+        """The number of cells that differ from the picture of the last look; None before the first look."""
         self._small = now = small.astype(np.float32)
         if self._then is None:
             return None
         difference = now - self._then
-        if not difference.any():  # a picture given twice, as cameras do in the dark, is not free of noise
+        if (
+            not difference.any()
+        ):  # cameras send pictures twice in the dark; such a pair says nothing about noise
             return 0
         # Most of the picture does not move.
         some = difference[_SOME, _SOME].flatten()
