@@ -12,8 +12,8 @@ _WIDTH, _HEIGHT = 96, 54
 # A sixteenth of the cells is enough to measure light and noise, in a tenth of the time.
 _SOME = slice(1, None, 4)
 _SIGMA_OF_MEDIAN = 1.4826
-# The most that the noise may change from picture to picture.  A sudden rise means that the whole picture moves;
-# a sudden fall means that the camera has sent the same picture twice.
+# The most that the noise may change from picture to picture.  A sudden rise means that the whole picture
+# moves; a sudden fall means that the camera has sent the same picture twice.
 _NOISE_RISES_BY, _NOISE_FALLS_BY = 1.05, 1.2
 _LEAST_NOISE, _NOISE_AT_FIRST = 0.1, 2.0
 
