@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from posture_cam.cli.common import app, data, plain
+from posture_cam.cli.options import JsonOption
 from posture_cam.quiet import quiet
 
 
@@ -17,7 +18,7 @@ def tips(
         str | None,
         typer.Option(metavar="FAULT", help="Only for this fault, such as neck_inclination or general."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show the tips, with the section of the article that each rests on."""
     from posture_cam.care import tips as advice

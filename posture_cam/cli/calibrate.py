@@ -23,6 +23,14 @@ from posture_cam.cli.common import (
     say,
     talk,
 )
+from posture_cam.cli.options import (
+    CameraOption,
+    HeadlessOption,
+    JsonOption,
+    ModelOption,
+    VerboseOption,
+    YesOption,
+)
 from posture_cam.cli.terminal import Bars
 from posture_cam.errors import NeutralError, UsageError
 from posture_cam.quiet import quiet
@@ -38,12 +46,7 @@ def calibrate(
             help="What to call it; one for each desk and camera.",
         ),
     ] = "default",
-    camera: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NUMBER|NAME", autocompletion=completing.cameras, help="Which camera.", show_default="0"
-        ),
-    ] = None,
+    camera: CameraOption = None,
     source: Annotated[
         str | None, typer.Option(metavar="URL", help="A stream instead: http, https or rtsp.")
     ] = None,
@@ -63,12 +66,12 @@ def calibrate(
     slouch_at: Annotated[
         str | None, typer.Option(metavar="START-END", help="Where the recording shows your slouch.")
     ] = None,
-    model: Annotated[str, typer.Option(metavar="NAME|PATH", help="As for analyze.")] = "full",
+    model: ModelOption = "full",
     replace: Annotated[
         bool, typer.Option("--replace", help="Do not ask where it is worse than the stored one.")
     ] = False,
-    headless: Annotated[bool, typer.Option("--headless", help="No window; words only.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Let MediaPipe and OpenCV talk.")] = False,
+    headless: HeadlessOption = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """Store your own neutral posture, which everything is compared with."""
     from posture_cam.outputs.terminal.console import print_calibrated
@@ -140,7 +143,7 @@ app.add_typer(profiles_app, name="profiles")
 
 @profiles_app.command("list")
 def profiles_list(
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """What is stored."""
     from posture_cam.outputs.files.tables import profile_as_json
@@ -168,7 +171,7 @@ def profiles_show(
     name: Annotated[
         str, typer.Argument(help="Its name.", show_default=False, autocompletion=completing.profiles)
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """One of them in full."""
     from posture_cam.outputs.files.tables import profile_as_json
@@ -215,7 +218,7 @@ def profiles_delete(
     name: Annotated[
         str, typer.Argument(help="Its name.", show_default=False, autocompletion=completing.profiles)
     ],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: YesOption = False,
 ) -> None:
     """Delete one, after asking."""
     from posture_cam.profiles import check_profile, delete_profile

@@ -12,6 +12,7 @@ import typer
 
 from posture_cam.cli.asking import ask, days, interruptible, several, truth
 from posture_cam.cli.common import app, data, talk
+from posture_cam.cli.options import JsonOption
 from posture_cam.errors import UsageError
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def checkin(
     signs: Annotated[
         bool, typer.Option("--signs", help="Only tell when to see somebody about back pain.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """How it is with your back today; asked question by question, kept on this machine."""
     from posture_cam.care.checkins import (

@@ -14,6 +14,7 @@ import typer
 
 from posture_cam.cli import completing
 from posture_cam.cli.common import INTERRUPTED, app, configured_camera, data, is_stream, talk
+from posture_cam.cli.options import CameraOption, HeadlessOption, ModelOption, VerboseOption
 from posture_cam.cli.terminal import Bars, stoppable
 from posture_cam.errors import HistoryError, SourceError, UsageError
 from posture_cam.quiet import quiet
@@ -38,12 +39,7 @@ def exercise(
             autocompletion=completing.exercises,
         ),
     ] = None,
-    camera: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NUMBER|NAME", autocompletion=completing.cameras, help="Which camera.", show_default="0"
-        ),
-    ] = None,
+    camera: CameraOption = None,
     source: Annotated[
         str | None,
         typer.Option(metavar="FILE|URL", help="Count in a recording, or watch a stream (http, https, rtsp)."),
@@ -57,12 +53,12 @@ def exercise(
     as_json: Annotated[
         bool, typer.Option("--json", help="JSON Lines on stdout: each repetition, and a last line of counts.")
     ] = False,
-    headless: Annotated[bool, typer.Option("--headless", help="No window; words only.")] = False,
+    headless: HeadlessOption = False,
     history: Annotated[
         bool, typer.Option("--history/--no-history", help="Keep what you did in the history.")
     ] = True,
-    model: Annotated[str, typer.Option(metavar="NAME|PATH", help="As for analyze.")] = "full",
-    verbose: Annotated[bool, typer.Option("--verbose", help="Let MediaPipe and OpenCV talk.")] = False,
+    model: ModelOption = "full",
+    verbose: VerboseOption = False,
 ) -> None:
     """An exercise at the desk: guided, counted by the camera where it can, and kept in your history."""
     from posture_cam.care.exercises import exercise_called, load_exercises

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO, TypeVar
 import typer
 
 from posture_cam.cli.common import Commands, app, data, plain, talk
+from posture_cam.cli.options import JsonOption, YesOption
 from posture_cam.errors import HistoryError, UsageError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def history(
     context: typer.Context,
     week: Annotated[bool, typer.Option("--week", help="The last seven days.")] = False,
     day: Annotated[str | None, typer.Option(metavar="DATE", help="One day, such as 2026-11-24.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: JsonOption = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="As CSV, a row for each day.")] = False,
 ) -> None:
     """Your kept days: today, the last seven, or any other."""
@@ -215,7 +216,7 @@ def entries(
         str | None, typer.Option("--from", metavar="DATE", help="The first day.", show_default="all")
     ] = None,
     last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="The last day.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Your check-ins and exercises one by one, with the numbers to correct or delete them by."""
     from posture_cam.history import History
@@ -335,7 +336,7 @@ def delete(
         int | None, typer.Option(min=1, max=2**62, metavar="NUMBER", help="One exercise.", show_default=False)
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Everything.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: YesOption = False,
 ) -> None:
     """Delete what is kept, after asking."""
     entry = (

@@ -14,6 +14,7 @@ import typer
 
 from posture_cam.cli import completing
 from posture_cam.cli.common import app, data, is_stream, plain, talk
+from posture_cam.cli.options import CameraOption, JsonOption, VerboseOption
 from posture_cam.cli.terminal import Bars, Keys, stoppable
 from posture_cam.errors import UsageError
 from posture_cam.plain import redacted
@@ -28,12 +29,7 @@ if TYPE_CHECKING:
 
 @app.command()
 def monitor(
-    camera: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NUMBER|NAME", autocompletion=completing.cameras, help="Which camera.", show_default="0"
-        ),
-    ] = None,
+    camera: CameraOption = None,
     source: Annotated[
         str | None,
         typer.Option(metavar="URL|FILE", help="A stream (http, https, rtsp) or a recording instead."),
@@ -119,7 +115,7 @@ def monitor(
             metavar="DAYS", help="Delete what is older from the history; 0: nothing.", show_default="0"
         ),
     ] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Let MediaPipe and OpenCV talk.")] = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """Watch how you sit, live: a quiet nudge when it is worth it, and a summary at the end."""
     words = "Ending." if quiet else "Ending; the summary follows."
@@ -320,7 +316,7 @@ def _allows_tip(tip: Tip) -> bool:
 
 @app.command()
 def cameras(
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """List the cameras of this machine; each is switched on for a moment."""
     from posture_cam.outputs.terminal.console import print_cameras

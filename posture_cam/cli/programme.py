@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from posture_cam.cli.common import app, data, talk
+from posture_cam.cli.options import JsonOption
 from posture_cam.errors import HistoryError, SourceError, UsageError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def programme(
         int | None, typer.Option(metavar="2-3", help="Sessions a week.", show_default="3")
     ] = None,
     no_camera: Annotated[bool, typer.Option("--no-camera", help="With --do: by the clock.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """A plan of 4 to 6 weeks from your own faults and check-ins: what is next, and what has changed."""
     from posture_cam.care.programme import PER_WEEK, WEEKS

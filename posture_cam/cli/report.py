@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from posture_cam.cli.common import app, plain, talk
+from posture_cam.cli.options import VerboseOption
 from posture_cam.cli.terminal import Bars, stoppable
 from posture_cam.errors import UsageError
 from posture_cam.quiet import quiet
@@ -46,7 +47,7 @@ def report(
     person: Annotated[str, typer.Option("--name", metavar="NAME", help="Whose report it is.")] = "",
     model: Annotated[str, typer.Option(metavar="NAME|PATH", help="As for analyze; for --frames.")] = "full",
     open_it: Annotated[bool, typer.Option("--open", help="Show it in your browser.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Let MediaPipe and OpenCV talk.")] = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """A page about your days, a recording or a batch: to look at, to print, to hand to a therapist."""
     from posture_cam.session.report import ReportRequest

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from posture_cam.cli import completing
 from posture_cam.cli.asking import ask, interruptible, truth
 from posture_cam.cli.common import INTERRUPTED, app, configured_camera, data, is_stream, talk
+from posture_cam.cli.options import CameraOption, JsonOption, VerboseOption
 from posture_cam.cli.terminal import stoppable
 from posture_cam.errors import UsageError
 from posture_cam.quiet import quiet
@@ -25,12 +25,7 @@ if TYPE_CHECKING:
 
 @app.command()
 def workspace(
-    camera: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NUMBER|NAME", autocompletion=completing.cameras, help="Which camera.", show_default="0"
-        ),
-    ] = None,
+    camera: CameraOption = None,
     source: Annotated[
         str | None, typer.Option(metavar="FILE|URL", help="A recording or a stream instead.")
     ] = None,
@@ -43,8 +38,8 @@ def workspace(
             show_default=False,
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Let MediaPipe and OpenCV talk.")] = False,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """A minute for your desk: what the camera sees of it, a few questions, and what may help."""
     from posture_cam.care.workspace import load_questions, parse_answers, tips_of

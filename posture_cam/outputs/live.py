@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from posture_cam.closing import Closing
@@ -40,3 +41,15 @@ class LiveOutput(Closing):
 def local_time(started_at: datetime, timestamp_s: float) -> datetime:
     """The time of day at a timestamp, in the zone of the place."""
     return (started_at + timedelta(seconds=timestamp_s)).astimezone()
+
+
+def once(say: Callable[[str], None]) -> Callable[[str], None]:
+    """The same, for the first sentence only: an output that fails says so once and goes on trying."""
+    said: list[str] = []
+
+    def say_first(words: str) -> None:
+        if not said:
+            said.append(words)
+            say(words)
+
+    return say_first

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from posture_cam.errors import OutputError
 from posture_cam.files import check_writable, make_folder
-from posture_cam.outputs.live import LiveOutput, local_time
+from posture_cam.outputs.live import LiveOutput, local_time, once
 from posture_cam.outputs.screen.overlay import Overlay, Scene
 from posture_cam.records import Frame, Neutral, Observation
 
@@ -50,8 +50,7 @@ class AlertFrames(LiveOutput):
             ) from error
         check_writable(folder / "picture.jpg")
         self._overlay = Overlay(neutral)
-        self._folder, self._started_at, self._say = folder, started_at, say
-        self._has_failed = False
+        self._folder, self._started_at, self._say = folder, started_at, once(say)
 
     def write(self, observation: Observation) -> None:
         """Keep the picture of an alert."""
@@ -65,9 +64,7 @@ class AlertFrames(LiveOutput):
             if done:
                 self._keep(path, data.tobytes())
         except OSError as error:
-            if not self._has_failed:
-                self._has_failed = True
-                self._say(f"The picture of an alert cannot be kept: {path} ({error.strerror}).")
+            self._say(f"The picture of an alert cannot be kept: {path} ({error.strerror}).")
 
     def adopt(self, neutral: Neutral) -> None:
         """Draw this posture as the ghost from now on."""

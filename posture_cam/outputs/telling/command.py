@@ -12,7 +12,7 @@ from datetime import datetime
 
 from posture_cam.errors import UsageError
 from posture_cam.outputs.files.tables import alert_as_json
-from posture_cam.outputs.live import LiveOutput, local_time
+from posture_cam.outputs.live import LiveOutput, local_time, once
 from posture_cam.records import Observation
 
 _TIMEOUT_S = 30.0
@@ -40,8 +40,8 @@ class AlertCommand(LiveOutput):
             raise UsageError("--on-alert names no command.", "Name a program: --on-alert 'notify-me --soft'")
         if shutil.which(self._arguments[0]) is None:
             say(f"The command for alerts, {self._arguments[0]}, is not found; alerts go without it.")
-        self._started_at, self._say = started_at, say
-        self._has_failed = self._is_closing = False
+        self._started_at, self._say = started_at, once(say)
+        self._is_closing = False
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="on-alert")
         self._running: subprocess.Popen[bytes] | None = None
 
@@ -75,9 +75,7 @@ class AlertCommand(LiveOutput):
             self._fail(f"cannot be run ({error.strerror or error})")
 
     def _fail(self, how: str) -> None:
-        if not self._has_failed:
-            self._has_failed = True
-            self._say(f"The command for alerts, {self._arguments[0]}, {how}.")
+        self._say(f"The command for alerts, {self._arguments[0]}, {how}.")
 
     def close(self) -> None:
         """Let go of what is open."""

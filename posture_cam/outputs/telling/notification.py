@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
-from posture_cam.outputs.live import LiveOutput
+from posture_cam.outputs.live import LiveOutput, once
 from posture_cam.records import Alert, AlertKind, Observation
 from posture_cam.words import words_of
 
@@ -140,9 +140,8 @@ class DesktopNotification(LiveOutput):
     """
 
     def __init__(self, say: Callable[[str], None], backend: Callable[[], Backend] = find_backend) -> None:
-        self._say, self._make = say, backend
+        self._say, self._make = once(say), backend
         self._backend: Backend | None = None
-        self._has_failed = False
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="notify")
 
     def write(self, observation: Observation) -> None:
@@ -157,9 +156,7 @@ class DesktopNotification(LiveOutput):
             work(*arguments)
         except Exception as error:  # a desktop may fail in any way; the run goes on
             self._drop()
-            if not self._has_failed:
-                self._has_failed = True
-                self._say(f"No desktop notification: {_first_line(error)}.")
+            self._say(f"No desktop notification: {_first_line(error)}.")
 
     def _send(self, alert: Alert) -> None:
         if self._backend is None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from posture_cam.outputs.live import LiveOutput
+from posture_cam.outputs.live import LiveOutput, once
 from posture_cam.records import FloatArray, Observation
 
 _RATE_HZ = 44_100
@@ -24,8 +24,7 @@ class Sound(LiveOutput):
     """
 
     def __init__(self, say: Callable[[str], None], bell: Callable[[], None]) -> None:
-        self._say, self._bell = say, bell
-        self._has_failed = False
+        self._say, self._bell = once(say), bell
 
     def write(self, observation: Observation) -> None:
         """Sound for an alert."""
@@ -36,12 +35,10 @@ class Sound(LiveOutput):
 
             sounddevice.play(tone(), _RATE_HZ)
         except Exception as error:  # no extra, no PortAudio, no device: each fails in its own way
-            if not self._has_failed:
-                self._has_failed = True
-                reason = "pip install sounddevice"
-                if not isinstance(error, ImportError):
-                    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-                self._say(f"No sound ({reason}); the terminal's bell instead.")
+            reason = "pip install sounddevice"
+            if not isinstance(error, ImportError):
+                reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            self._say(f"No sound ({reason}); the terminal's bell instead.")
             self._bell()
 
 
