@@ -129,9 +129,7 @@ class Config(_Section):
                 "pace": pace.model_copy(
                     update={
                         "usual_hz": self.pace.rate_hz,
-                        "building_hz": max(pace.building_hz, self.pace.rate_hz),
                         "eco_usual_hz": max(1.0, pace.eco_usual_hz * faster),
-                        "eco_building_hz": max(1.0, pace.eco_building_hz * faster),
                     }
                 ),
             }

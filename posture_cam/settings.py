@@ -187,10 +187,8 @@ class PaceSettings(_Frozen):
     """Looks a second of a monitor."""
 
     usual_hz: float
-    building_hz: float
     away_hz: float
     eco_usual_hz: float
-    eco_building_hz: float
     eco_away_hz: float
 
 
@@ -221,7 +219,6 @@ class HistorySettings(_Frozen):
     """How a run is kept."""
 
     flush_s: float
-    retry_s: float
     busy_s: float
 
 

@@ -72,7 +72,7 @@ class RoomWatch(Protocol):
 
 
 class Pace:
-    """How often to look: less while nobody is there or on battery, more while a fault builds up."""
+    """How often to look: less often while nobody is there, or on battery."""
 
     def __init__(self, settings: PaceSettings, eco: Callable[[], bool]) -> None:
         self._settings = settings
@@ -81,16 +81,9 @@ class Pace:
     def interval_s(self, observation: Observation) -> float:
         """Seconds until the next look."""
         settings, is_eco = self._settings, self._eco()
-        usual, building, away = (
-            (settings.eco_usual_hz, settings.eco_building_hz, settings.eco_away_hz)
-            if is_eco
-            else (settings.usual_hz, settings.building_hz, settings.away_hz)
-        )
-        assessment = observation.assessment
-        if assessment.state == State.AWAY and observation.sample.is_reused:
-            return 1.0 / away
-        is_building = bool(assessment.findings) or assessment.state in (State.FAIR, State.POOR)
-        return 1.0 / (building if is_building else usual)
+        if observation.assessment.state == State.AWAY and observation.sample.is_reused:
+            return 1.0 / (settings.eco_away_hz if is_eco else settings.away_hz)
+        return 1.0 / (settings.eco_usual_hz if is_eco else settings.usual_hz)
 
 
 class LiveRun:

@@ -178,7 +178,7 @@ class LiveHistory(_Kept):
         try:
             self._write(self.log.preview(tail))
         except HistoryError as error:
-            self._due_s = now_s + self._settings.retry_s
+            self._due_s = now_s + self._settings.flush_s
             self._fail(error)
 
     def finish(self, summary: SessionSummary) -> None:
