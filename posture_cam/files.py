@@ -85,7 +85,7 @@ def check_writable(target: Path, *, never: tuple[Path, ...] = ()) -> None:
 
 
 def content_of(path: Path) -> str:
-    """What tells a recording from others: a checksum of its size, its start, its middle and its end.
+    """A checksum that distinguishes a recording from others: of its size, start, middle and end.
 
     Raises:
         SourceError: It cannot be read.

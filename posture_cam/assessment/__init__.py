@@ -1,7 +1,7 @@
 """From measures to judgement."""
 
 from posture_cam.assessment.calibration import Advice, Calibrator
-from posture_cam.assessment.certainty import told
+from posture_cam.assessment.certainty import without_uncertain
 from posture_cam.assessment.fit import NeutralFit
 from posture_cam.assessment.hindsight import Hindsight
 from posture_cam.assessment.judge import Judge
@@ -29,5 +29,5 @@ __all__ = [
     "build_neutral",
     "slouch_share",
     "take_stretch",
-    "told",
+    "without_uncertain",
 ]

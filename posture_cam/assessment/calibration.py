@@ -21,7 +21,7 @@ _HINTS = {
 }
 # A moment without a usable pose does not undo what was collected; a longer time does.
 _FORGIVEN_S = 1.0
-# Moments needed before holding still can be told.
+# Moments needed to judge whether a person holds still.
 _LEAST_TO_JUDGE = 5
 
 

@@ -50,8 +50,8 @@ class Certainty:
         self._limits, self._reset_gap_s = _limits(table), reset_gap_s
         self._view: View | None = None
 
-    def told(self, measures: Measures) -> Measures:
-        """The measures without uncertain estimates, by the rule of the function `told`."""
+    def report(self, measures: Measures) -> Measures:
+        """The measures without uncertain estimates, by the rule of `without_uncertain`."""
         if measures.view != self._view:
             self._view = measures.view
             self._sure, self._beyond = _Said(self._reset_gap_s), _Said(self._reset_gap_s)
@@ -62,7 +62,7 @@ class Certainty:
         return _without_unsure(measures, self._limits, sure, beyond)
 
 
-def told(measures: Measures, table: Mapping[Measure, MeasureInfo]) -> Measures:
+def without_uncertain(measures: Measures, table: Mapping[Measure, MeasureInfo]) -> Measures:
     """The measures without uncertain estimates; `reason` is UNSURE where no estimate is left.
 
     All certain estimates are reported, unless neck or trunk is uncertain.  Then only estimates certainly

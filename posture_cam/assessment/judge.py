@@ -39,7 +39,7 @@ class Judge:
 
     def judge(self, measures: Measures) -> tuple[Measures, Assessment]:
         """The measures as judged (smoothed, with stillness) and the judgement."""
-        smooth = self._certainty.told(self._smoother.smooth(measures))
+        smooth = self._certainty.report(self._smoother.smooth(measures))
         still_s = self._stillness.update(smooth)
         if still_s is not None:
             smooth = replace(
@@ -78,7 +78,7 @@ class Judge:
         )
 
     def conclude(self) -> tuple[State, float] | None:
-        """The state at the end, as nothing comes after it, and since when; None where it is as told."""
+        """The state at the end and its start; None where the last reported state stands."""
         return self._states.conclude()
 
     def _table(self, measures: Measures) -> Mapping[Measure, MeasureInfo]:

@@ -19,8 +19,8 @@ _CALMED_OVER_S = 1.0
 # Times are sums of steps that no binary number holds.
 _SAME_TIME_S = 1e-6
 
-# What tells that from each view, what is needed first: a feature, and the one whose middle its range is a
-# share of, or None where that is in degrees.
+# The features that show it from each view, a required one first: each with the feature whose median its range
+# is a share of, or None for a range in degrees.
 _SIDE = (
     (Feature.NECK_PROFILE, None),
     (Feature.TRUNK_PROFILE, None),

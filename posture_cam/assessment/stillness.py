@@ -23,7 +23,7 @@ class Stillness:
         self._last_s = 0.0
 
     def update(self, measures: Measures) -> float | None:
-        """Seconds since the posture last changed, or None where it cannot be told."""
+        """Seconds since the posture last changed; None without measures."""
         now_s = measures.timestamp_s
         values = {name: measures.values[name] for name in self._watched if name in measures.values}
         if not values:

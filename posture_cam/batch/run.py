@@ -266,7 +266,7 @@ def _key(job: Job, settings: str, profile: str | None) -> str:
 
 
 def _finished(out: Path) -> dict[str, tuple[str, str, str]]:
-    """What the journal tells of earlier runs, by name; a last line that was cut off tells nothing."""
+    """The records of earlier runs in the journal, by name; a last line that was cut off is ignored."""
     found: dict[str, tuple[str, str, str]] = {}
     try:
         lines = (out / JOURNAL).read_text("utf-8").splitlines()

@@ -199,7 +199,7 @@ def advice(signs: Sequence[Sign]) -> str:
 
 
 def besides_words(check_in: CheckIn) -> str:
-    """What else a check-in told: whether it comes back, what is wanted, warning signs; or empty."""
+    """The further answers of a check-in: recurring pain, wishes, warning signs; or an empty string."""
     parts = []
     if check_in.returns:
         parts.append("keeps coming back")

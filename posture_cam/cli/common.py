@@ -27,7 +27,7 @@ _ORDER = tuple(name for names in _GROUPS.values() for name in names)
 
 
 class Commands(TyperGroup):
-    """Commands that the help tells of in whole sentences, where typer would end them in three dots."""
+    """Commands whose help is a whole sentence, where typer would cut it off with three dots."""
 
     def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]
         """One command by its name."""

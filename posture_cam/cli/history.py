@@ -124,7 +124,7 @@ def export(
     unread: list[str] = []
 
     def read(what: str, call: Callable[[], T], otherwise: T) -> T:
-        """What can be read; what cannot is left out, and told in the end."""
+        """Read what is readable; damaged days are left out and reported at the end."""
         try:
             return call()
         except HistoryError as error:

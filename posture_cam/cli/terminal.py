@@ -19,7 +19,7 @@ from posture_cam.quiet import ForgivingStream
 if TYPE_CHECKING:
     from rich.console import Console
 
-# Launchers such as uv pass Ctrl-C on to a program that the terminal has told already.
+# Launchers such as uv pass on the Ctrl-C that the terminal has sent to the program already.
 ONE_KEY_PRESS_S = 1.0
 
 

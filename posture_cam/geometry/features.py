@@ -1,4 +1,4 @@
-"""What one pose tells without a neutral to compare it with.
+"""Quantities of a single pose that need no neutral posture.
 
 Everything is measured in pixels (so that the aspect ratio is right) with y pointing down.  Lengths are
 divided by the picture's height or by another length of the same person.

@@ -111,7 +111,7 @@ def on_the_way(start: Measures, held: Measures, end: Measures) -> Measures:
 def _by_estimator(
     features: Features, neutral: Neutral, estimate: Estimate, settings: Settings
 ) -> tuple[dict[Measure, float], dict[Measure, float], Reason | None]:
-    """Measures, the errors of those estimated, and why nothing sagittal is told, if so."""
+    """Measures, the errors of estimated measures, and the reason for a lack of sagittal measures."""
     now, then, view, gates = features.values, neutral.centre, features.view, settings.gates
     values: dict[Measure, float] = {}
     reason: Reason | None = None

@@ -1,4 +1,4 @@
-"""Landmarks as arrays, and what the angle estimator is told about them.
+"""Landmarks as arrays, and the inputs of the angle estimator.
 
 Works on numpy arrays and, for training, on any other library that speaks like numpy (`xp`), so that the
 estimator is trained on the very inputs that it is used with.
@@ -128,7 +128,7 @@ def _world_of(pose: Pose) -> Array:
 
 
 def inputs(now: Points, neutral: Points, xp: ModuleType = np) -> tuple[Array, Array]:
-    """What the estimator is told: changes from the neutral posture, and the neutral posture as context.
+    """The inputs of the estimator: changes from the neutral posture, and the neutral posture as context.
 
     Lengths are measured in a body scale (shoulder width and neck length joined, which no view makes vanish),
     in face heights, or in picture heights; logarithms of sizes make changes of distance additive.  The 2-D

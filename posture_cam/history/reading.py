@@ -45,7 +45,7 @@ class Figures:
 
 
 def _telling(method: Callable[P, T]) -> Callable[P, T]:
-    """What the database holds although it cannot be is told as damage."""
+    """Report impossible values in the database as damage."""
 
     @wraps(method)
     def told(*arguments: P.args, **options: P.kwargs) -> T:

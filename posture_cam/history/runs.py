@@ -42,7 +42,7 @@ class RunFacts:
 
 @dataclass(frozen=True, slots=True)
 class KeptRun:
-    """A run in the database; `saved_ms` tells it from another one that has come by its number."""
+    """A run in the database; `saved_ms` distinguishes it from a later run that got the same number."""
 
     number: int
     saved_ms: int

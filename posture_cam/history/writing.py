@@ -209,7 +209,7 @@ class Writer(Closing):
             self._stack.close()
 
     def _wipe(self) -> None:
-        """Take deleted rows off the disk; `is_wiped` tells whether a reader is still in the way."""
+        """Take deleted rows off the disk; `is_wiped` is False while a reader is in the way."""
         with telling(self._path):
             with suppress(sqlite3.OperationalError):  # it needs room, which there may be none of
                 self._connection.execute("VACUUM")

@@ -26,7 +26,7 @@ with loaded_later("matplotlib", "pyplot"):
 
 _CENSUS_WHEN_UNSURE_S, _CENSUS_AFTER_JUMP_S = 1.0, 0.3
 _GREY = 127
-# As MediaPipe is told, so that it does not smooth; less than from one look to the next.
+# The time that MediaPipe is given, so that it does not smooth; shorter than the time between two looks.
 _SECOND_LOOK_AFTER_S = 0.1
 _SHOULDERS = np.array([Landmark.LEFT_SHOULDER, Landmark.RIGHT_SHOULDER])
 # An empty chair that is tracked has shoulders of 0.01; a person whose head is hidden shows shoulders.

@@ -86,7 +86,7 @@ class BackgroundWatch:
         self._agreeing, self._looked_s = 0, -math.inf
 
     def update(self, image_bgr: NDArray[np.uint8], pose: Pose | None, timestamp_s: float) -> bool:
-        """Look at the room; True if it has moved since the last time it was told, or is back.
+        """Look at the room; True if it has moved since the last report, or is back.
 
         A change counts once a few looks running agree.
         """
@@ -111,7 +111,7 @@ class BackgroundWatch:
         return True
 
     def shift(self, image_bgr: NDArray[np.uint8], pose: Pose | None) -> Shift | None:
-        """How the room has shifted since it was first seen; None where it cannot be told."""
+        """The shift of the room since it was first seen; None where it cannot be measured."""
         now = self._look(image_bgr, pose)
         if self._begins_with(now) or self._home is None:
             return None

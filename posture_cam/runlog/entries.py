@@ -128,7 +128,7 @@ class Spoken:
 
     @property
     def was_answered(self) -> bool | None:
-        """Whether it was answered within a minute; None where that cannot be told."""
+        """Whether it was answered within a minute; None where the run ended too early to know."""
         if not self.is_about_posture:
             return None
         if self.answered_s is not None:

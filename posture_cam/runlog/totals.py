@@ -61,7 +61,7 @@ class Totals:
 
     @property
     def answered(self) -> tuple[int, int]:
-        """Alerts of faults that were answered in time, and those of which it can be told."""
+        """The number of alerts answered in time, and the number of alerts whose answer is known."""
         known = [one.was_answered for one in self.spoken if one.was_answered is not None]
         return sum(known), len(known)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from posture_cam.assessment import Calibrator, slouch_share, told
+from posture_cam.assessment import Calibrator, slouch_share, without_uncertain
 from posture_cam.errors import NeutralError, SourceError, UsageError
 from posture_cam.geometry import AngleEstimator, FeatureExtractor, compare
 from posture_cam.measures import load_measures
@@ -261,7 +261,7 @@ def _with_slouch(
         [one.pose for one in features if one.pose is not None]
     )
     measured = [
-        told(compare(moment, neutral, settings, estimate), limits)
+        without_uncertain(compare(moment, neutral, settings, estimate), limits)
         for moment, estimate in zip(features, estimates, strict=True)
     ]
     names = {name for moment in measured for name in moment.errors}

@@ -44,7 +44,7 @@ class Outcome(NamedTuple):
 
 
 class Positioned(Protocol):
-    """What tells how far a recording was read."""
+    """A source that knows how far it was read."""
 
     @property
     def position_s(self) -> float:

@@ -302,7 +302,7 @@ def _looks(
     looking = Looking(settings.motion, sparing.moving_s, sparing.still_s) if is_sparing else None
     pose: Pose | None = None
     is_damaged = False
-    # How often the clock was repaired is told of each picture, not of how far is read.
+    # The number of clock repairs belongs to each picture; reading may be ahead.
     with read_ahead((glimpse, source.clock_repairs) for glimpse in source.glimpses()) as glimpses:
         for glimpse, repairs in glimpses:
             time_s = glimpse.timestamp_s

@@ -40,7 +40,7 @@ _MOST_PIXEL_ASPECT = 4.0
 
 
 class Recording:
-    """Grabs the pictures of a recording one by one; where told so, only as many as are needed.
+    """Reads the pictures of a recording in order; on request only as many as are needed.
 
     Args:
         container: Open, with a stream of video.

@@ -141,7 +141,7 @@ class LiveSource(Closing):
         self._has_opened = threading.Event()
         self._thread = threading.Thread(target=self._read, name="camera", daemon=True)
         self._thread.start()
-        # Whatever hangs in opening a camera, the person is told soon, and can leave.
+        # Opening a camera may hang; the user hears of it soon, and can quit.
         if not self._has_opened.wait(settings.first_word_s):
             with self._lock:
                 self._enter(Reason.CAMERA_GONE, f"{self._title} has sent no picture yet; waiting for it.")
@@ -231,7 +231,7 @@ class LiveSource(Closing):
             self._let_go()
 
     def _open_first(self) -> None:
-        """Open the device for the first time; where that fails at once, whoever asked for it is told."""
+        """Open the device for the first time; an immediate failure is raised in the constructor."""
         began_s = self.now_s
         try:
             device = self._opener()

@@ -312,7 +312,7 @@ def _refused(name: str, code: int) -> CameraGone:
 
 
 def _size_of(jpeg: bytes) -> tuple[int, int] | None:
-    """Width and height that a JPEG tells in its frame header; None where it has none."""
+    """Width and height of a JPEG, from its frame header; None without a header."""
     at = 2
     while at + 9 <= len(jpeg):
         if jpeg[at] != 0xFF:

@@ -30,7 +30,7 @@ _STRETCHES_SHOWN = 6
 _HOLDS_SHOWN = 5
 _FAULTS_SHOWN = 6
 _A_BREAK_FOLLOWED_S = 600.0
-# Shorter stretches are told to the second.
+# The times of shorter stretches are shown to the second.
 _FINE_BELOW_S = 120.0
 
 

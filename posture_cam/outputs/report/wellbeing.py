@@ -24,7 +24,7 @@ _PAIN_DAYS = 28
 
 
 class Care(TypedDict):
-    """What a report tells of exercises and check-ins; see `Report`."""
+    """The part of a report about exercises and check-ins; see `Report`."""
 
     exercises: tuple[KeptExercise, ...]
     check_ins: tuple[KeptCheckIn, ...]
@@ -49,7 +49,7 @@ def care_of(kept: History, first: date, last: date) -> Care:
 
 
 def warnings_of(check_ins: Sequence[KeptCheckIn], permission: Permission) -> list[str]:
-    """Warning signs told on these days, or still standing: what, when, and what to do."""
+    """Warning signs of these days, and earlier ones still standing: their date, and what to do."""
     found = []
     for kept in check_ins:
         signs = [sign.question for sign in red_flags() if sign.name in kept.check_in.flags]
@@ -87,7 +87,7 @@ def exercises_table(exercises: Sequence[KeptExercise]) -> Rows:
 
 
 def check_ins_table(check_ins: Sequence[KeptCheckIn]) -> Rows:
-    """Check-ins, the latest first; below each what else was told, in whole."""
+    """Check-ins, the latest first, each with all further answers below it."""
     rows, below = [], []
     for kept in list(reversed(check_ins))[:_SHOWN]:
         one = kept.check_in

@@ -348,7 +348,7 @@ def _draw_tip(image: NDArray[np.uint8], tip: Tip, headline: str = "") -> None:
 
 
 def _wrapped(text: str, width_px: int, size_px: int, weight: int = 400) -> list[str]:
-    """Lines that are no wider than told at the weight that they are drawn with."""
+    """Lines no wider than the limit, at the weight in which they are drawn."""
     lines, line = [], ""
     for word in text.split():
         longer = f"{line} {word}".strip()
