@@ -171,7 +171,7 @@ class AlertPolicy:
         self._blame.clear()
 
     def _forgive(self) -> None:
-        """What an answer to the last alert brings: the cool-down is short again."""
+        """Note an answer to the last alert: the cool-down is short again."""
         self._is_ignored = False
         self._cooldown_s = self._settings.cooldown_s
 

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What was judged at one look.
+    """The judgement of a look.
 
     Attributes:
         timestamp_s: From the start.
@@ -94,7 +94,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What an analysis found.
+    """The result of an analysis.
 
     Attributes:
         summary: Everything said about the recording.

@@ -1,4 +1,4 @@
-"""What is closed on every way out."""
+"""A base for everything that must be closed."""
 
 from __future__ import annotations
 

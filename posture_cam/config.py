@@ -47,7 +47,7 @@ _Switch = bool | Literal["auto"]
 
 
 class SourceConfig(_Section):
-    """What to watch."""
+    """Settings of the source."""
 
     camera: Annotated[int, Field(ge=0, le=9999, strict=True)] | _Text
     source: _Text
@@ -56,7 +56,7 @@ class SourceConfig(_Section):
 
 
 class DisplayConfig(_Section):
-    """What to show."""
+    """Settings of the display."""
 
     headless: bool
     quiet: bool
@@ -91,7 +91,7 @@ class OutputConfig(_Section):
 
 
 class HistoryConfig(_Section):
-    """What to keep."""
+    """Settings of the history."""
 
     history: bool
     keep_days: Annotated[int, Field(ge=0, le=36_500)]

@@ -1,4 +1,4 @@
-"""What is installed here, and what is missing."""
+"""A check of the installation."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DEBIAN_PACKAGES = "libgl1 libegl1 libgles2 libglib2.0-0"
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing looked at.
+    """The result of a check.
 
     Attributes:
         what: Its name.
@@ -151,7 +151,7 @@ def _cameras() -> Check:
 
 
 def notifications() -> Check:
-    """What shows desktop notifications here, tried out as far as nothing is shown."""
+    """The backend of desktop notifications, tried without showing any."""
     from posture_cam.outputs.telling.notification import CannotNotify, find_backend
 
     try:

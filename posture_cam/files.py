@@ -19,7 +19,7 @@ _HASHED_BYTES = 1 << 20
 
 
 class Kind(Enum):
-    """What a path leads to."""
+    """The kind of a path's target."""
 
     NOTHING = "nothing"
     HIDDEN = "hidden"  # a folder on the way is kept from us, or the name cannot be one
@@ -29,7 +29,7 @@ class Kind(Enum):
 
 
 def kind_of(path: Path) -> Kind:
-    """What a path leads to, links followed; unlike `Path.is_file` never an error."""
+    """The kind of a path's target, links followed; unlike `Path.is_file` never an error."""
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):

@@ -28,7 +28,7 @@ class EstimatedLimits(_Frozen):
 
 
 class MeasureInfo(_Frozen):
-    """What is known of a measure; data/measures.toml explains each field."""
+    """The properties of a measure; data/measures.toml explains each field."""
 
     label: str
     unit: str
@@ -72,7 +72,7 @@ class MeasureTable(dict[Measure, MeasureInfo]):
     """The table of measures; one that this version does not know is shown by its id, and not judged."""
 
     def __missing__(self, name: Measure) -> MeasureInfo:
-        """What is said of a measure that was kept by another version."""
+        """The properties of a measure stored by another version."""
         unit = name.rpartition("_")[2]
         signed = "change" in name
         return MeasureInfo(label=name.value, fault=name.value, unit=unit, signed=signed, reference="")

@@ -1,4 +1,4 @@
-"""What the parts of the way expect of one another; each is a context manager."""
+"""The protocols between the stages; each is a context manager."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class _Closing(Protocol):
 
 
 class PoseEstimator(_Closing, Protocol):
-    """What finds the person in pictures; `pose.open_estimator` opens one.
+    """A pose model, which finds the person in pictures; `pose.open_estimator` opens it.
 
     Attributes:
         landmark_names: Which landmark stands at which place of its poses.
@@ -49,7 +49,7 @@ class PoseEstimator(_Closing, Protocol):
         """
 
     def another(self) -> PoseEstimator:
-        """One more of the same for another part of a recording, on whatever thread."""
+        """A second estimator of the same model for another part of a recording, on any thread."""
 
 
 class LiveVideoSource(_Closing, Protocol):
@@ -57,7 +57,7 @@ class LiveVideoSource(_Closing, Protocol):
 
     @property
     def info(self) -> SourceInfo:
-        """What is known of the source."""
+        """The properties of the source."""
 
     @property
     def now_s(self) -> float:
@@ -74,7 +74,7 @@ class LiveVideoSource(_Closing, Protocol):
 
 
 class Sink(_Closing, Protocol):
-    """What carries results out of the program.
+    """An output of results.
 
     Leaving the context keeps what was written (whole files only); leaving it by an error drops it.
     """
@@ -87,7 +87,7 @@ class Sink(_Closing, Protocol):
 
 
 class LiveSink(_Closing, Protocol):
-    """What carries a live run to the user, as it happens.
+    """An output of a live run, as it happens.
 
     None of these may stop the run: what cannot be delivered is said once and then left.
     """
@@ -105,14 +105,14 @@ class LiveSink(_Closing, Protocol):
         """Another neutral posture is compared with from now on."""
 
     def commands(self) -> tuple[Command, ...]:
-        """What the user asked for since the last call."""
+        """The user's commands since the last call."""
 
     def finish(self, summary: SessionSummary) -> None:
         """Take the summary, after the last observation."""
 
 
 class Keeper(Protocol):
-    """What keeps a run for later.
+    """A keeper of a run.
 
     It may not stop the run: what cannot be kept is said once and then left.
     """

@@ -1,4 +1,4 @@
-"""What flows between the stages: frozen records, no input or output, no algorithms.
+"""The frozen records that flow between the stages; no input or output, no algorithms.
 
 Units stand in the names (`_deg`, `_s`, `_px`).  What could not be measured is an absent key or
 None, never 0 and never NaN.
@@ -141,7 +141,7 @@ class Severity(IntEnum):
 
 
 class State(Id):
-    """What is said of a moment."""
+    """The state of a moment."""
 
     GOOD = "good"
     FAIR = "fair"
@@ -191,7 +191,7 @@ class NeutralOrigin(Id):
 
 
 class Hint(StrEnum):
-    """What a person is asked to do during calibration, one thing at a time."""
+    """The instructions of a calibration, given one at a time."""
 
     NOBODY = "nobody"
     TOO_DARK = "too_dark"
@@ -206,7 +206,7 @@ class Hint(StrEnum):
 
 
 class Doubt(StrEnum):
-    """What speaks against the neutral posture that is compared with."""
+    """Reasons to doubt the neutral posture."""
 
     UNPROVEN = "unproven"
     CAMERA_MOVED = "camera_moved"
@@ -214,7 +214,7 @@ class Doubt(StrEnum):
 
 
 class Misfit(StrEnum):
-    """What was noticed of a neutral posture that no longer fits."""
+    """Signs that a neutral posture no longer fits."""
 
     SITS_ELSEWHERE = "sits_elsewhere"
     PICTURE_CHANGED = "picture_changed"
@@ -222,7 +222,7 @@ class Misfit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SourceInfo:
-    """What is known of a source before it is read; `duration_s` None means live or unknown."""
+    """The properties of a source before it is read; `duration_s` None means live or unknown."""
 
     name: Words
     width_px: UnknownPixels
@@ -306,7 +306,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """What is judged and shown: measures with units, those not measurable left out.
+    """The measures that are judged and shown, with units; missing where not measurable.
 
     `errors` holds, for measures of the learned estimator, half the width of the interval that holds the
     truth nine times in ten.
@@ -409,7 +409,7 @@ class Tip:
 
 
 class AlertKind(Id):
-    """What an alert is about."""
+    """The subject of an alert."""
 
     FAULT = "fault"
     QUESTION = "question"
@@ -455,7 +455,7 @@ class SourceEvent:
 
 
 class Command(StrEnum):
-    """What a user asks of a running monitor."""
+    """Commands to a running monitor."""
 
     QUIT = "quit"
     PAUSE = "pause"
@@ -467,7 +467,7 @@ class Command(StrEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Observation:
-    """What an output receives for each sample.
+    """The record that an output receives for each sample.
 
     Attributes:
         held_s: How long this moment stands for; 0 while it happens.

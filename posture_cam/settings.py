@@ -60,7 +60,7 @@ class Gates(_Frozen):
 
 
 class CameraSettings(_Frozen):
-    """What is known of the camera."""
+    """Properties of the camera."""
 
     horizontal_fov_deg: float
 
@@ -88,7 +88,7 @@ class StateSettings(_Frozen):
 
 
 class NeutralSettings(_Frozen):
-    """What can serve as a neutral posture."""
+    """Requirements of a neutral posture."""
 
     min_s: float
     max_s: float

@@ -22,12 +22,12 @@ _CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 
 
 def words_of(one: StrEnum) -> str:
-    """What people read for an id (data/words.toml); an unknown id is shown as it is."""
+    """The words for an id (data/words.toml); an unknown id is shown as it is."""
     return words_for(_CAPITAL.sub("_", type(one).__name__).lower(), one.value)
 
 
 def words_for(section: str, name: str) -> str:
-    """What people read for an id in a section of data/words.toml; an unknown id is shown as it is."""
+    """The words for an id in a section of data/words.toml; an unknown id is shown as it is."""
     return str(_words()[section].get(name, name))
 
 

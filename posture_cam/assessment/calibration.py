@@ -27,7 +27,7 @@ _LEAST_TO_JUDGE = 5
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What to say now, and how much of the time needed is collected (0 to 1)."""
+    """The instruction of a moment, and the share of the required time collected so far (0 to 1)."""
 
     hint: Hint
     share: float
@@ -59,7 +59,7 @@ class Calibrator:
 
     @property
     def refusal(self) -> Hint:
-        """What was asked for most often; `Hint.STAY` where too little was recorded."""
+        """The most frequent instruction; `Hint.STAY` where too little was recorded."""
         return self._refusals.most_common(1)[0][0] if self._refusals else Hint.STAY
 
     @property

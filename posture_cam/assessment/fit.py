@@ -66,7 +66,7 @@ class NeutralFit:
 
     @property
     def doubt(self) -> Doubt | None:
-        """What speaks against the neutral posture now: the latest change, else that it was taken earlier."""
+        """The present doubt about the neutral posture: the latest change, else its age."""
         return next(reversed(self._changes), Doubt.UNPROVEN if self._is_unproven else None)
 
     @property

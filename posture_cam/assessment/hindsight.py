@@ -39,7 +39,7 @@ class Hindsight:
             yield self._pending.popleft()
 
     def pending(self, now_s: float) -> Iterator[Observation]:
-        """What is not final yet, as it looks by now."""
+        """The observations that are not final yet, in their present form."""
         if self._pending:
             yield from list(self._pending)[:-1]
             last = self._pending[-1]

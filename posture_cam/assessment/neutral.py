@@ -301,7 +301,7 @@ def _median_pose(poses: Sequence[Pose]) -> Pose | None:
 
 
 def _apart(stretches: Sequence[slice]) -> list[slice]:
-    """Those of some stretches in order that do not overlap."""
+    """The stretches, in order, that do not overlap an earlier stretch."""
     found: list[slice] = []
     for one in stretches:
         if not found or one.start >= found[-1].stop:

@@ -30,7 +30,7 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Repetition:
-    """One that counted.
+    """A repetition that counted.
 
     Attributes:
         time_s: When the movement got to its full extent.
@@ -114,7 +114,7 @@ class SideCounter:
         self.phase = Phase.REST
 
     def lose_sight(self) -> None:
-        """What follows a time unseen is no new repetition until the person has come back."""
+        """A repetition after a time unseen counts only once the person has come back."""
         was_away = self.phase != Phase.REST or self._must_return
         self.end()
         self._must_return = was_away
@@ -152,7 +152,7 @@ class RepetitionCounter:
 
     @property
     def sides(self) -> tuple[SideCounter, ...]:
-        """One or two."""
+        """The sides to count: one or two."""
         return (self.left,) if self.right is None else (self.left, self.right)
 
     @property

@@ -79,7 +79,7 @@ def cluster(
 
 
 def _silence_dask() -> None:
-    """What matters of a lost connection is said in a sentence; dask logs pages on it, by many loggers."""
+    """Silence dask's loggers, which write pages about a lost connection; a sentence of our own reports it."""
     for name in ("asyncio", "tornado", "distributed", *logging.Logger.manager.loggerDict):
         if name.split(".")[0] in ("asyncio", "tornado", "distributed"):
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)

@@ -24,7 +24,7 @@ _TAKEN = (Kind.FILE, Kind.NOTHING, Kind.HIDDEN)
 
 @dataclass(frozen=True, slots=True)
 class BatchRequest:
-    """What to analyse, how, and where results go.
+    """A request: the recording, the way to analyse it, and the places of the results.
 
     Attributes:
         sources: Files and folders; folders are searched through and through.
@@ -49,7 +49,7 @@ class BatchRequest:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One recording.
+    """A recording of a batch.
 
     Attributes:
         name: What its results are called, below the folder for results.
@@ -64,7 +64,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a recording.
+    """The result of a recording.
 
     Attributes:
         status: `done`, `nothing judged`, or `failed`.

@@ -222,7 +222,7 @@ def _as_they_end(
 
 
 def _fingerprint_of(batch: BatchRequest) -> str:
-    """What the results depend on besides the recordings."""
+    """The inputs of the results besides the recordings."""
     options = asdict(replace(batch, sources=(), out=Path(), parquet=False))
     parts = [__version__, json.dumps(options, default=str, sort_keys=True)]
     for name in _SETTINGS_FILES:

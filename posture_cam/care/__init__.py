@@ -1,1 +1,1 @@
-"""What posture_cam offers besides judging: tips, exercises, check-ins, programmes, the workspace."""
+"""Tips, exercises, check-ins, programmes and the workspace."""

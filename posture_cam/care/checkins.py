@@ -40,7 +40,7 @@ class Place(Id):
 
 
 class Difficulty(Id):
-    """What is difficult; the first three are the article's."""
+    """Difficult activities; the first three are the article's."""
 
     BENDING = "bending"
     WALKING = "walking"
@@ -78,7 +78,7 @@ class Sign(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class CheckIn:
-    """One check-in.
+    """A check-in.
 
     Attributes:
         time_utc_s: When, in seconds since 1970 in UTC.
@@ -122,7 +122,7 @@ def load_signs() -> tuple[Sign, ...]:
 
 
 def red_flags() -> tuple[Sign, ...]:
-    """Those that are asked for one by one."""
+    """The warning signs that are asked for one by one."""
     return tuple(sign for sign in load_signs() if sign.urgency != Urgency.CONSIDER)
 
 
@@ -184,7 +184,7 @@ def standing_flags(check_ins: Sequence[CheckIn]) -> tuple[Sign, ...]:
 
 
 def advice(signs: Sequence[Sign]) -> str:
-    """What to do about some signs, in one or two sentences; empty for none."""
+    """Advice on some signs, in one or two sentences; empty without signs."""
     urgencies = {sign.urgency for sign in signs}
     if Urgency.NOW in urgencies:
         return (

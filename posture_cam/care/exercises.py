@@ -27,7 +27,7 @@ class Aim(StrEnum):
 
 
 class Exercise(BaseModel):
-    """One exercise.
+    """An exercise.
 
     Attributes:
         name: As on the command line.
@@ -128,7 +128,7 @@ def known_exercises(names: Iterable[str]) -> tuple[Exercise, ...]:
 
 
 def exercise_title(name: str) -> str:
-    """What an exercise is called; one that this version does not know is called by its name."""
+    """The title of an exercise; an unknown exercise is called by its name."""
     known = {exercise.name: exercise.title for exercise in load_exercises()}
     return known.get(name, name)
 
@@ -139,7 +139,7 @@ def exercise_for(
     must_be_seen: bool = False,
     allows: Callable[[Exercise], bool] = lambda _exercise: True,
 ) -> Exercise | None:
-    """What to offer for a fault; standing up where it has no exercise of its own.
+    """The exercise for a fault; standing up where the fault has none.
 
     Args:
         fault: What was off.
@@ -160,7 +160,7 @@ def exercise_for(
 
 @dataclass(frozen=True, slots=True)
 class ExerciseDone:
-    """What came of an exercise.
+    """The result of an exercise.
 
     Attributes:
         name: Of the exercise.
@@ -188,7 +188,7 @@ class ExerciseDone:
 
 @dataclass(frozen=True, slots=True)
 class CoachMoment:
-    """What there is to show at one moment.
+    """The content of a moment of an exercise.
 
     Attributes:
         words: One sentence.

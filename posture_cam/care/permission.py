@@ -19,7 +19,7 @@ _LATELY_S = 14 * 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """What a person may be offered.
+    """The offers that a person may get.
 
     Attributes:
         flags: Standing warning signs.
@@ -41,7 +41,7 @@ class Permission:
 
     @property
     def words(self) -> str:
-        """What stands in the way of exercises, in sentences; empty where nothing does."""
+        """The obstacles to exercises, in sentences; empty without any."""
         if self.flags:
             signs = "; ".join(sign.question.lower() for sign in self.flags)
             return f"You told of this: {signs}. {advice(self.flags)}"
@@ -53,7 +53,7 @@ class Permission:
 
 
 def permission_of(check_ins: Sequence[CheckIn], now_utc_s: float) -> Permission:
-    """What the check-ins so far allow.
+    """The permission that the check-ins so far give.
 
     Args:
         check_ins: All of them, in order of time.

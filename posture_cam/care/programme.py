@@ -226,7 +226,7 @@ def _due_days(programme: Programme) -> list[date]:
 
 
 def change_in_pain(programme: Programme, check_ins: Sequence[tuple[date, int]], today: date) -> str:
-    """What has changed in pain since the start; empty before two weeks, or without check-ins."""
+    """The change of pain since the start; empty before two weeks, or without check-ins."""
     if (today - programme.start).days < CHANGE_AFTER_DAYS:
         return ""
     week = timedelta(days=7)

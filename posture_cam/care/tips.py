@@ -46,7 +46,7 @@ def load_tips() -> tuple[Tip, ...]:
 
 
 def faults() -> tuple[str, ...]:
-    """What tips can be asked for: each judged measure, stillness, and general advice."""
+    """The subjects of tips: each judged measure, stillness, and general advice."""
     judged = [name.value for name, info in load_measures().items() if info.group or name == "stillness_min"]
     return (*judged, GENERAL)
 

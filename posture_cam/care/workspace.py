@@ -1,4 +1,4 @@
-"""What makes a good desk: questions, findings of the camera, and tips (data/workspace.toml)."""
+"""Criteria of a good desk: questions, findings of the camera, and tips (data/workspace.toml)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from posture_cam.settings import read_data
 
 
 class Item(BaseModel):
-    """One thing about a desk.
+    """A criterion of a desk.
 
     Attributes:
         name: As on the command line.
@@ -42,7 +42,7 @@ def load_items() -> tuple[Item, ...]:
 
 
 def load_questions() -> tuple[Item, ...]:
-    """Those that are asked."""
+    """The criteria that are asked for."""
     return tuple(item for item in load_items() if item.question)
 
 

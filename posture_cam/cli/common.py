@@ -1,4 +1,4 @@
-"""What every command needs: the app, where words and data go, and what failures look like."""
+"""Common to all commands: the app, the places of words and data, and the form of failures."""
 
 from __future__ import annotations
 
@@ -82,14 +82,14 @@ def plain(text: str) -> str:
 
 
 def talk() -> Console:
-    """What is said to people; one console for all, so that words and progress bars share the terminal."""
+    """The console for people; a single console, so that words and progress bars share the terminal."""
     from posture_cam.cli.terminal import console_for
 
     return console_for(sys.stderr)
 
 
 def data() -> Console:
-    """What was asked for."""
+    """The console for data."""
     from posture_cam.cli.terminal import console_for
 
     return console_for(sys.stdout, width=120)

@@ -1,4 +1,4 @@
-"""What the shell completes: names of profiles, exercises and cameras."""
+"""Completion in the shell: names of profiles, exercises and cameras."""
 
 from __future__ import annotations
 

@@ -198,7 +198,7 @@ def _started_at(source: int | str | Path, *, realtime: bool) -> datetime:
 
 
 def _keeper(config: Config, started_at: datetime, profile: str | None, stack: ExitStack) -> Keeper | None:
-    """What keeps the run in the history, where that is wanted."""
+    """The keeper of the run, where a history is wanted."""
     if not config.history.history:
         return None
     from posture_cam.outputs.files.keeping import LiveHistory
@@ -218,7 +218,7 @@ def _keeper(config: Config, started_at: datetime, profile: str | None, stack: Ex
 
 
 def _takes(config: Config, started_at: datetime) -> Callable[[ExerciseDone, float], None]:
-    """What keeps an exercise that a break offered, where a history is wanted."""
+    """A function that stores an exercise done in a break, where a history is wanted."""
 
     def keep(done: ExerciseDone, began_s: float) -> None:
         from posture_cam.errors import HistoryError

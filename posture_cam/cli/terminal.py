@@ -1,4 +1,4 @@
-"""What a command needs of the terminal: streams, progress, Ctrl-C and keys."""
+"""The terminal of a command: streams, progress, Ctrl-C and keys."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ class Keys:
         self._is_open = False
 
     def pressed(self) -> str:
-        """What was pressed since the last call; never waits."""
+        """The keys pressed since the last call; never waits."""
         if not self._is_open:
             return ""
         if sys.platform == "win32":

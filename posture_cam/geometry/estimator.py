@@ -58,7 +58,7 @@ class Estimates(Protocol):
 
 
 class Estimator(Protocol):
-    """What estimates changes of posture."""
+    """An estimator of changes of posture."""
 
     @property
     def name(self) -> str:

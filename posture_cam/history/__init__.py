@@ -1,4 +1,4 @@
-"""What was kept of earlier runs: a database of the user's own, on this machine."""
+"""The history of earlier runs: the user's own database, on this machine."""
 
 from posture_cam.history.activities import (
     KeptCheckIn,

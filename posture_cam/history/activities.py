@@ -168,7 +168,7 @@ def stop_programme(day: date, path: Path | None = None) -> None:
 
 
 def exercises(rows: Rows, first: date, last: date) -> list[KeptExercise]:
-    """Those of some days, in order of time."""
+    """The entries of some days, in order of time."""
     found = []
     for start_ms, zone, reason, number, *values in rows(
         "SELECT start_ms, zone, reason, id, name, repetitions, left_count, right_count, holds, refused,"
@@ -181,7 +181,7 @@ def exercises(rows: Rows, first: date, last: date) -> list[KeptExercise]:
 
 
 def check_ins(rows: Rows, first: date, last: date) -> list[KeptCheckIn]:
-    """Those of some days, in order of time."""
+    """The entries of some days, in order of time."""
     found = []
     for time_ms, zone, number, *values in rows(
         "SELECT time_ms, zone, id, time_ms / 1000.0, pain, places, radiates, since_days, returns, difficult,"

@@ -1,4 +1,4 @@
-"""What earlier versions wrote into files where ids stand now."""
+"""Sentences that earlier versions stored where ids stand now."""
 
 from __future__ import annotations
 

@@ -156,7 +156,7 @@ class History:
 
     @_telling
     def sitting(self, day: date) -> Sitting | None:
-        """One day, or None where nothing of it is kept."""
+        """The sitting of a day, or None without a record."""
         found = self.sittings(day, day)
         return found[0] if found else None
 

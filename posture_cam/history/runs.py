@@ -1,4 +1,4 @@
-"""What is known of a run, and its rows in the database."""
+"""The facts of a run, and its rows in the database."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from posture_cam.runlog import FaultStretch, Hold, Slot, Span, Spoken
 
 @dataclass(slots=True)
 class RunFacts:
-    """What is known of a run as a whole; times are seconds since 1970 in UTC.
+    """The facts of a whole run; times are seconds since 1970 in UTC.
 
     Attributes:
         content: Tells one recording from another, so that it is kept once; None for live runs.
@@ -50,7 +50,7 @@ class KeptRun:
 
 @dataclass(slots=True)
 class RunUpdate:
-    """What is to be written at once; times are seconds from the start of the run.
+    """Rows to be written in one transaction; times are seconds from the start of the run.
 
     Attributes:
         firsts: For each kind of part the number of its first one here; older ones stand.

@@ -169,7 +169,7 @@ def stretches_and_holds(connection: sqlite3.Connection) -> None:
 
 @_step
 def exercises_check_ins_programmes(connection: sqlite3.Connection) -> None:
-    """What people do for their back, and how it is with them."""
+    """Tables of exercises, check-ins and programmes."""
     for statement in (
         """CREATE TABLE exercises (
             id INTEGER PRIMARY KEY AUTOINCREMENT,

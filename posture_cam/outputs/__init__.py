@@ -1,1 +1,1 @@
-"""What carries results out of the program."""
+"""Outputs: everything that carries results out of the program."""

@@ -53,7 +53,7 @@ _MISSING = "pip install starlette uvicorn"
 
 
 class Pages:
-    """What each address shows; every call reads the history as it is at that moment.
+    """The content of each address; every call reads the history anew.
 
     Args:
         root: What addresses begin with, such as `/TOKEN`.
@@ -74,7 +74,7 @@ class Pages:
         return self._page("today.html", "today", now=self._now(), body=body, version=version)
 
     def now(self) -> dict[str, Any]:
-        """What the page of today asks for every few seconds."""
+        """The part of today's page that is fetched every few seconds."""
         now = self._render("now.html", now=self._now())
         return {"now": now, "version": self._today_body()[1]}
 
@@ -99,7 +99,7 @@ class Pages:
         return self._page("days.html", "days", rows=rows)
 
     def day(self, day: date) -> str | None:
-        """One day, or None where nothing of it is kept."""
+        """The sitting of a day, or None without a record."""
         with History.opened(self._path) as kept:
             sitting = kept.sitting(day)
             days = kept.days()

@@ -1,4 +1,4 @@
-"""What all outputs of a live run share."""
+"""The base of all outputs of a live run."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class LiveOutput(Closing):
         """Another neutral posture is compared with from now on."""
 
     def commands(self) -> tuple[Command, ...]:
-        """What the user asked for since the last call."""
+        """The user's commands since the last call."""
         return ()
 
     def finish(self, summary: SessionSummary) -> None:

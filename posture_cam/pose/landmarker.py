@@ -52,7 +52,7 @@ class PeopleCounter:
         self._in_use, self._users = Lock(), 0
 
     def join(self) -> Self:
-        """One more uses it."""
+        """Register a user."""
         with self._in_use:
             self._users += 1
         return self
@@ -85,7 +85,7 @@ class PeopleCounter:
         ]
 
     def leave(self) -> None:
-        """One uses it no more; the last one releases it."""
+        """Unregister a user; the last user releases the model."""
         with self._in_use:
             self._users -= 1
             if not self._users and self._all is not None:
@@ -147,7 +147,7 @@ class PoseLandmarker(Closing):
         return self._model.identity
 
     def another(self) -> PoseLandmarker:
-        """One more of the same, which shares the count of people."""
+        """A second landmarker of the same model, which shares the count of people."""
         return PoseLandmarker(self._model, self._settings, self._sparing, self._counter)
 
     def estimate(self, frame: Frame) -> Pose | None:

@@ -36,7 +36,7 @@ _WRITTEN = ("image_size_wh", "landmarks", "world_landmarks", "visibility", "pres
 
 @dataclass(frozen=True, slots=True)
 class PoseLogHeader:
-    """What is known before the first pose.
+    """The header of a poses file.
 
     Attributes:
         content: What tells the recording from others; None where there is no file.
@@ -53,7 +53,7 @@ class PoseLogHeader:
 
 @dataclass(frozen=True, slots=True)
 class PoseLogEnd:
-    """What is known after the last pose."""
+    """The end line of a poses file."""
 
     end_s: Seconds
     partial: bool

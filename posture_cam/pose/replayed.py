@@ -52,5 +52,5 @@ class ReplayedPoses(Closing):
         return None if pose is None else replace(pose, timestamp_s=frame.timestamp_s)
 
     def another(self) -> Self:
-        """The same one: it keeps nothing between pictures."""
+        """This estimator itself: it stores nothing between pictures."""
         return self

@@ -200,7 +200,7 @@ class BackgroundWatch:
 
 
 def _shift_of(matrix: FloatArray, edges_shape: tuple[int, ...]) -> Shift:
-    """What an affine map does to the middle of the picture, and to lengths across and down."""
+    """The effect of an affine map on the middle of the picture, and on lengths across and down."""
     middle = np.array((_WIDTH / 2, _WIDTH / 2 * edges_shape[0] / edges_shape[1]))
     moved = matrix[:, :2] @ middle + matrix[:, 2] - middle
     across, down = math.hypot(*matrix[:, 0]), math.hypot(*matrix[:, 1])
@@ -214,7 +214,7 @@ def _shift_of(matrix: FloatArray, edges_shape: tuple[int, ...]) -> Shift:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Seen:
-    """What was seen of the room at one time; edges as complex numbers, x + iy, 0 under the person."""
+    """The room at a time; edges as complex numbers, x + iy, 0 under the person."""
 
     points: NDArray[np.float32]
     descriptors: NDArray[np.uint8]

@@ -1,4 +1,4 @@
-"""What is kept of a run and shown later: a sitting is one day's, or one recording's, time at the desk.
+"""The entries of a run, stored and shown later; a sitting is the time at the desk of a day or a recording.
 
 Times are seconds from the sitting's origin: the start of the day, or of the recording.
 """
@@ -165,7 +165,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Sitting:
-    """One day, or one recording.
+    """The time at the desk of a day, or of a recording.
 
     Attributes:
         name: What to call it: the date, or the recording's name.

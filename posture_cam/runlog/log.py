@@ -106,7 +106,7 @@ class Course:
             )
 
     def preview(self) -> Course:
-        """The same with nothing closed, to be gone on with."""
+        """A copy without closed slots, which can be continued."""
         twin = copy.copy(self)
         twin.slots, twin._slot = [], copy.deepcopy(self._slot)
         return twin
@@ -239,7 +239,7 @@ class RunLog:
                 self._close_fault(measure)
 
     def preview(self, tail: Iterable[Piece]) -> RunLog:
-        """What is open, as it would be closed after `tail`, in a log of its own; nothing is changed here."""
+        """A separate log with the open entries, closed as if the run had ended after `tail`."""
         twin = copy.copy(self)
         twin.spans, twin.faults, twin.holds, twin.breaks = [], [], [], []
         twin.sums, twin._series = Sums(), {}

@@ -43,7 +43,7 @@ class Series:
             self.error_weight_s += held_s
 
     def statistic(self) -> Statistic:
-        """What is said of it."""
+        """The summary of the distribution."""
         steps = sorted(self.seconds_by_step)
         shares = np.cumsum([self.seconds_by_step[step] for step in steps]) / self.weight_s
         p5, p95 = (
@@ -61,7 +61,7 @@ class Series:
 
 @dataclass(slots=True)
 class Sums:
-    """What has been added up so far.
+    """The sums so far.
 
     Attributes:
         fault_s, worst: Of each measure, the time outside its good range in fair or poor time, and the value

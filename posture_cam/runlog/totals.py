@@ -1,4 +1,4 @@
-"""What sittings add up to: a day, a week, a recording, a batch."""
+"""Totals of sittings: of a day, a week, a recording, a batch."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class FaultTotal:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What sittings add up to.
+    """The totals of some sittings.
 
     Attributes:
         off_s: How long the mean of each measure was outside its good range, by slots, good time included.

@@ -61,7 +61,7 @@ _FILES_SINCE = datetime(1990, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class AnalysisRequest:
-    """What to analyse, how, and where results go.
+    """A request: the recording, the way to analyse it, and the places of the results.
 
     Attributes:
         path: A video, or poses recorded by an earlier analysis (`.jsonl`).
@@ -325,7 +325,7 @@ def _judge(
 
 
 def _keeper(request: AnalysisRequest, poses: Poses) -> KeptAnalysis:
-    """What keeps the result in the history.
+    """The keeper of the result.
 
     Raises:
         UsageError: It cannot be told when the recording was made.

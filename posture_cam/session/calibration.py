@@ -50,7 +50,7 @@ _SLOUCH_LEAST_SHARE = 0.35
 
 @dataclass(frozen=True, slots=True)
 class CalibrationRequest:
-    """What to calibrate from.
+    """A request for a calibration.
 
     Attributes:
         profile: The name to store it under.
@@ -75,7 +75,7 @@ class CalibrationRequest:
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
-    """What came of it; `replaced` where a profile of that name was there before."""
+    """The result of a calibration; `replaced` where a profile of that name existed before."""
 
     profile: str
     path: Path

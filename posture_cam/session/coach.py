@@ -193,7 +193,7 @@ class Coach:
         )
 
     def done(self) -> ExerciseDone:
-        """What came of it; nothing more may be seen then."""
+        """The result; no more poses may follow."""
         self._counter.finish()
         sides = self._counter.sides
         in_order = sorted((one for side in sides for one in side.repetitions), key=lambda one: one.time_s)

@@ -42,7 +42,7 @@ class Guarded:
         self._passed(lambda: self._sink.adopt(neutral), None)
 
     def commands(self) -> tuple[Command, ...]:
-        """What the user asked for since the last call."""
+        """The user's commands since the last call."""
         return self._passed(self._sink.commands, ())
 
     def finish(self, summary: SessionSummary) -> None:

@@ -87,7 +87,7 @@ class Pace:
 
 
 class LiveRun:
-    """One live run: looks, judges, keeps the books of time, and obeys."""
+    """A live run: it looks, judges, keeps the log, and obeys commands."""
 
     def __init__(
         self,
@@ -241,7 +241,7 @@ class LiveRun:
         self._due_s += 1.0 / self._settings.pace.usual_hz
 
     def _learn(self, frame: Frame) -> None:
-        """What the first moments of a run tell: a posture to compare with, or whether the stored one fits."""
+        """Learn from the first moments: a provisional neutral posture, or whether the stored posture fits."""
         features = self._judging.features
         assert features is not None
         if self._calibrator is not None:

@@ -23,7 +23,7 @@ DEFAULT_PROFILE = "default"
 
 @dataclass(frozen=True, slots=True)
 class MonitorRequest:
-    """What to watch, and how.
+    """A request to watch a source.
 
     Attributes:
         source: A camera's number, a stream's address, or a recording.

@@ -58,7 +58,7 @@ class OfferWatch:
         return self.finish() if moment.is_whole or is_late or is_paused else None
 
     def finish(self) -> tuple[ExerciseDone, float] | None:
-        """What was done of the exercise offered, where the run ends, or it is over."""
+        """The result of the offered exercise, once it is over or the run ends."""
         coach, self._coach = self._coach, None
         if coach is None:
             return None

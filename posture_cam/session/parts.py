@@ -31,7 +31,7 @@ _GIVE_BACK_FIRST_S, _GIVE_BACK_EVERY_S = 1.0, 30.0
 
 
 class Outcome(NamedTuple):
-    """What a picture gave.
+    """The outcome of a picture.
 
     Attributes:
         sample: None where the picture is damaged.
@@ -131,7 +131,7 @@ class _Part:
 
     @property
     def failure(self) -> BaseException | None:
-        """What ended it early; None while it is busy."""
+        """The failure that ended it early; None while it is busy."""
         return self._work.exception() if self._work is not None and self._work.done() else None
 
     def go_on(self, pool: ThreadPoolExecutor, is_left: Event) -> None:
@@ -232,7 +232,7 @@ class Parts:
         self._is_left.set()
 
     def outcomes(self) -> Generator[Outcome | None]:
-        """What the pictures gave, in their order; None where there is nothing new for a moment.
+        """The outcomes of the pictures in order; None while nothing is new.
 
         Closing it ends the work.
 

@@ -59,7 +59,7 @@ class Measured:
 
 
 class Judgement(NamedTuple):
-    """What came of one moment.
+    """The judgement of a moment.
 
     Attributes:
         now: The moment, as a live run shows it.

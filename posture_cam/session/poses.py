@@ -215,7 +215,7 @@ def _estimated(
     processors: int | None,
     turns: int = 0,
 ) -> Poses:
-    """One pass over a video; it ends early, and says by what, where the video has to be turned first."""
+    """A pass over a video; it ends early, with the turn, where the video has to be turned first."""
     # Slow to import, and not needed for recorded poses.
     from posture_cam.source import VideoFile
 

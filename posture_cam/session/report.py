@@ -41,7 +41,7 @@ _SAME_LENGTH_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class ReportRequest:
-    """What to report.
+    """A request for a report.
 
     Attributes:
         target: The page to write.
@@ -92,7 +92,7 @@ def report(request: ReportRequest, download: Callable[[str, int, int], None] | N
 
 
 def of_days(first: date | None, last: date | None, *, person: str = "", path: Path | None = None) -> Report:
-    """What there is to report of days.
+    """Collect the content of a report of days.
 
     Raises:
         UsageError: The days are in the wrong order.

@@ -34,7 +34,7 @@ _LEAST_BESIDE = 0.1
 
 @dataclass(frozen=True, slots=True)
 class DeskLook:
-    """What the camera saw.
+    """The findings of the camera.
 
     Attributes:
         values: By name, with the unit in it.

@@ -66,7 +66,7 @@ class Camera(Closing):
 
     @property
     def info(self) -> SourceInfo:
-        """What the camera says of itself."""
+        """The properties of the camera."""
         return self._info
 
     def grab(self) -> bool:
@@ -93,7 +93,7 @@ class Camera(Closing):
 
 
 def gone(name: str) -> CameraGone:
-    """What is said of a source that gives no more pictures."""
+    """The error for a source that gives no more pictures."""
     return CameraGone(f"{name} gives no more pictures.", "Plug it in again, or start the stream again.")
 
 

@@ -212,7 +212,7 @@ class Recording:
         return True
 
     def picture(self) -> Callable[[], NDArray[np.uint8] | None]:
-        """What makes the picture grabbed last when it is called, however much later, on any thread.
+        """A function that makes the picture grabbed last, at any later time, on any thread.
 
         It gives height x width x 3, blue-green-red; None where it cannot be had.
         """

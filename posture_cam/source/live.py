@@ -33,13 +33,13 @@ _MOST_DAMAGED = 30
 
 
 class Device(Protocol):
-    """What gives pictures one after the other, as they come."""
+    """A device that gives pictures as they come."""
 
     can_freeze: bool
 
     @property
     def info(self) -> SourceInfo:
-        """What it says of itself."""
+        """Its properties."""
 
     def grab(self) -> bool:
         """Wait for the next picture; False once there are no more."""
@@ -150,7 +150,7 @@ class LiveSource(Closing):
 
     @property
     def info(self) -> SourceInfo:
-        """What the device says of itself."""
+        """The properties of the device."""
         return self._info
 
     @property

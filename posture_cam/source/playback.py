@@ -34,7 +34,7 @@ class PlayedFile(Closing):
 
     @property
     def info(self) -> SourceInfo:
-        """What the file says of itself."""
+        """The properties of the recording."""
         return self._file.info
 
     @property

@@ -97,7 +97,7 @@ class NetworkStream(Closing):
 
     @property
     def info(self) -> SourceInfo:
-        """What the first picture says."""
+        """The properties of the stream, from its first picture."""
         return self._info
 
     @property
@@ -244,7 +244,7 @@ class _WithinHttp(urllib.request.HTTPRedirectHandler):
 
 
 def _opener() -> urllib.request.OpenerDirector:
-    """What speaks http and https, and nothing else."""
+    """An opener that speaks http and https only."""
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler(),
@@ -291,13 +291,13 @@ def _challenge(error: urllib.error.HTTPError) -> str:
 
 
 def _why(reason: object) -> str:
-    """What the system says, in its own few words."""
+    """The system's own description of a failure."""
     words = getattr(reason, "strerror", None)
     return str(words).lower() if isinstance(words, str) else ""
 
 
 def _refused(name: str, code: int) -> CameraGone:
-    """What is said of an answer that holds no pictures."""
+    """The error for an answer without pictures."""
     meaning = responses.get(code, "")
     hint = "Check the address."
     if code in (401, 403):

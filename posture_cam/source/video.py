@@ -105,7 +105,7 @@ class VideoFile(Closing):
 
     @property
     def info(self) -> SourceInfo:
-        """What the container says of itself."""
+        """The properties of the recording, from its container."""
         return self._info
 
     @property
@@ -185,7 +185,7 @@ class VideoFile(Closing):
         return self._taken(self._frame)
 
     def glimpses(self) -> Iterator[Glimpse]:
-        """The same frames, their pictures made only where they are asked for, if that spares work.
+        """The same frames, whose pictures are made on demand where that saves work.
 
         Raises:
             SourceError: Not one picture could be decoded.
@@ -204,7 +204,7 @@ class VideoFile(Closing):
         return None if image is None else Glimpse(index, time_s, small_grey(image), lambda: image)
 
     def _taken(self, take: Callable[[int, float], T | None]) -> Iterator[T]:
-        """What is taken of the frames due, by their number and time; for one that gives none, the next."""
+        """The results for the frames due, by number and time; the next frame replaces one without a result."""
         due_s = 0.0
         taken = failed = 0
         while (time_s := self.grab_next()) is not None:
@@ -225,7 +225,7 @@ class VideoFile(Closing):
             raise self.undecodable()
 
     def undecodable(self) -> SourceError:
-        """What is wrong where not one picture can be had."""
+        """The error for a recording without a single readable picture."""
         return SourceError(
             f"{self._path} opens, but no picture in it can be decoded.",
             f"If it plays elsewhere, convert it: ffmpeg -i {self._path.name} -c:v libx264 converted.mp4",

@@ -1,1 +1,1 @@
-"""What is written into files and the history."""
+"""Outputs written into files and the history."""

@@ -37,7 +37,7 @@ class KeptAs:
 
 
 class _Kept:
-    """What both kinds of keepers do: write what is new in the log of a run."""
+    """The common part of both keepers: write the new entries of the log of a run."""
 
     log: RunLog
     _minutes: Course
@@ -80,7 +80,7 @@ class _Kept:
         self._changed_from = number if self._changed_from is None else min(self._changed_from, number)
 
     def _update(self, tail: RunLog | None = None) -> RunUpdate:
-        """What is new since the last that was written, and `tail`, which may still change."""
+        """The entries since the last update, and those of `tail`, which may still change."""
         self.facts.views = {view.value: seconds for view, seconds in self.log.sums.seconds_by_view.items()}
         spoken_from = len(self._spoken) if self._changed_from is None else self._changed_from
         closed, written = _lists(self.log, self._minutes), self._written
@@ -283,7 +283,7 @@ class KeptAnalysis(_Kept):
 
 
 def neutral_words(neutral: Neutral) -> str:
-    """What was compared with, in a few words."""
+    """The neutral posture in a few words."""
     return words_of_neutral(
         neutral.created_at, neutral.view, neutral.start_s, neutral.end_s, is_personal=neutral.is_personal
     )

@@ -16,7 +16,7 @@ SCHEMA_VERSION = 1
 
 
 class JsonLines(LiveOutput):
-    """One object a line, each with its `type` and `time`, written out at once.
+    """An object a line, each with its `type` and `time`, written out at once.
 
     Args:
         stream: Where to.

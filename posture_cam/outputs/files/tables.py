@@ -124,7 +124,7 @@ def _slot(slot: Slot) -> dict[str, Any]:
 
 
 class CsvResult:
-    """One row for each sample, in order of time; empty where something could not be measured."""
+    """A row for each sample, in order of time; empty where a value could not be measured."""
 
     HEADER = (
         "timestamp_s",

@@ -1,4 +1,4 @@
-"""What a report says, as plain values: the template only arranges it."""
+"""The content of a report as plain values; the template only arranges it."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Report:
     each: tuple[Totals, ...] = ()
 
     def sums_of(self, number: int) -> Totals:
-        """What one of the sittings adds up to; results of recordings tell it themselves."""
+        """The totals of a sitting; results of recordings bring their own."""
         if len(self.sittings) == 1:
             return self.sums
         return self.each[number] if self.each else totals([self.sittings[number]])
@@ -107,7 +107,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One figure of the headline; `words` say what it means."""
+    """A figure of the headline, explained by `words`."""
 
     label: str
     value: str
@@ -306,7 +306,7 @@ def stretches_table(report: Report) -> Rows:
 
 
 def faults_table(report: Report) -> Rows:
-    """What was off, in all."""
+    """The table of faults."""
     info = limits_of(report.sittings)
     judged_s = report.sums.judged_s
     rows = tuple(
@@ -368,7 +368,7 @@ def alert_words(report: Report) -> str:
 
 
 def unseen_table(report: Report) -> Rows:
-    """What could not be judged, and why."""
+    """The time that could not be judged, by reason."""
     reasons = sorted(report.sums.unjudged_s_by_reason.items(), key=lambda item: -item[1])
     rows = tuple((_reason(reason), duration_words(seconds)) for reason, seconds in reasons if seconds >= 0.5)
     return Rows("Not judged", ("Why", "How long"), rows)

@@ -1,4 +1,4 @@
-"""What all charts share: their sizes, panels and axes, and how a drawing becomes markup."""
+"""The parts that all charts share: sizes, panels, axes, and the markup of a drawing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FONT_PT = 9.5
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """One chart as markup.
+    """A chart as markup.
 
     Attributes:
         wide, narrow: `svg` elements, of which a style sheet shows one.

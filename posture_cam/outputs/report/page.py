@@ -53,7 +53,7 @@ def style() -> str:
 
 
 def day_parts(report: Report) -> dict[str, Any]:
-    """What the templates arrange: headline, charts and tables."""
+    """The content of the templates: headline, charts and tables."""
     labels, changes, breaks = content.rhythm_of(report)
     shown = content.shown_of(report)
     weeks = [week for week in report.weeks if week.score is not None]

@@ -66,7 +66,7 @@ class _Summary(Part):
 
     @property
     def reasons(self) -> dict[Reason, float]:
-        """What the unjudged time was lost to."""
+        """The unjudged time by reason."""
         if self.unjudged_s_by_reason_id is not None:
             return self.unjudged_s_by_reason_id
         return {
@@ -104,7 +104,7 @@ class _Course(Part):
 
 
 class _Result(Part):
-    """What a report needs of a result; docs/formats.md describes all of it."""
+    """The part of a result that a report needs; docs/formats.md describes all of it."""
 
     kind: Literal["posture_cam analysis"]
     schema_version: Literal[1]

@@ -1,4 +1,4 @@
-"""What people did for their back, and how it was with them: tables and a chart of a report."""
+"""Exercises and check-ins in a report: tables and a chart."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class CoachView(Screen):
         self._last_words = ""
 
     def introduce(self) -> None:
-        """What it is, how it is done, and when to stop."""
+        """Introduce an exercise: its purpose, its steps, and when to stop."""
         exercise, say = self._exercise, self.console.print
         say(f"[bold]{exercise.title}[/bold]: {exercise.dose}.", highlight=False, soft_wrap=True)
         for number, step in enumerate(exercise.steps, start=1):
@@ -94,7 +94,7 @@ def _picture(image_bgr: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
 
 
 def done_words(done: ExerciseDone) -> str:
-    """What came of an exercise, in a sentence."""
+    """The result of an exercise in a sentence."""
     times = count_words(done.repetitions, "repetition")
     if done.left is not None:
         times += f" (left {done.left}, right {done.right})"
@@ -109,7 +109,7 @@ def done_words(done: ExerciseDone) -> str:
 
 
 def done_as_json(done: ExerciseDone) -> dict[str, object]:
-    """What came of an exercise, as the last line of JSON."""
+    """The result of an exercise as the last line of JSON."""
     return {
         "exercise": done.name,
         "repetitions": done.repetitions,

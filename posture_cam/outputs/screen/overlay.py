@@ -63,7 +63,7 @@ _WORDS_FROM_PX = 160
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """What is to be drawn: the judgement of a moment and the landmarks to draw it on.
+    """The content of a drawing: the judgement of a moment, and the landmarks to draw it on.
 
     Attributes:
         landmarks: (33, 2), fractions of the picture, or None where nobody is seen.

@@ -1,1 +1,1 @@
-"""What speaks to the user besides window and terminal."""
+"""Outputs that reach the user outside of window and terminal."""

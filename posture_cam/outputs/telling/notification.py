@@ -24,7 +24,7 @@ class CannotNotify(Exception):  # noqa: N818
 
 
 class Backend(Protocol):
-    """What shows a notification, and takes it back."""
+    """A desktop that shows a notification, and takes it back."""
 
     name: str
 
@@ -118,7 +118,7 @@ class ScriptBackend:
 
 
 def find_backend() -> Backend:
-    """What shows notifications here.
+    """The notification backend of this machine.
 
     Raises:
         CannotNotify: Nothing does.

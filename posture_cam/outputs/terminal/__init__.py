@@ -1,1 +1,1 @@
-"""What is printed for people."""
+"""Output printed for people."""

@@ -1,4 +1,4 @@
-"""What a person reads on the terminal."""
+"""Words printed on the terminal."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def print_summary(summary: SessionSummary, console: Console) -> None:
 
 
 def print_calibrated(name: str, neutral: Neutral, console: Console, *, replaced: bool) -> None:
-    """What a calibration stored, and how to use it."""
+    """Print the stored neutral posture, and how to use it."""
     facts = [f"seen from {words_of(neutral.view)}"]
     if neutral.start_s is not None and neutral.end_s is not None:
         facts.append(f"{neutral.end_s - neutral.start_s:.0f} s at {clock(neutral.start_s)}")
@@ -230,7 +230,7 @@ def _print_alerts(summary: SessionSummary, console: Console) -> None:
 
 
 def print_unjudged(seconds_by_reason: Mapping[Reason, float], console: Console) -> None:
-    """What could not be judged, and why."""
+    """The time that could not be judged, by reason."""
     reasons = sorted(seconds_by_reason.items(), key=lambda item: -item[1])
     shown = [f"{words_of(one)} ({duration_words(seconds)})" for one, seconds in reasons if seconds >= 0.5]
     if shown:
@@ -258,7 +258,7 @@ def as_toml(tables: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def print_exercises(exercises: Sequence[Exercise], console: Console) -> None:
-    """What there is to do, what for, and whether the camera counts it."""
+    """Print the exercises, their aims, and which the camera counts."""
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("Exercise", no_wrap=True)  # it has to be typed
     is_wide, is_medium = console.width >= 100, console.width >= 72

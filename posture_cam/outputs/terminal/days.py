@@ -155,7 +155,7 @@ def _print_spoken(sitting: Sitting, console: Console) -> None:
 
 
 def _answer_words(one: Spoken) -> str:
-    """What followed an alert."""
+    """The outcome of an alert, in words."""
     if not one.is_about_posture:
         return ""
     if one.answered_s is not None:

@@ -23,7 +23,7 @@ NO_DIAGNOSIS = "This is no diagnosis, and posture_cam is no medical device."
 def print_check_in(
     check_in: CheckIn, signs: Sequence[Sign], earlier: Sequence[CheckIn], console: Console
 ) -> None:
-    """What was kept, how pain has been, and advice."""
+    """Print a check-in, the course of the pain, and advice."""
     _say(console, f"Kept: pain {check_in.pain} of 10{_where(check_in)}.")
     if earlier:
         before = " ".join(str(one.pain) for one in earlier[-7:])
@@ -65,7 +65,7 @@ def _source_words(sign: Sign) -> str:
 
 
 def check_in_as_json(check_in: CheckIn, signs: Sequence[Sign] | None = None) -> dict[str, Any]:
-    """One check-in, with the signs that it shows where they are given."""
+    """A check-in as JSON, with its warning signs where they are given."""
     content: dict[str, Any] = {
         "pain": check_in.pain,
         "where": list(check_in.places),
@@ -167,7 +167,7 @@ def programme_as_json(programme: Programme, progress: Progress | None) -> dict[s
 def print_workspace(
     lines: Sequence[str], tips: Sequence[Item], unanswered: Sequence[str], console: Console
 ) -> None:
-    """What was seen of a desk, what may help, and what is not known."""
+    """Print the findings about a desk, tips, and open questions."""
     for line in lines:
         _say(console, line)
     if unanswered:
