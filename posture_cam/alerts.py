@@ -129,7 +129,7 @@ class AlertPolicy:
             if now_s - self._absent_since_s >= self._settings.break_away_s:
                 self._seated_since_s = None
             return
-        self._absent_since_s = None  # what was not seen joins no two absences
+        self._absent_since_s = None  # unseen time does not join two absences
         if assessment.state in JUDGED_STATES and self._seated_since_s is None:
             self._seated_since_s = assessment.since_s
 

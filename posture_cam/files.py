@@ -54,7 +54,7 @@ def check_writable(target: Path, *, never: tuple[Path, ...] = ()) -> None:
     try:
         target.stat()
     except (FileNotFoundError, NotADirectoryError):
-        pass  # still to be made, or told below
+        pass  # still to be made, or reported below
     except OSError as error:  # a folder on the way that is kept from us, or a name that is too long
         raise OutputError(
             f"{target} cannot be written ({error.strerror or error}).", "Choose a place where you may write."

@@ -528,7 +528,7 @@ class Statistic:
 
 @dataclass(frozen=True, slots=True)
 class FaultTime:
-    """How long a measure was outside its good range, its worst value, and the longest such stretches."""
+    """How long a measure was outside its good range, its worst value, and the longest stretches of that."""
 
     measure: Measure
     total_s: float

@@ -26,7 +26,7 @@ _CANDIDATE_STEP_S = 0.5
 _AS_GOOD_SIDE, _AS_GOOD_FRONT = 0.25, 0.5
 # Share of a stretch in which the head may be turned.
 _TURNED_AT_MOST = 0.1
-# A posture kept for twice as long as another outweighs this much cost: what is neutral comes again and again.
+# A posture held twice as long as another outweighs this much cost: a neutral posture comes back often.
 _PER_DOUBLING_OF_TIME = 0.15
 _STRETCHES_COMPARED = 200
 # Where nothing is steady by the settings (a small face, a poor camera), these multiples of them are tried.

@@ -95,7 +95,7 @@ def _stays_within(columns: Columns, view: View, settings: NeutralSettings, slack
         if unit is not None:
             scale = abs(middle if unit == name else middle_of(columns[unit]))
             most = slack * settings.steady_percent / 100.0 * scale
-        if spread > most:  # what was not measured does not tell
+        if spread > most:  # without measurements nothing speaks against it
             return False
     return True
 

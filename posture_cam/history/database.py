@@ -51,7 +51,7 @@ def reading(path: Path | None = None) -> Iterator[sqlite3.Connection | None]:
         try:
             check_ours(connection, path)
             if version(connection) >= len(MIGRATIONS):
-                migrate(connection)  # tells of a newer one
+                migrate(connection)  # raises for a newer database
             else:
                 bring_up_to_date(path)
             connection.execute("BEGIN")

@@ -56,7 +56,7 @@ class Writer(Closing):
             if version(self._connection) in range(1, len(MIGRATIONS)) and not is_exclusive:
                 bring_up_to_date(self._path)
             migrate(self._connection)
-            if is_exclusive:  # whoever left these has gone
+            if is_exclusive:  # their processes have ended
                 self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
                 self._connection.execute("UPDATE runs SET ended = 'cut off' WHERE ended IS NULL")
             self._stack = stack.pop_all()

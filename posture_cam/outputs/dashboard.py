@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 _WEEKS = 8
-# A running monitor writes every five seconds; what is older than this is not now.
+# A running monitor writes every five seconds; older entries are not shown as the present.
 _NOW_WITHIN_S = 20.0
 # Charts are drawn anew at most this often while somebody looks, and for a twentieth of the time at most.
 _BODY_EVERY_S = 10.0

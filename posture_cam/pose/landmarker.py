@@ -89,7 +89,7 @@ class PeopleCounter:
         with self._in_use:
             self._users -= 1
             if not self._users and self._all is not None:
-                with suppress(RuntimeError):  # after a failure, which was told, it fails again
+                with suppress(RuntimeError):  # after a failure, which was reported, it fails again
                     self._all.close()
                 self._all = None
 
@@ -182,7 +182,7 @@ class PoseLandmarker(Closing):
                 return None
             if chosen is None and people:
                 return None
-            # Where the count saw nobody at all, what is tracked is taken: VIDEO mode sees a little more.
+            # Where the count saw nobody at all, the tracked person is taken: VIDEO mode sees a little more.
             if chosen is not None and chosen != tracked:
                 pose = self._restart_on(image, people[chosen], frame)
                 if pose is None:
@@ -222,7 +222,7 @@ class PoseLandmarker(Closing):
         factor = self._sparing.clock_factor
         pose, before = self._look(image, frame, factor * frame.timestamp_s), self._tracked
         if pose is not None and (before is None or shift_of(before, pose) > self._sparing.jump_scales):
-            # One who moves fast may not be found the second time; then what was seen stands.
+            # A fast person may not be found the second time; then the first look stands.
             pose = self._look(image, frame, factor * (frame.timestamp_s + _SECOND_LOOK_AFTER_S)) or pose
         self._tracked = pose
         return pose

@@ -217,7 +217,7 @@ def _check_request(request: AnalysisRequest) -> None:
         raise UsageError("--recorded-at goes with --save.", "Add --save, or leave it out.")
     if request.save:
         with Writer(is_exclusive=False):
-            pass  # what is in the way is said before the work, not after it
+            pass  # obstacles are reported before the work, not after it
     taken: list[str] = []
     for target in (request.json, request.csv, request.video, request.poses):
         if isinstance(target, Path):

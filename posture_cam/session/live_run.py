@@ -166,7 +166,7 @@ class LiveRun:
                 self._flush()
         except Exception:
             with suppress(Exception):
-                self._finish(has_failed=True)  # what was judged until then is told all the same
+                self._finish(has_failed=True)  # the judgements until then are reported all the same
             raise
         return self._finish()
 
@@ -212,7 +212,7 @@ class LiveRun:
         self._learn(frame)
         self._watch_offer(observation)
         interval_s = self._pace.interval_s(observation)
-        if self._calibrator is not None:  # the sooner it is taken, the better it is what was asked for
+        if self._calibrator is not None:  # taken soon, it shows the posture at the request
             interval_s = min(interval_s, 1.0 / self._settings.sampling.rate_hz)
         self._due_s = max(
             self._due_s + interval_s,

@@ -166,7 +166,7 @@ class NetworkStream(Closing):
         if self._response is not None:
             with contextlib.suppress(OSError, ValueError, AttributeError):
                 descriptor = socket.socket(fileno=socket.dup(self._response.fileno()))
-                descriptor.shutdown(socket.SHUT_RDWR)  # wakes whoever reads
+                descriptor.shutdown(socket.SHUT_RDWR)  # wakes the reading thread
                 descriptor.close()
         if not self._in_use.acquire(timeout=_LEAVE_S):
             return  # its reader gives up in time, and holds the last of it

@@ -204,7 +204,7 @@ class VideoFile(Closing):
         return None if image is None else Glimpse(index, time_s, small_grey(image), lambda: image)
 
     def _taken(self, take: Callable[[int, float], T | None]) -> Iterator[T]:
-        """The results for the frames due, by number and time; the next frame replaces one without a result."""
+        """The results for the frames due; the next frame takes the place of a frame without a result."""
         due_s = 0.0
         taken = failed = 0
         while (time_s := self.grab_next()) is not None:

@@ -186,7 +186,7 @@ def _sitting(result: _Result) -> Sitting:
             Slot(
                 one.start_s,
                 one.start_s + course.slot_s,
-                {State.GOOD: one.judged_s},  # how they divide is told by the spans
+                {State.GOOD: one.judged_s},  # the spans hold the division into states
                 0.0,
                 0.0,
                 one.posture_changes,

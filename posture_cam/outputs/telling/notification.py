@@ -50,7 +50,7 @@ class DesktopBackend:
     """
 
     def __init__(self) -> None:
-        logging.getLogger("desktop_notifier").setLevel(logging.CRITICAL)  # failures are told by us
+        logging.getLogger("desktop_notifier").setLevel(logging.CRITICAL)  # we report failures ourselves
         try:
             from desktop_notifier import DesktopNotifier
             from desktop_notifier.main import get_backend_class
