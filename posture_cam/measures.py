@@ -21,8 +21,6 @@ class EstimatedLimits(_Frozen):
 
     good: float
     poor: float
-    single_good: float
-    single_poor: float
     good_low: float | None = None
     poor_low: float | None = None
 
@@ -65,6 +63,7 @@ class MeasureInfo(_Frozen):
         return self.fault_low if is_low else self.fault
 
 
+# Chosen: a fault of the sagittal plane alone can take the whole score, the others part of it.
 GROUP_WEIGHTS = {"sagittal": 1.0, "lateral": 0.6, "distance": 0.4}
 
 
@@ -83,8 +82,8 @@ def shown_in(where: str) -> tuple[Measure, ...]:
     return tuple(name for name, info in load_measures().items() if where in info.shown)
 
 
-Limits = Literal["formulas", "estimated", "single"]
-"""By formulas; by the learned estimator over time; by the learned estimator from a single picture."""
+Limits = Literal["formulas", "estimated"]
+"""For values by formulas, or by the learned estimator."""
 
 
 @cache
@@ -98,7 +97,7 @@ def load_measures(limits: Limits = "formulas") -> MeasureTable:
         SettingsError: The file is damaged, or a value in it is not one.
     """
     if limits != "formulas":
-        return MeasureTable({name: _as_estimated(info, limits) for name, info in load_measures().items()})
+        return MeasureTable({name: _as_estimated(info) for name, info in load_measures().items()})
     try:
         tables = read_data("measures.toml")
         return MeasureTable(
@@ -108,11 +107,10 @@ def load_measures(limits: Limits = "formulas") -> MeasureTable:
         raise SettingsError(f"data/measures.toml is wrong: {error}", "Install posture_cam again.") from error
 
 
-def _as_estimated(info: MeasureInfo, limits: Limits) -> MeasureInfo:
+def _as_estimated(info: MeasureInfo) -> MeasureInfo:
     changes: dict[str, object] = {}
     if (own := info.estimated) is not None:
-        good, poor = (own.good, own.poor) if limits == "estimated" else (own.single_good, own.single_poor)
-        changes = {"good": good, "poor": poor, "good_low": own.good_low, "poor_low": own.poor_low}
+        changes = own.model_dump()
     if info.formula_only:
         changes |= {"group": None, "group_low_camera": None}
     return info.model_copy(update=changes)

@@ -68,6 +68,25 @@ def measures_table() -> str:
     return "\n".join(lines)
 
 
+def test_every_setting_says_where_its_value_comes_from() -> None:
+    text = (ROOT / "posture_cam" / "data" / "settings.toml").read_text("utf-8")
+    origin, of_section, of_lines, without = re.compile(r"\b(measured|source|chosen)\b"), False, False, []
+    for line in text.splitlines():
+        value, _, comment = line.partition("#")
+        has_origin = origin.search(comment) is not None
+        if value.startswith("["):
+            of_section, of_lines = has_origin, False
+        elif not value.strip():
+            of_lines = has_origin if comment else of_lines
+        elif not (has_origin or of_section or of_lines):
+            without.append(line)
+    assert not without
+
+
+def test_every_measure_names_its_source() -> None:
+    assert not [name for name, info in load_measures().items() if not info.reference]
+
+
 def test_the_table_of_measures_is_the_one_in_force() -> None:
     text = (ROOT / "docs" / "measures.md").read_text("utf-8")
     assert measures_table() in text, "put this into docs/measures.md:\n" + measures_table()

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from posture_cam.assessment.steadiness import Columns, middle_of
 from posture_cam.records import Feature, FloatArray, View
 
+# Moments compared with each other at most, spread evenly; chosen, so that hours take as long as minutes.
 _ROWS_FOR_TIME_KEPT = 2000
 # What counts as the same posture: half the good limits.
 _SAME_POSTURE = {

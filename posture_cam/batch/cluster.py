@@ -14,6 +14,7 @@ from typing import Any
 from posture_cam import __version__
 from posture_cam.errors import OutputError, SourceError, UsageError
 
+# Chosen: a scheduler at hand answers in a fraction of it, and workers may start after the batch.
 _ANSWERS_WITHIN_S = 5
 _ADDRESS = re.compile(r"(tcp|tls|ws|wss)://[^\s/]+:\d+/?")
 _WORKERS_WITHIN_S = 30

@@ -24,6 +24,7 @@ from posture_cam.errors import UsageError
 from posture_cam.records import Measure
 
 WEEKS, PER_WEEK = (4, 6), (2, 3)
+# Chosen, as the times in the article are whole weeks.
 CHANGE_AFTER_DAYS = 14
 # A session holds so many exercises; two or more have a reason of the person's own, faults give two.
 _IN_SESSION, _FOR_FAULTS = 5, 2

@@ -7,6 +7,7 @@ import math
 from posture_cam.records import Landmark, Pose, View
 from posture_cam.settings import ViewSettings
 
+# Shoulders turned so far show the back; chosen, well beyond a person in profile.
 BEHIND_ABOVE_DEG = 120.0
 
 

@@ -22,6 +22,7 @@ from posture_cam.history.schema import MIGRATIONS, migrate, version
 from posture_cam.paths import history_path
 from posture_cam.records import JUDGED_STATES
 
+# Chosen: a reader may be in the way for some seconds.
 _WIPED_WITHIN_TRIES = 10
 
 

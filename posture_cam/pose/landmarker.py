@@ -25,6 +25,7 @@ with loaded_later("matplotlib", "pyplot"):
     from mediapipe.tasks.python import BaseOptions, vision
 
 _CENSUS_WHEN_UNSURE_S, _CENSUS_AFTER_JUMP_S = 1.0, 0.3
+# The middle of 0 to 255, which shows neither light nor shadow.
 _GREY = 127
 # The time that MediaPipe is given, so that it does not smooth; shorter than the time between two looks.
 _SECOND_LOOK_AFTER_S = 0.1

@@ -20,6 +20,7 @@ from posture_cam.pose.pose_log import POSES_SUFFIX, PoseLog
 OFFICIAL_URL = "https://storage.googleapis.com/mediapipe-models/pose_landmarker"
 URL_VARIABLE = "POSTURE_CAM_MODELS_URL"
 """Environment variable that names a mirror of OFFICIAL_URL."""
+# Chosen.
 TIMEOUT_S = 30.0
 _CHUNK_BYTES = 1 << 16
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from posture_cam.records import Doubt, FloatArray, Landmark, Pose
 from posture_cam.settings import BackgroundSettings
 
+# Chosen, but for the ratio between the best match and the next, which is near that of Lowe, IJCV 60(2), 2004.
 _WIDTH = 480
 _FEATURES = 600
 _MATCH_RATIO = 0.75

@@ -43,6 +43,7 @@ _WATCHED_AGAINST_STORED = (
     Measure.EAR_DROP,
 )
 SIT_WELL = "Sit the way you want to sit, and look at the screen."
+# Chosen: as long as a neutral posture has to be held.
 _SLOUCH_MIN_S = 3.0
 # A slouch of less than this share of any poor limit is none.
 _SLOUCH_LEAST_SHARE = 0.35

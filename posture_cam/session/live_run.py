@@ -48,6 +48,7 @@ from posture_cam.words import clock, count_words, duration_words
 if TYPE_CHECKING:
     from posture_cam.session.looking import Looking
 
+# Waits between two looks, for keys and signals to be noticed at once; chosen.
 _WAIT_S = 0.05
 _LEAST_WAIT_S = 0.02
 # Pictures in a row that the model may refuse.

@@ -22,6 +22,7 @@ from posture_cam.records import Sample
 from posture_cam.settings import PartsSettings
 
 _ARENA_MAX = -8  # as <malloc.h> of glibc calls it
+# Chosen: how often to look whether a part has ended.
 _LOOK_ROUND_S = 0.05
 # Outcomes whose pictures are compared with those of a lead-in.
 _COMPARED = 200

@@ -23,6 +23,7 @@ from posture_cam.measures import load_measures
 from posture_cam.records import Measure
 from posture_cam.runlog import totals
 
+# Chosen: faults of two weeks, plans of whole weeks.
 _FAULT_DAYS = 14
 _WEEK = timedelta(days=7)
 

@@ -32,6 +32,7 @@ from posture_cam.runlog import FaultStretch, Sitting, joined, limits_of, totals
 from posture_cam.settings import load_settings
 from posture_cam.words import clock, sentence, value_words
 
+# Chosen: what a page has room for.
 _DEFAULT_DAYS = 7
 _WEEKS = 8
 _PICTURES = 4

@@ -17,6 +17,7 @@ from posture_cam.records import Feature, Frame, Measure, Pose, View
 from posture_cam.settings import Settings, load_settings
 from posture_cam.words import words_of
 
+# Chosen: two looks a second for half a minute, of which six have to show somebody.
 LOOK_S = 30.0
 _RATE_HZ = 2.0
 _LEAST_LOOKS = 6

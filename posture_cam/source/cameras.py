@@ -14,6 +14,7 @@ from cv2_enumerate_cameras import enumerate_cameras
 from posture_cam.errors import SourceError, UsageError
 from posture_cam.source.camera import Camera
 
+# Numbers of devices; longer ones are mistakes.
 _MOST_DIGITS = 4
 # They hold cameras open only to offer them to others.
 _BROKERS = {"pipewire", "wireplumber", "pipewire-media-"}

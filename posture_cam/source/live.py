@@ -24,6 +24,8 @@ from posture_cam.source.clock import steady_clock
 from posture_cam.source.stream import NetworkStream, PictureRefused
 from posture_cam.words import duration_words, sentence
 
+# Chosen. Waits are cut into slices so that the end of a run is noticed at once; every tenth pixel is enough to
+# recognise a black or frozen picture.
 _SLICE_S = 0.25
 _LOOK_AT_EVERY_PX = 10
 _TROUBLED_LOOK_EVERY_S = 0.5

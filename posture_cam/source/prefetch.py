@@ -10,6 +10,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+# Chosen: how soon the end of the other thread is noticed.
 _WAIT_S = 0.1
 
 

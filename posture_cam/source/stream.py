@@ -29,6 +29,7 @@ from posture_cam.source.camera import CameraGone, gone, source_name
 from posture_cam.source.container import FAILURES
 from posture_cam.source.timeline import sane_frame_rate
 
+# Chosen: a camera in the same building answers in a fraction of it.
 _TIMEOUT_S = 10.0
 _PAGES = ("text/html", "application/xhtml+xml")
 # Pictures that a desk can be seen in; a decoder would take gigabytes for larger ones.

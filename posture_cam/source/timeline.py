@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+# Where a container names none; the rate of most webcams.
 ASSUMED_FRAME_RATE = 30.0
 # A step back or a stretch of frames without progress longer than this is a broken clock, not jitter.
 TOLERANCE_S = 1.0

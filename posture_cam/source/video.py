@@ -21,6 +21,7 @@ from posture_cam.source.motion import small_grey
 from posture_cam.source.timeline import ASSUMED_FRAME_RATE, Timeline
 
 PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".heic", ".avif"}
+# Ten seconds at the rate of most webcams; chosen.
 MAX_FRAMES_WITHOUT_PICTURE = 300
 _MOST_OF_INTERVAL = 0.7
 # Of the time between two frames: as near as this it is the frame that was meant.
