@@ -1,7 +1,7 @@
 """posture_cam: a posture checker for people at a desk.
 
-From Python: `posture_cam.analyze(path)`, `posture_cam.Monitor(source)`, and the records they speak in; see
-docs/library.md.  Everything is loaded when it is first asked for, as MediaPipe takes its time.
+From Python: `posture_cam.analyze(path)`, `posture_cam.Monitor(source)`, and the records they return; see
+docs/library.md.  Everything is loaded on first use, because MediaPipe is slow to load.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ __all__ = ["__version__", *_HOME]
 
 
 def __getattr__(name: str) -> Any:
-    """Public names, loaded when they are first asked for."""
+    """Public names, loaded on first use."""
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -7,17 +7,17 @@ import sys
 
 
 def main() -> None:
-    """Run the command line, in UTF-8 whatever the locale says: names and texts are more than ASCII."""
+    """Run the command line in UTF-8, whatever the locale, because names and texts are not only ASCII."""
     if _is_other_than_utf8():
-        # Only a new interpreter reads the names of files and what was typed anew.  Modules come from the
-        # folder where it is run only if they did before.
+        # Only a new interpreter decodes file names and arguments again.  Modules may come from the current
+        # folder only if they did before.
         here = [] if sys.path[:1] == [os.getcwd()] else ["-P"]  # noqa: PTH109
         os.execv(sys.executable, [sys.executable, "-X", "utf8", *here, "-m", "posture_cam", *sys.argv[1:]])
     try:
         from posture_cam.cli import main as run
 
         run()
-    except KeyboardInterrupt:  # while it was still being loaded
+    except KeyboardInterrupt:  # during loading
         sys.exit(130)
 
 

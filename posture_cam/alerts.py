@@ -1,7 +1,7 @@
-"""When it is worth disturbing the user, and with which words.
+"""When to disturb the user, and with which words.
 
-Pure: judgements in, decisions out, time from their timestamps.  A recording therefore shows when a live
-run would have spoken.
+Pure: judgements in, decisions out, with time taken from their timestamps.  A recording therefore shows when
+a live run would have spoken.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ _IS_IT_STILL = "Is this still your neutral posture? If chair or camera have move
 
 
 class AlertPolicy:
-    """Quiet first.
+    """Speaks rarely.
 
-    Speaks after a fault was held for its dwell, then keeps quiet for a cool-down that grows while alerts
-    are ignored and is short again after a correction; never more than so often an hour.  Suggests a break
-    after a long time in the chair.
+    An alert comes once a fault has lasted for its dwell time.  A cool-down follows, which grows while alerts
+    are ignored and is short again after a correction.  The number of alerts an hour is limited.  After a long
+    time in the chair a break is suggested.
 
     While there is doubt about the neutral posture (`Assessment.doubt`), a fault is put as a question.
-    What is not judged is never held against anybody.
+    Time that is not judged never counts against the user.
 
     Args:
         settings: When to speak.
-        started_at: The time of day at timestamp 0, with its zone, for quiet hours; None knows none.
+        started_at: The time of day at timestamp 0, with its zone, for quiet hours; None if unknown.
         permission: What the person may be offered, asked for each time.
 
     Attributes:
-        corrected: The alert that the last moment answered, or None.
+        corrected: The alert that the user has just answered, or None.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class AlertPolicy:
         self._absent_since_s: float | None = None
 
     def decide(self, assessment: Assessment) -> Alert | None:
-        """Take the judgement of one moment; an alert where it is time for one."""
+        """Take the judgement of one moment; returns an alert when one is due."""
         now_s = assessment.timestamp_s
         step_s = 0.0 if self._last_s is None else now_s - self._last_s
         self.corrected = None
@@ -95,12 +95,12 @@ class AlertPolicy:
         return alert
 
     def is_silent(self, now_s: float) -> bool:
-        """Whether alerts are snoozed, or the hours are quiet."""
+        """Whether alerts are snoozed, or it is a quiet hour."""
         if self._snoozed_until_s is not None and now_s < self._snoozed_until_s:
             return True
         if self._started_at is None or not self._quiet:
             return False
-        # In the zone of the place, so that the hours hold across a change of summer time.
+        # In local time, so that the hours stay right when summer time begins or ends.
         clock = (self._started_at + timedelta(seconds=now_s)).astimezone()
         minute = 60 * clock.hour + clock.minute
         return any(
@@ -109,27 +109,27 @@ class AlertPolicy:
         )
 
     def snooze(self, now_s: float) -> float | None:
-        """Be silent for a while, or speak again; until when, or None."""
+        """Be silent for a while, or end the silence; returns when it ends, or None."""
         is_snoozed = self._snoozed_until_s is not None and now_s < self._snoozed_until_s
         self._snoozed_until_s = None if is_snoozed else now_s + self._settings.snooze_s
         return self._snoozed_until_s
 
     def restart(self) -> None:
-        """Hold nothing of before against anybody: the neutral posture was taken anew, or confirmed."""
+        """Forget earlier faults: the neutral posture was taken anew, or confirmed."""
         self._end_fault()
         self._forgive()
 
     def _follow_chair(self, assessment: Assessment, step_s: float) -> None:
         now_s = assessment.timestamp_s
         if step_s >= self._settings.break_away_s:
-            self._seated_since_s = None  # no pictures for so long: asleep, or recorded in parts
+            self._seated_since_s = None  # a long gap: the computer slept, or the recording has parts
         if assessment.state == State.AWAY:
             if self._absent_since_s is None:
                 self._absent_since_s = assessment.since_s
             if now_s - self._absent_since_s >= self._settings.break_away_s:
                 self._seated_since_s = None
             return
-        self._absent_since_s = None  # unseen time does not join two absences
+        self._absent_since_s = None  # time without pictures does not join two absences
         if assessment.state in JUDGED_STATES and self._seated_since_s is None:
             self._seated_since_s = assessment.since_s
 
@@ -205,7 +205,7 @@ class AlertPolicy:
         return Alert(now_s, measure, held_s, message, self._tips.next(measure), kind)
 
     def _moved_question(self, assessment: Assessment) -> Alert | None:
-        """Once the camera was moved, or its picture changed, and now and then until that is settled."""
+        """Ask once the camera or its picture has changed, and again at intervals until that is settled."""
         now_s, words = assessment.timestamp_s, words_of(assessment.doubt or Doubt.UNPROVEN)
         if not words:
             self._moved_asked_s = None

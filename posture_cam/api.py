@@ -50,18 +50,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """The judgement of a look.
+    """The judgement of one look.
 
     Attributes:
-        timestamp_s: From the start.
-        state: Of a result, as known in hindsight; of a live run, as shown at that moment.
+        timestamp_s: Seconds from the start.
+        state: In a result, as known in hindsight; in a live run, as shown at that moment.
         score: 0 to 100, or None where nothing sagittal could be measured.
-        view: From where the person is seen, or None where nobody is.
-        confidence: The model's own, 0 to 1, or None where nobody is seen.
+        view: The side the person is seen from, or None where nobody is seen.
+        confidence: The model's confidence, 0 to 1, or None where nobody is seen.
         values: Measures in the unit of their name; what cannot be measured is left out.
-        errors: Half the width of the 90 % interval, of those that have one.
+        errors: Half the width of the 90 % interval, for measures that have one.
         reason: Why nothing was judged, or None.
-        alert: What is said to the user now; live runs only.
+        alert: The alert given to the user at that moment; live runs only.
     """
 
     timestamp_s: float
@@ -97,7 +97,7 @@ class Result:
     """The result of an analysis.
 
     Attributes:
-        summary: Everything said about the recording.
+        summary: The summary of the recording.
         moments: Every look, in order of time.
     """
 
@@ -168,22 +168,22 @@ def analyze(
 
     Args:
         path: A video, or a file of recorded poses.
-        neutral: Where the person sits well, start and end in seconds; else it is found.
-        profile: The name of a stored neutral posture instead.
-        rate_hz: Looks a second; without it up to 5, as something moves.
+        neutral: The stretch in which the person sits well, start and end in seconds; found if not given.
+        profile: The name of a stored neutral posture to use instead.
+        rate_hz: Looks a second; if not given, up to 5 while something moves.
         every_frame: Look at every frame instead.
         model: full, lite, heavy, or the path of a model.
         estimator: Use the learned angle estimator; else formulas.
-        csv: A file to write a row for each moment into.
-        json: A file to write the result into.
-        video: A file to write the annotated recording into.
-        poses: A file to write the landmarks into.
+        csv: A file to write one row for each moment to.
+        json: A file to write the result to.
+        video: A file to write the annotated recording to.
+        poses: A file to write the landmarks to.
         progress: Called with the name of the pass, the seconds done and the seconds in all.
-        verbose: Let MediaPipe and FFmpeg talk on stderr; else it leads nowhere for them during the call.
+        verbose: Let MediaPipe and FFmpeg write to stderr; otherwise drop their output during the call.
 
     Raises:
         SourceError: The recording cannot be read; NothingJudged where nothing in it could be judged.
-        NeutralError: No such profile, or the person is not seen in the stretch asked for.
+        NeutralError: There is no such profile, or the person is not seen in the given stretch.
         ModelError: The pose model is missing, wrong, or cannot be fetched.
         OutputError: A file cannot be written.
         UsageError: Arguments that do not go together.
@@ -223,18 +223,18 @@ def judge(
     profile: str | None = None,
     estimator: bool = True,
 ) -> Result:
-    """Judge poses of your own, from whatever model, as `analyze` judges those of a recording.
+    """Judge poses from any model, as `analyze` judges the poses of a recording.
 
     Args:
         poses: In order of time; MediaPipe's 33 landmarks each (world landmarks may be missing).
-        neutral: Where the person sits well, start and end in seconds; else it is found.
-        profile: The name of a stored neutral posture instead.
+        neutral: The stretch in which the person sits well, start and end in seconds; found if not given.
+        profile: The name of a stored neutral posture to use instead.
         estimator: Use the learned angle estimator; else formulas.
 
     Raises:
-        SourceError: There are no poses, or their time does not advance; NothingJudged where nothing in them
+        SourceError: There are no poses, or their time does not advance; NothingJudged where none of them
             could be judged.
-        NeutralError: No such profile, or the person is not seen in the stretch asked for.
+        NeutralError: There is no such profile, or the person is not seen in the given stretch.
     """
     moments: list[Moment] = []
     request = AnalysisRequest(Path("poses"), neutral_s=neutral, profile=profile, estimator=estimator)
@@ -255,20 +255,20 @@ def calibrate(
     """Take a person's own neutral posture from a recording, or from recorded poses, and store it.
 
     Args:
-        recording: In which the person sits well for five seconds or more.
+        recording: A recording in which the person sits well for five seconds or more.
         profile: The name to store it under.
-        at: Where they do, start and end in seconds; else it is found.
-        slouch_at: Where the person's own slouch is seen, so that limits fit them.
+        at: The stretch in which the person sits well, start and end in seconds; found if not given.
+        slouch_at: A stretch that shows the person's own slouch, so that limits fit the person.
         model: full, lite, heavy, or the path of a model.
-        replace: Take the place of a stored posture also where the new one is worse.
+        replace: Replace a stored posture even if the new one is worse.
         verbose: As for `analyze`.
 
     Raises:
         SourceError: The recording cannot be read.
-        NeutralError: No steady upright posture is seen in it, or a stored one is better.
+        NeutralError: No steady upright posture is seen in it, or the stored one is better.
         ModelError: The pose model is missing, wrong, or cannot be fetched.
         OutputError: The profile cannot be written.
-        UsageError: The name cannot be one.
+        UsageError: The name is not allowed.
     """
     request = CalibrationRequest(
         profile, recording=Path(recording), at_s=at, slouch_s=slouch_at, model=model, replace=replace
@@ -278,23 +278,23 @@ def calibrate(
 
 
 class Monitor(Closing):
-    """A live run to iterate over: each moment as it is judged.
+    """A live run to iterate over; yields each moment as it is judged.
 
         with posture_cam.Monitor(0) as live:
             for moment in live:
                 print(moment.state, moment.score)
 
-    Nothing is kept, shown or spoken, unless you do.
+    Nothing is stored, shown or spoken unless you do it.
 
     Args:
         source: A camera's number, the address of a stream, the path of a recording, or a source of your own.
-        profile: The neutral posture; None takes the one that belongs to the source, if there is one.
+        profile: The neutral posture; with None, the profile that belongs to the source, if there is one.
         realtime: Play a recording at its own pace.
         model: full, lite, heavy, or the path of a model.
         verbose: As for `analyze`.
 
     Attributes:
-        summary: Everything said about the run, once it is over.
+        summary: The summary of the run, once it is over.
     """
 
     def __init__(
@@ -328,7 +328,7 @@ class Monitor(Closing):
         """The moments in order of time, until the source ends or `stop` is called; then there are no more.
 
         Raises:
-            PostureCamError: What kept the run from starting or going on.
+            PostureCamError: The reason why the run could not start or continue.
         """
         if self._thread is None:
             self._thread = threading.Thread(target=self._watch, name="monitor", daemon=True)
@@ -342,7 +342,7 @@ class Monitor(Closing):
                 yield item
 
     def stop(self) -> None:
-        """End the run; moments judged until then still come."""
+        """End the run; moments that were judged before are still yielded."""
         self._stop.set()
 
     def _watch(self) -> None:
@@ -361,14 +361,14 @@ class Monitor(Closing):
             self._moments.put(None)
 
     def close(self) -> None:
-        """End the run, and wait for the camera to be let go."""
+        """End the run, and wait until the camera is released."""
         self.stop()
         if self._thread is not None:
             self._thread.join()
 
 
 class _Passing(LiveOutput):
-    """Passes each moment on."""
+    """Hands each moment on to the iterator."""
 
     def __init__(
         self, moments: queue.SimpleQueue[Moment | BaseException | None], events: list[SourceEvent]

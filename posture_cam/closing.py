@@ -6,7 +6,7 @@ from typing import Self
 
 
 class Closing:
-    """A context manager that closes itself, whatever it is left by."""
+    """A context manager that closes itself, however it is left."""
 
     def __enter__(self) -> Self:
         return self
@@ -15,4 +15,4 @@ class Closing:
         self.close()
 
     def close(self) -> None:
-        """Let go of what is open; nothing here."""
+        """Release what is open; nothing in this base class."""

@@ -1,4 +1,4 @@
-"""The user's own settings: config.toml, overridden by options of the command line."""
+"""The user's own settings: config.toml, overridden by command-line options."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class Config(_Section):
     history: HistoryConfig
 
     def settings(self) -> Settings:
-        """The program's settings with those of the user in them."""
+        """The program's settings with the user's settings applied."""
         base = load_settings()
         alerts, pace = self.alerts, base.pace
         faster = self.pace.rate_hz / pace.usual_hz
@@ -137,7 +137,7 @@ class Config(_Section):
 
 
 def config_path() -> Path:
-    """Where the user's settings lie."""
+    """The path of the user's settings file."""
     return platformdirs.user_config_path("posture_cam", appauthor=False) / "config.toml"
 
 
@@ -148,18 +148,18 @@ def config_template() -> str:
 
 @cache
 def option_sections() -> dict[str, str]:
-    """The section that each setting stands in, by its name; names are the options with _ for -."""
+    """The section of each setting, by its name; names are the option names with _ for -."""
     return {key: section for section, table in read_data(_DEFAULTS).items() for key in table}
 
 
 def load_config(options: Mapping[str, Any] | None = None) -> Config:
-    """The settings in force: defaults, then the user's file, then options given.
+    """The settings in force: defaults, then the user's file, then the given options.
 
     Args:
-        options: By name; None stands for not given.
+        options: By name; None means not given.
 
     Raises:
-        SettingsError: The file cannot be read or holds a wrong value; the line is named.
+        SettingsError: The file cannot be read or holds a wrong value; the error names the line.
         UsageError: An option has a wrong value.
     """
     tables: dict[str, dict[str, Any]] = read_data(_DEFAULTS)
@@ -196,10 +196,10 @@ def load_config(options: Mapping[str, Any] | None = None) -> Config:
 
 
 def write_template() -> Path:
-    """Write the commented settings where they belong.
+    """Write the commented settings file to its place.
 
     Raises:
-        OutputError: There is such a file already, or it cannot be written.
+        OutputError: The file exists already, or it cannot be written.
     """
     path = config_path()
     if kind_of(path) != Kind.NOTHING:
@@ -229,7 +229,7 @@ def _read(path: Path) -> tuple[dict[str, Any], str, Path]:
 
 
 def _first(error: ValidationError) -> tuple[str, str, str]:
-    """Section, key and words of the first thing that is wrong."""
+    """Section, key and message of the first error."""
     first = error.errors()[0]
     where = [str(part) for part in first["loc"]]
     section, key = where[0], where[1] if len(where) > 1 else where[0]

@@ -28,11 +28,11 @@ class Check:
     """The result of a check.
 
     Attributes:
-        what: Its name.
+        what: The name of the check.
         found: What was found.
-        is_fine: Whether that is as it should be.
-        is_needed: Whether the program cannot do its main job without it.
-        hint: What to do where it is not fine.
+        is_fine: Whether the finding is as it should be.
+        is_needed: Whether the program needs it for its main job.
+        hint: What to do if it is not fine.
     """
 
     what: str
@@ -43,7 +43,7 @@ class Check:
 
 
 def examine() -> list[Check]:
-    """Look at everything that posture_cam needs."""
+    """Check everything that posture_cam needs."""
     return [
         Check("posture_cam", f"{__version__} on Python {platform.python_version()}, {platform.platform()}"),
         _cv2(),
@@ -117,7 +117,7 @@ def _estimator() -> Check:
 
 
 def _display() -> Check:
-    """Whether a window opens, tried out."""
+    """Whether a window opens; tried out."""
     if sys.platform in ("darwin", "win32"):
         return Check("Display", "by the system")
     name = os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY")
@@ -151,7 +151,7 @@ def _cameras() -> Check:
 
 
 def notifications() -> Check:
-    """The backend of desktop notifications, tried without showing any."""
+    """The backend of desktop notifications; tried without showing a notification."""
     from posture_cam.outputs.telling.notification import CannotNotify, find_backend
 
     try:
@@ -218,7 +218,7 @@ def _history() -> Check:
 
 
 def _folder(what: str, path: Path) -> Check:
-    """Whether a folder of ours can be written to, without making it."""
+    """Whether one of our folders can be written to; does not create it."""
     there = next(folder for folder in (path, *path.parents) if folder.is_dir())
     try:
         with tempfile.TemporaryFile(dir=there):

@@ -10,7 +10,7 @@ PostureCamError
 ├── HistoryError        the history cannot be read or written, or has nothing to tell
 └── OutputError         a result cannot be written
 
-Each carries a sentence for the user and a hint that says what to do next.
+Each error carries one sentence for the user and a hint about what to do next.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from posture_cam.plain import redacted
 
 
 class PostureCamError(Exception):
-    """Root of all expected failures; what it says holds no password of an address.
+    """Root of all expected failures; passwords in addresses are removed from its message.
 
     Attributes:
         message: One sentence that says what went wrong.
-        hint: One sentence that says what to do; empty where there is nothing useful to say.
-        exit_code: What the command line ends with.
+        hint: One sentence that says what to do; empty if there is no useful advice.
+        exit_code: The exit code of the command line.
     """
 
     exit_code = 1

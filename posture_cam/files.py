@@ -1,4 +1,4 @@
-"""Writing files so that they are there whole, or not at all."""
+"""Writing files completely or not at all."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class Kind(Enum):
     """The kind of a path's target."""
 
     NOTHING = "nothing"
-    HIDDEN = "hidden"  # a folder on the way is kept from us, or the name cannot be one
+    HIDDEN = "hidden"  # a folder on the way is not accessible, or the name is invalid
     FOLDER = "folder"
     FILE = "file"
     OTHER = "other"
 
 
 def kind_of(path: Path) -> Kind:
-    """The kind of a path's target, links followed; unlike `Path.is_file` never an error."""
+    """The kind of a path's target, links followed; unlike `Path.is_file` it never raises an error."""
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
@@ -42,7 +42,7 @@ def kind_of(path: Path) -> Kind:
 
 
 def check_writable(target: Path, *, never: tuple[Path, ...] = ()) -> None:
-    """Refuse a path that could not be written in the end, before any work is done.
+    """Refuse a path that could not be written later, before any work is done.
 
     Args:
         target: The file to write later.
@@ -54,8 +54,8 @@ def check_writable(target: Path, *, never: tuple[Path, ...] = ()) -> None:
     try:
         target.stat()
     except (FileNotFoundError, NotADirectoryError):
-        pass  # still to be made, or reported below
-    except OSError as error:  # a folder on the way that is kept from us, or a name that is too long
+        pass  # not created yet, or reported below
+    except OSError as error:  # a folder on the way is not accessible, or the name is too long
         raise OutputError(
             f"{target} cannot be written ({error.strerror or error}).", "Choose a place where you may write."
         ) from error
@@ -85,10 +85,10 @@ def check_writable(target: Path, *, never: tuple[Path, ...] = ()) -> None:
 
 
 def content_of(path: Path) -> str:
-    """A checksum that distinguishes a recording from others: of its size, start, middle and end.
+    """A checksum that identifies a recording: of its size, start, middle and end.
 
     Raises:
-        SourceError: It cannot be read.
+        SourceError: The file cannot be read.
     """
     try:
         size = path.stat().st_size
@@ -104,11 +104,11 @@ def content_of(path: Path) -> str:
 
 @contextmanager
 def written_whole(target: Path, *, private: bool = False) -> Iterator[Path]:
-    """A temporary path beside `target` that takes its place when the block ends without an error.
+    """A temporary path beside `target`, which replaces `target` if the block ends without an error.
 
     Args:
         target: The file to write.
-        private: Whether only the user may read it; else the usual permissions apply.
+        private: Whether only the user may read it; otherwise the usual permissions apply.
 
     Raises:
         OutputError: The folder cannot be written to, or the disk is full.
@@ -116,27 +116,27 @@ def written_whole(target: Path, *, private: bool = False) -> Iterator[Path]:
     name = f".{target.stem}-{secrets.token_hex(6)}{target.suffix}"
     temporary = target.absolute().parent / name
     try:
-        # The system takes the usual permissions off: asking it which would change them for a moment.
+        # The system applies the umask itself: reading the umask would change it for a moment.
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600 if private else 0o666))
     except OSError as error:
         raise OutputError(f"{target} cannot be written ({error.strerror or error}).") from error
     try:
         yield temporary
         with naming(target):
-            temporary.replace(target.resolve())  # through a link, not over it
+            temporary.replace(target.resolve())  # a link stays, its target is replaced
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def make_folder(folder: Path, *, private: bool = True) -> None:
-    """Make a folder and those above it, where they are missing; never writable by others, whatever the umask.
+    """Create a folder and its missing parents; never writable by others, whatever the umask.
 
     Args:
-        folder: Which.
-        private: Only the user may look into it.
+        folder: The folder.
+        private: Whether only the user may read it.
 
     Raises:
-        OSError: It cannot be made.
+        OSError: The folder cannot be created.
     """
     missing = [one for one in (folder, *folder.parents) if kind_of(one) == Kind.NOTHING]
     for one in reversed(missing):
@@ -160,7 +160,7 @@ def naming(target: Path) -> Iterator[None]:
 
 @contextmanager
 def reading(target: Path, kind: type[PostureCamError]) -> Iterator[None]:
-    """Turn a failed read of a kept file or folder into an error of a kind, which names it.
+    """Turn a failed read of a stored file or folder into an error of the given kind, which names it.
 
     Raises:
         PostureCamError: The operating system refused the read inside the block.
@@ -185,10 +185,10 @@ def _hint(error: OSError) -> str:
 
 
 def read_bounded(path: Path, most_bytes: int, kind: type[PostureCamError], hint: str) -> bytes:
-    """The content of a kept file.
+    """The content of a stored file.
 
     Raises:
-        PostureCamError: Of that kind: it cannot be read, is no ordinary file, or is too large to be one.
+        PostureCamError: Of the given kind: the file cannot be read, is not a regular file, or is too large.
     """
     with reading(path, kind):
         if path.exists() and not path.is_file():

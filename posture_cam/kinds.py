@@ -1,7 +1,7 @@
-"""Kinds of values that may come in from outside, with their limits; records name them at their fields.
+"""Kinds of values that may come from outside, with their limits; records use them for their fields.
 
-Files may be damaged, made by another version, or made to do harm.  Whatever is read into a record by way of
-these kinds is cleaned and checked here, once: text steers no terminal, numbers are finite and within bounds.
+Files may be damaged, made by another version, or malicious.  Whatever is read into a record through these
+kinds is cleaned and checked here, once: text cannot steer a terminal, numbers are finite and within bounds.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from posture_cam.plain import clean
 
 LONGEST_ID, LONGEST_TEXT = 200, 10_000
 MOST_SECONDS = 3.2e7  # a year
-# Landmarks may lie outside of the picture, by some of its widths.
+# Landmarks may lie outside the picture by several times its width.
 _MOST_AMOUNT = 1e4
 _DECIMALS = 6
 
@@ -29,15 +29,15 @@ Value = Annotated[float, Field(ge=-1e5, le=1e5, allow_inf_nan=False)]
 Rate = Annotated[float, Field(gt=0.0, le=1e5, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
 Pixels = Annotated[int, Field(ge=1, le=100_000)]
-UnknownPixels = Annotated[int, Field(ge=0, le=100_000)]  # 0 where it is not known
+UnknownPixels = Annotated[int, Field(ge=0, le=100_000)]  # 0 if unknown
 
 
 class Id(StrEnum):
-    """An id that is stored, by whatever version of posture_cam."""
+    """An id that is stored, by any version of posture_cam."""
 
     @classmethod
     def kept(cls, value: str) -> Self:
-        """The member of that value; for an id that this version does not know, a member made of it."""
+        """The member with that value; an id that this version does not know becomes a new member."""
         if value in cls.__members__.values():
             return cls(value)
         unknown = str.__new__(cls, value)
@@ -52,7 +52,7 @@ class Id(StrEnum):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> CoreSchema:
-        """How pydantic reads it."""
+        """How pydantic reads the id."""
         return core_schema.no_info_plain_validator_function(
             cls._read, serialization=core_schema.to_string_ser_schema()
         )
@@ -60,7 +60,7 @@ class Id(StrEnum):
 
 @dataclass(frozen=True)
 class Shaped:
-    """Marks an array of numbers of one shape, in the precision that models give them.
+    """Marks an array of numbers with a fixed shape, in the precision of the models' output.
 
     It is written as lists, rounded to six decimals.
     """
@@ -71,7 +71,7 @@ class Shaped:
         """The array.
 
         Raises:
-            ValueError: The shape is another, or a number is out of bounds.
+            ValueError: The shape is wrong, or a number is out of bounds.
         """
         try:
             array = np.asarray(values, dtype=np.float64)
@@ -82,7 +82,7 @@ class Shaped:
         return array.astype(np.float32)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
-        """How pydantic reads and writes it."""
+        """How pydantic reads and writes the array."""
         written = core_schema.plain_serializer_function_ser_schema(
             lambda array: array.astype(np.float64).round(_DECIMALS).tolist()
         )
@@ -90,13 +90,13 @@ class Shaped:
 
 
 class Part(BaseModel):
-    """A part of a kept file; what later versions add is left out."""
+    """A part of a stored file; fields that later versions add are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
 def what_is_wrong(error: ValidationError) -> str:
-    """The first thing that does not fit, and where it stands."""
+    """The first error, and its place."""
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
     words = first["msg"].removeprefix("Value error, ")

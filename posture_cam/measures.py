@@ -1,23 +1,17 @@
-"""The table of measures: limits, words, and where each is shown; data/measures.toml holds it."""
+"""The table of measures: limits, words, and where each is shown; stored in data/measures.toml."""
 
 from __future__ import annotations
 
 from functools import cache
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from posture_cam.errors import SettingsError
 from posture_cam.records import Measure
-from posture_cam.settings import read_data
+from posture_cam.settings import Frozen, read_data
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class EstimatedLimits(_Frozen):
-    """Limits of a measure where the learned estimator gives it, on the estimate's own scale."""
+class EstimatedLimits(Frozen):
+    """Limits of a measure that the learned estimator gives, on the scale of the estimates."""
 
     good: float
     poor: float
@@ -25,7 +19,7 @@ class EstimatedLimits(_Frozen):
     poor_low: float | None = None
 
 
-class MeasureInfo(_Frozen):
+class MeasureInfo(Frozen):
     """The properties of a measure; data/measures.toml explains each field."""
 
     label: str
@@ -63,12 +57,12 @@ class MeasureInfo(_Frozen):
         return self.fault_low if is_low else self.fault
 
 
-# Chosen: a fault of the sagittal plane alone can take the whole score, the others part of it.
+# Chosen: a sagittal fault alone can take the whole score, other faults only part of it.
 GROUP_WEIGHTS = {"sagittal": 1.0, "lateral": 0.6, "distance": 0.4}
 
 
 class MeasureTable(dict[Measure, MeasureInfo]):
-    """The table of measures; one that this version does not know is shown by its id, and not judged."""
+    """The table of measures; a measure unknown to this version is shown by its id and not judged."""
 
     def __missing__(self, name: Measure) -> MeasureInfo:
         """The properties of a measure stored by another version."""
@@ -78,12 +72,12 @@ class MeasureTable(dict[Measure, MeasureInfo]):
 
 
 def shown_in(where: str) -> tuple[Measure, ...]:
-    """The measures that are shown somewhere, in the table's order (column `shown`)."""
+    """The measures shown in a given place, in the table's order (column `shown`)."""
     return tuple(name for name, info in load_measures().items() if where in info.shown)
 
 
 Limits = Literal["formulas", "estimated"]
-"""For values by formulas, or by the learned estimator."""
+"""For values from formulas, or from the learned estimator."""
 
 
 @cache
@@ -91,10 +85,10 @@ def load_measures(limits: Limits = "formulas") -> MeasureTable:
     """The table of measures, in its order.
 
     Args:
-        limits: Whose; with the learned estimator, what it replaces is not judged.
+        limits: Which limits; with those of the learned estimator, the measures it replaces are not judged.
 
     Raises:
-        SettingsError: The file is damaged, or a value in it is not one.
+        SettingsError: The file is damaged, or holds an invalid value.
     """
     if limits != "formulas":
         return MeasureTable({name: _as_estimated(info) for name, info in load_measures().items()})

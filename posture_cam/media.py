@@ -1,20 +1,20 @@
-"""OpenCV and PyAV, loaded in the one order in which both work.
+"""OpenCV and PyAV, loaded in the only order in which both work.
 
-Both bring libraries of their own.  Where PyAV is loaded first, the first window of OpenCV never opens, and
-the process answers to no signal any more.  So every module takes PyAV from here; a contract holds this.
+Both bring libraries of their own.  If PyAV is loaded first, OpenCV's first window never opens, and the
+process no longer reacts to any signal.  So every module takes PyAV from here; an import contract checks this.
 """
 
 from __future__ import annotations
 
 import os
 
-# FFmpeg inside OpenCV talks on its own; this is read when cv2 loads.
+# Silences the FFmpeg inside OpenCV; read when cv2 loads.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
 
 import cv2  # isort: skip
 import av  # isort: skip
 
-av.logging.set_level(None)  # FFmpeg's words are for those who build on it
+av.logging.set_level(None)  # FFmpeg's messages are meant for developers
 
 __all__ = ["av", "cv2"]

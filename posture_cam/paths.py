@@ -8,22 +8,22 @@ import platformdirs
 
 
 def bundled_model(name: str) -> Path:
-    """Where a file of models/ lies: inside an installed package, or in the repository."""
+    """The path of a file in models/: inside an installed package, or in the repository."""
     package = Path(__file__).resolve().parent
     installed = package / "_models" / name
     return installed if installed.is_file() else package.parent / "models" / name
 
 
 def profiles_dir() -> Path:
-    """Where calibrated neutral postures are kept."""
+    """The folder of calibrated neutral postures."""
     return platformdirs.user_data_path("posture_cam", appauthor=False) / "profiles"
 
 
 def history_path() -> Path:
-    """The database of all that was kept."""
+    """The database of all stored runs."""
     return platformdirs.user_data_path("posture_cam", appauthor=False) / "history.db"
 
 
 def models_cache_dir() -> Path:
-    """Where downloaded models are kept."""
+    """The folder of downloaded models."""
     return platformdirs.user_cache_path("posture_cam", appauthor=False) / "models"

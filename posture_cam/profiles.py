@@ -1,4 +1,4 @@
-"""Calibrated neutral postures as files: one JSON per profile, readable by people and private.
+"""Calibrated neutral postures as files: one private, readable JSON file per profile.
 
 docs/formats.md describes the format.
 """
@@ -35,10 +35,10 @@ class _Head(Part):
 
 
 def profile_path(name: str) -> Path:
-    """Where a profile of that name is kept.
+    """The path of the profile with that name.
 
     Raises:
-        UsageError: The name has other characters than letters, digits, - and _.
+        UsageError: The name contains characters other than letters, digits, - and _.
     """
     if not _NAME.fullmatch(name):
         raise UsageError(
@@ -67,7 +67,7 @@ def has_profile(name: str) -> bool:
     """Whether a profile is stored under a name.
 
     Raises:
-        UsageError: The name cannot be one.
+        UsageError: The name is not allowed.
         NeutralError: The folder of profiles cannot be read.
     """
     profile_path(name)
@@ -75,10 +75,10 @@ def has_profile(name: str) -> bool:
 
 
 def save_profile(name: str, neutral: Neutral) -> Path:
-    """Store a neutral posture under a name, readable by the user alone; the one before it is kept.
+    """Store a neutral posture under a name, readable by the user alone; the previous one is kept.
 
     Raises:
-        UsageError: The name cannot be one.
+        UsageError: The name is not allowed.
         OutputError: The folder cannot be written to.
     """
     path = profile_path(name)
@@ -93,11 +93,11 @@ def save_profile(name: str, neutral: Neutral) -> Path:
 
 
 def restore_profile(name: str) -> Neutral:
-    """Take back the neutral posture that the last calibration under a name replaced; they change places.
+    """Restore the neutral posture that the last calibration under a name replaced; the two swap places.
 
     Raises:
-        UsageError: The name cannot be one.
-        NeutralError: There is none, or it is damaged.
+        UsageError: The name is not allowed.
+        NeutralError: There is no previous posture, or it is damaged.
         OutputError: The folder cannot be written to.
     """
     path, previous = profile_path(name), _previous_path(name)
@@ -132,7 +132,7 @@ def load_profile(name: str) -> Neutral:
     """The neutral posture stored under a name.
 
     Raises:
-        UsageError: The name cannot be one.
+        UsageError: The name is not allowed.
         NeutralError: There is no such profile, or its file is damaged.
     """
     return _read(_existing(name))
@@ -157,7 +157,7 @@ def _read(path: Path) -> Neutral:
 
 
 def _check(neutral: Neutral) -> None:
-    """Refuse what a profile cannot be, though a neutral posture of a recording may.
+    """Refuse values that a profile cannot have, though a neutral posture from a recording may.
 
     Raises:
         ValueError: One of its fields is impossible.
@@ -192,7 +192,7 @@ def rename_profile(name: str, new_name: str) -> None:
     """Give a stored profile another name.
 
     Raises:
-        UsageError: A name cannot be one, or the new one is taken.
+        UsageError: A name is not allowed, or the new one is taken.
         NeutralError: There is no such profile.
         OutputError: The folder cannot be written to.
     """
@@ -208,10 +208,10 @@ def rename_profile(name: str, new_name: str) -> None:
 
 
 def delete_profile(name: str) -> None:
-    """Delete a stored profile, and the one that it had replaced.
+    """Delete a stored profile, and the previous one that it replaced.
 
     Raises:
-        UsageError: The name cannot be one.
+        UsageError: The name is not allowed.
         NeutralError: There is no such profile.
         OutputError: The folder cannot be written to.
     """
@@ -225,7 +225,7 @@ def check_profile(name: str) -> None:
     """Refuse a name under which nothing is stored.
 
     Raises:
-        UsageError: The name cannot be one.
+        UsageError: The name is not allowed.
         NeutralError: There is no such profile.
     """
     _existing(name)
@@ -233,7 +233,7 @@ def check_profile(name: str) -> None:
 
 def _as_json(neutral: Neutral) -> dict[str, Any]:
     fields: dict[str, Any] = _NEUTRAL.dump_python(neutral, mode="json")
-    del fields["alike_s"]  # of recordings only
+    del fields["alike_s"]  # only used for recordings
     if fields["pose"] is not None:
         del fields["pose"]["timestamp_s"]
     return fields

@@ -25,10 +25,10 @@ class _Closing(Protocol):
 
 
 class PoseEstimator(_Closing, Protocol):
-    """A pose model, which finds the person in pictures; `pose.open_estimator` opens it.
+    """A pose model, which finds the person in pictures; opened by `pose.open_estimator`.
 
     Attributes:
-        landmark_names: Which landmark stands at which place of its poses.
+        landmark_names: The landmark at each position of its poses.
     """
 
     landmark_names: tuple[str, ...]
@@ -39,10 +39,10 @@ class PoseEstimator(_Closing, Protocol):
 
     @property
     def running_mode(self) -> str:
-        """How it looks: MediaPipe's VIDEO or IMAGE."""
+        """The running mode: MediaPipe's VIDEO or IMAGE."""
 
     def estimate(self, frame: Frame) -> Pose | None:
-        """The pose of the person at the desk, or None where nobody is seen; frames come in order of time.
+        """The pose of the person at the desk, or None if nobody is seen; frames come in order of time.
 
         Raises:
             ModelError: The model failed on the picture.
@@ -53,7 +53,7 @@ class PoseEstimator(_Closing, Protocol):
 
 
 class LiveVideoSource(_Closing, Protocol):
-    """Where a live run takes its pictures from; see source/live.py."""
+    """The source of a live run's pictures; see source/live.py."""
 
     @property
     def info(self) -> SourceInfo:
@@ -61,22 +61,22 @@ class LiveVideoSource(_Closing, Protocol):
 
     @property
     def now_s(self) -> float:
-        """The time on its clock."""
+        """The time on the source's clock."""
 
     def take(self, due_s: float, timeout_s: float) -> Frame | SourceEvent | None:
-        """The next event, or the first picture from `due_s` on; None in time for neither."""
+        """The next event, or the first picture from `due_s` on; None if the time runs out first."""
 
     def pause(self) -> None:
-        """Let go of the camera."""
+        """Release the camera."""
 
     def resume(self) -> None:
-        """Take it again."""
+        """Open the camera again."""
 
 
 class Sink(_Closing, Protocol):
     """An output of results.
 
-    Leaving the context keeps what was written (whole files only); leaving it by an error drops it.
+    Leaving the context stores what was written (whole files only); leaving it by an error discards it.
     """
 
     def write(self, observation: Observation) -> None:
@@ -89,20 +89,20 @@ class Sink(_Closing, Protocol):
 class LiveSink(_Closing, Protocol):
     """An output of a live run, as it happens.
 
-    None of these may stop the run: what cannot be delivered is said once and then left.
+    No output may stop the run: a failed delivery is reported once and then ignored.
     """
 
     def write(self, observation: Observation) -> None:
-        """Take what was judged just now."""
+        """Take the latest judgement."""
 
     def tell(self, event: SourceEvent) -> None:
-        """Take something that happened to the source."""
+        """Take an event of the source."""
 
     def say(self, words: str, share: float | None = None, frame: Frame | None = None) -> None:
         """Take a sentence about the run itself; `share` is how much of a calibration is done."""
 
     def adopt(self, neutral: Neutral) -> None:
-        """Another neutral posture is compared with from now on."""
+        """Take the neutral posture that is compared with from now on."""
 
     def commands(self) -> tuple[Command, ...]:
         """The user's commands since the last call."""
@@ -112,22 +112,22 @@ class LiveSink(_Closing, Protocol):
 
 
 class Keeper(Protocol):
-    """A keeper of a run.
+    """Stores a run.
 
-    It may not stop the run: what cannot be kept is said once and then left.
+    It may not stop the run: a failure to store is reported once and then ignored.
     """
 
     def begin(self, log: RunLog, source: SourceInfo, model: str, estimator: str | None) -> None:
-        """Before the first observation; what is final will stand in the log."""
+        """Called before the first observation; the log will hold what is final."""
 
     def adopt(self, neutral: Neutral | None) -> None:
-        """This neutral posture is compared with from now on."""
+        """Take the neutral posture that is compared with from now on."""
 
     def note(self, observation: Observation) -> None:
-        """Take a moment as it is seen, for what was said to the user and what followed."""
+        """Take a moment as it is seen, to record alerts and what followed them."""
 
     def is_due(self, now_s: float) -> bool:
-        """Whether it is time to write what is there."""
+        """Whether it is time to write."""
 
     def flush(self, now_s: float, tail: Iterable[Piece]) -> None:
         """Write what is final, and `tail`, which may still change."""

@@ -1,4 +1,4 @@
-"""Silence from native libraries: MediaPipe and FFmpeg write to stderr past Python."""
+"""Silences native libraries: MediaPipe and FFmpeg write to stderr, bypassing Python."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TextIO
 
 
 class ForgivingStream(io.TextIOWrapper):
-    """Where talk goes; that it cannot be written is no reason to end the work."""
+    """A stream for messages; a failed write does not end the work."""
 
     def write(self, text: str, /) -> int:
         """Take text."""
@@ -35,17 +35,17 @@ class ForgivingStream(io.TextIOWrapper):
 
 @contextmanager
 def quiet(*, verbose: bool = False) -> Iterator[None]:
-    """Send what native libraries write to stderr nowhere; Python's own words still come through.
+    """Discard what native libraries write to stderr; Python's own output still comes through.
 
-    Runs may overlap, on several threads: the last one to leave puts everything back as it was.  It holds for
-    the whole process while it lasts.
+    Calls may overlap on several threads: the last one to leave restores everything.  The effect covers the
+    whole process.
 
     Args:
-        verbose: Let them talk all the same.
+        verbose: Let them write all the same.
     """
     os.environ.setdefault("GLOG_minloglevel", "3")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.getLogger("matplotlib").setLevel(logging.CRITICAL)  # mediapipe imports it; it talks of its cache
+    logging.getLogger("matplotlib").setLevel(logging.CRITICAL)  # imported by mediapipe; reports on its cache
     if verbose:
         yield
         return
@@ -57,7 +57,7 @@ def quiet(*, verbose: bool = False) -> Iterator[None]:
 
 
 class _Silence:
-    """Where file descriptor 2 leads while native libraries are kept quiet."""
+    """The target of file descriptor 2 while native libraries are silenced."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -72,10 +72,10 @@ class _Silence:
                 return
             try:
                 kept = os.dup(2)
-            except OSError:  # there is none
+            except OSError:  # there is no stderr
                 return
             self._kept = kept
-            if _is_real_stderr():  # Python's words go on to where they went
+            if _is_real_stderr():  # Python's output keeps its target
                 sys.stderr.flush()
                 self._before = sys.stderr
                 sys.stderr = ForgivingStream.to(os.dup(kept), sys.stderr.encoding, closes=True)

@@ -1,7 +1,7 @@
 """The frozen records that flow between the stages; no input or output, no algorithms.
 
-Units stand in the names (`_deg`, `_s`, `_px`).  What could not be measured is an absent key or
-None, never 0 and never NaN.
+Units are part of the names (`_deg`, `_s`, `_px`).  A value that could not be measured is an absent key or
+None, never 0 or NaN.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Landmark(IntEnum):
 
 
 LANDMARK_COUNT = 33
-# Without these nothing can be said of a sitter.
+# Without these landmarks a sitter cannot be judged.
 HEAD_AND_SHOULDERS = (
     Landmark.NOSE,
     Landmark.LEFT_EAR,
@@ -52,7 +52,7 @@ HEAD_AND_SHOULDERS = (
 
 
 class View(Id):
-    """From where the camera sees the person; left and right name the side of the body it sees."""
+    """The side from which the camera sees the person; left and right name the visible side of the body."""
 
     FRONT = "front"
     THREE_QUARTER = "three_quarter"
@@ -66,9 +66,9 @@ class View(Id):
 
 
 class Measure(Id):
-    """Every measure by name; data/measures.toml says what each means and where its limits lie.
+    """Every measure by name; data/measures.toml explains each measure and holds its limits.
 
-    `change` in a name: against the neutral posture.
+    `change` in a name means relative to the neutral posture.
     """
 
     NECK_INCLINATION = "neck_inclination_deg"
@@ -93,7 +93,7 @@ class Measure(Id):
 class Feature(Id):
     """Quantities of one pose that need no neutral posture; geometry/features.py says how each is measured.
 
-    `ratio` in a value: a share of the height of the picture unless the name says of what.
+    `ratio` in a value means a share of the picture's height, unless the name gives another reference.
     """
 
     SHOULDER_YAW = "shoulder_yaw_deg"
@@ -118,7 +118,7 @@ class Feature(Id):
 class Movement(StrEnum):
     """Movements of exercises, by name; geometry/movement.py says how each is measured.
 
-    Those with two sides are positive towards the person's left.
+    Movements with two sides are positive towards the person's left.
     """
 
     SHOULDER_RISE = "shoulder_rise_percent"
@@ -181,7 +181,7 @@ class Reason(Id):
 
 
 class NeutralOrigin(Id):
-    """Where the neutral posture of a run comes from."""
+    """The origin of a run's neutral posture."""
 
     GIVEN = "given"
     PROFILE = "profile"
@@ -222,7 +222,7 @@ class Misfit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SourceInfo:
-    """The properties of a source before it is read; `duration_s` None means live or unknown."""
+    """The properties of a source, known before it is read; `duration_s` None means live or unknown."""
 
     name: Words
     width_px: UnknownPixels
@@ -247,7 +247,7 @@ class Pose:
 
     Attributes:
         landmarks: (33, 3), x and y as fractions of the picture's width and height, z on x's scale.
-        world_landmarks: (33, 3), metres about the middle of the hips; None where the model gives none.
+        world_landmarks: (33, 3), metres from the middle of the hips; None if the model gives none.
         visibility: (33,), 0 to 1.
         presence: (33,), 0 to 1.
         image_size_wh: Width and height of the picture in pixels.
@@ -266,11 +266,11 @@ class Sample:
     """One moment of a source.
 
     Attributes:
-        index: Counts the source's frames.
-        pose: What was found there; None where the last look of the model saw nobody.
-        is_reused: The picture is like that of the last look, which therefore stands.
-        has_moved: The picture is a little different all the same: the posture is changing into that of the
-            next look.
+        index: The number of the frame in the source.
+        pose: The pose found there; None if the model's last look saw nobody.
+        is_reused: The picture is like that of the last look, so the pose of that look still holds.
+        has_moved: The picture nevertheless differs a little: the posture is changing into that of the next
+            look.
     """
 
     index: int
@@ -284,8 +284,8 @@ class Sample:
 class Features:
     """Quantities of one pose that need no neutral: angles in degrees, lengths as ratios.
 
-    `values` is empty where the pose cannot be used; `reason` then says why.  `pose` is what they were taken
-    from, for the angle estimator.
+    `values` is empty if the pose cannot be used; `reason` then says why.  `pose` is the pose they come from,
+    for the angle estimator.
     """
 
     timestamp_s: float
@@ -298,7 +298,7 @@ class Features:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Look:
-    """A sample and its features, made once and judged as often as wanted."""
+    """A sample and its features, computed once and judged as often as needed."""
 
     sample: Sample
     features: Features
@@ -306,10 +306,10 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """The measures that are judged and shown, with units; missing where not measurable.
+    """The measures that are judged and shown, with units; measures that could not be taken are missing.
 
-    `errors` holds, for measures of the learned estimator, half the width of the interval that holds the
-    truth nine times in ten.
+    `errors` holds, for measures of the learned estimator, half the width of the interval that contains the
+    true value nine times in ten.
     """
 
     timestamp_s: float
@@ -322,18 +322,18 @@ class Measures:
 
 @dataclass(frozen=True, slots=True)
 class Neutral:
-    """A person's own upright posture, which everything is compared with.
+    """A person's own upright posture, with which everything is compared.
 
     Attributes:
-        source: Where it comes from: a file's or a camera's name, or `average`.
+        source: The name of the file or the camera it comes from, or `average`.
         view: The view it was taken from.
         centre: Median of each feature.
         spread: Median absolute deviation of each feature.
         pose: Median of each landmark, for the estimator and the ghost; None for the average person.
-        slouch: The person's own slouch as measures against this posture, or empty.
+        slouch: The person's own slouch as measures relative to this posture, or empty.
         start_s, end_s: The stretch of a recording that it was taken from, or None.
-        alike_s: How long the same posture was taken elsewhere in the recording, too.
-        is_personal: False for the average person that stands in where no own neutral is known.
+        alike_s: The duration of other stretches in the same posture that were also used.
+        is_personal: False for the average person, which is used if no own neutral is known.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -372,13 +372,13 @@ class Assessment:
     """The judgement of one moment.
 
     Attributes:
-        state: As a live run would show it now.
-        since_s: When that state began, as far as can be told by now (it may lie before this moment).
+        state: The state that a live run would show now.
+        since_s: When that state began, as far as known by now (it may lie before this moment).
         score: 0 to 100, or None where nothing sagittal could be measured.
         findings: Worst first.
         coverage: Which groups of measures could be judged.
-        reason: Why nothing could be judged now, where that is so (the state may be held all the same).
-        doubt: What speaks against the neutral posture, or None.
+        reason: Why nothing could be judged now, if so (the state may persist all the same).
+        doubt: The reason to doubt the neutral posture, or None.
     """
 
     timestamp_s: float
@@ -393,13 +393,13 @@ class Assessment:
 
     @property
     def is_judged(self) -> bool:
-        """Whether this moment counts: what is not judged neither alerts nor enters statistics."""
+        """Whether this moment counts: an unjudged moment causes no alert and enters no statistics."""
         return self.state in JUDGED_STATES
 
 
 @dataclass(frozen=True, slots=True)
 class Tip:
-    """A piece of advice, and the section of the article it rests on."""
+    """A piece of advice, and the section of the article that supports it."""
 
     id: str
     fault: str
@@ -420,8 +420,8 @@ class AlertKind(Id):
 class Alert:
     """The moment, and the reason, to speak to the user.
 
-    A question asks whether the neutral posture still fits, before faults are held against anybody; `measure`
-    is None for a break and where the camera has moved.  A break offers an `exercise`, by its name.
+    A question asks whether the neutral posture still fits, before faults count against the user.  `measure`
+    is None for a break and when the camera has moved.  A break offers an `exercise`, by its name.
     """
 
     timestamp_s: float
@@ -435,14 +435,14 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class SourceEvent:
-    """Something that happened to a live source; it has no pictures worth judging while `trouble` lasts.
+    """An event of a live source; while `trouble` lasts, it has no pictures worth judging.
 
     Attributes:
         timestamp_s: When it was noticed.
-        trouble: What is wrong from now on, or None: pictures are back.
+        trouble: The trouble that has begun, or None: pictures are back.
         message: One sentence for the user.
         since_s: When it began.
-        until_s: When it ended, where it is over already.
+        until_s: When it ended, if it is already over.
         is_end: The source has ended for good.
     """
 
@@ -470,11 +470,11 @@ class Observation:
     """The record that an output receives for each sample.
 
     Attributes:
-        held_s: How long this moment stands for; 0 while it happens.
-        alert: What is said to the user now.
-        corrected: The alert that the user has answered by now sitting well.
-        frame: The picture, for outputs of a live run; never kept.
-        latency_s: From the picture to this judgement, live.
+        held_s: How long this moment counts for; 0 while it happens.
+        alert: The alert given to the user now.
+        corrected: The alert that the user has just answered by sitting well.
+        frame: The picture, for outputs of a live run; never stored.
+        latency_s: The time from the picture to this judgement, in a live run.
     """
 
     sample: Sample
@@ -489,7 +489,7 @@ class Observation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Piece:
-    """A piece of time that is final: one observation for as long as it stands, or a gap between two.
+    """A piece of time that is final: one observation for as long as it holds, or a gap between two.
 
     `observation` is None in a gap.
     """
@@ -528,7 +528,7 @@ class Statistic:
 
 @dataclass(frozen=True, slots=True)
 class FaultTime:
-    """How long a measure was outside its good range, its worst value, and the longest stretches of that."""
+    """How long a measure was outside its good range, its worst value, and its longest stretches there."""
 
     measure: Measure
     total_s: float
@@ -538,7 +538,7 @@ class FaultTime:
 
 @dataclass(frozen=True, slots=True)
 class SessionSummary:
-    """Everything said about a whole recording or run."""
+    """The summary of a whole recording or run."""
 
     source: SourceInfo
     neutral: Neutral | None

@@ -12,18 +12,20 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from posture_cam.errors import SettingsError
 
 
-class _Frozen(BaseModel):
+class Frozen(BaseModel):
+    """A table of a data file; a name that it does not know is a mistake in the file."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Sampling(_Frozen):
+class Sampling(Frozen):
     """How often to look."""
 
     rate_hz: float
     max_gap_s: float
 
 
-class PoseSettings(_Frozen):
+class PoseSettings(Frozen):
     """How to find a person."""
 
     min_confidence: float
@@ -32,8 +34,8 @@ class PoseSettings(_Frozen):
     max_people: int
 
 
-class ViewSettings(_Frozen):
-    """How to tell front from side."""
+class ViewSettings(Frozen):
+    """How to distinguish front from side."""
 
     front_below_deg: float
     side_above_deg: float
@@ -41,8 +43,8 @@ class ViewSettings(_Frozen):
     settle_s: float
 
 
-class Gates(_Frozen):
-    """When a pose is good enough to be measured."""
+class Gates(Frozen):
+    """When a pose is good enough to measure."""
 
     min_seen: float
     min_shoulder_width_px: float
@@ -59,13 +61,13 @@ class Gates(_Frozen):
     shoulders_out_share: float
 
 
-class CameraSettings(_Frozen):
+class CameraSettings(Frozen):
     """Properties of the camera."""
 
     horizontal_fov_deg: float
 
 
-class FilterSettings(_Frozen):
+class FilterSettings(Frozen):
     """The filter on measures."""
 
     min_cutoff_hz: float
@@ -74,7 +76,7 @@ class FilterSettings(_Frozen):
     reset_gap_s: float
 
 
-class StateSettings(_Frozen):
+class StateSettings(Frozen):
     """When a state changes."""
 
     window_s: float
@@ -87,7 +89,7 @@ class StateSettings(_Frozen):
     error_share: float
 
 
-class NeutralSettings(_Frozen):
+class NeutralSettings(Frozen):
     """Requirements of a neutral posture."""
 
     min_s: float
@@ -99,7 +101,7 @@ class NeutralSettings(_Frozen):
     max_yaw_deg: float
 
 
-class CalibrationSettings(_Frozen):
+class CalibrationSettings(Frozen):
     """How a neutral posture is taken."""
 
     min_s: float
@@ -111,7 +113,7 @@ class CalibrationSettings(_Frozen):
     min_shoulder_width_share: float
 
 
-class DriftSettings(_Frozen):
+class DriftSettings(Frozen):
     """When a neutral posture no longer fits where the person sits."""
 
     window_s: float
@@ -119,16 +121,16 @@ class DriftSettings(_Frozen):
     shift_percent: float
 
 
-class StillnessSettings(_Frozen):
-    """Which change ends a posture."""
+class StillnessSettings(Frozen):
+    """How large a change ends a posture."""
 
     change_deg: float
     change_percent: float
     change_cm: float
 
 
-class LiveSettings(_Frozen):
-    """When a live source is in trouble, and how often it is tried again."""
+class LiveSettings(Frozen):
+    """When a live source is in trouble, and how often to try again."""
 
     first_word_s: float
     stalled_after_s: float
@@ -141,7 +143,7 @@ class LiveSettings(_Frozen):
     users_every_s: float
 
 
-class MotionSettings(_Frozen):
+class MotionSettings(Frozen):
     """When nothing moves."""
 
     level: float
@@ -150,8 +152,8 @@ class MotionSettings(_Frozen):
     look_every_s: float
 
 
-class SparingSettings(_Frozen):
-    """When the pose of the last look still stands in a recording; what counts as movement is `motion`'s."""
+class SparingSettings(Frozen):
+    """When the pose of the last look is reused in a recording; `motion` defines what counts as movement."""
 
     moving_s: float
     still_s: float
@@ -159,8 +161,8 @@ class SparingSettings(_Frozen):
     jump_scales: float
 
 
-class PartsSettings(_Frozen):
-    """Parts of a recording that are looked at by themselves."""
+class PartsSettings(Frozen):
+    """Parts of a recording that are processed separately."""
 
     least_s: float
     usual_s: float
@@ -168,7 +170,7 @@ class PartsSettings(_Frozen):
     lead_in_s: float
 
 
-class BackgroundSettings(_Frozen):
+class BackgroundSettings(Frozen):
     """When the camera has moved."""
 
     every_s: float
@@ -183,7 +185,7 @@ class BackgroundSettings(_Frozen):
     clearly_better: float
 
 
-class PaceSettings(_Frozen):
+class PaceSettings(Frozen):
     """Looks a second of a monitor."""
 
     usual_hz: float
@@ -192,7 +194,7 @@ class PaceSettings(_Frozen):
     eco_away_hz: float
 
 
-class AlertSettings(_Frozen):
+class AlertSettings(Frozen):
     """When to speak."""
 
     poor_after_s: float
@@ -208,21 +210,21 @@ class AlertSettings(_Frozen):
     quiet_hours: tuple[str, ...]
 
 
-class TrustSettings(_Frozen):
+class TrustSettings(Frozen):
     """When a neutral posture has shown that it fits."""
 
     fits_after_s: float
     aspect_off_by: float
 
 
-class HistorySettings(_Frozen):
-    """How a run is kept."""
+class HistorySettings(Frozen):
+    """How a run is stored."""
 
     flush_s: float
     busy_s: float
 
 
-class ExerciseSettings(_Frozen):
+class ExerciseSettings(Frozen):
     """How repetitions of exercises are counted."""
 
     rate_hz: float
@@ -241,8 +243,8 @@ class ExerciseSettings(_Frozen):
     unseen_s: float
 
 
-class Settings(_Frozen):
-    """Every setting; the meaning of each stands beside its default in data/settings.toml."""
+class Settings(Frozen):
+    """Every setting; data/settings.toml explains each one beside its default."""
 
     sampling: Sampling
     pose: PoseSettings
@@ -284,7 +286,7 @@ def load_settings() -> Settings:
     """The settings in force.
 
     Raises:
-        SettingsError: The file is damaged, or a value in it is not one.
+        SettingsError: The file is damaged, or holds an invalid value.
     """
     try:
         return Settings.model_validate(read_data("settings.toml"))

@@ -16,7 +16,7 @@ from posture_cam.settings import read_data
 
 _CLOCK = re.compile(r"(?:(\d+):)?(?:(\d+):)?(\d+(?:\.\d+)?)")
 _HOURS = re.compile(r"(\d{1,2})(?::(\d\d))?\s*-\s*(\d{1,2})(?::(\d\d))?")
-# Days outside of these are slips of the hand.
+# Days outside this range are typing errors.
 _YEARS = (1971, 2999)
 _CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 
@@ -53,7 +53,7 @@ def parse_stretch(text: str) -> tuple[float, float]:
     """Start and end in seconds of a stretch such as `0:05-0:12`, `5-12` or `1:02:03-1:02:09.5`.
 
     Raises:
-        UsageError: It is not a stretch, or ends before it starts.
+        UsageError: The text is not a stretch, or it ends before it starts.
     """
     start, dash, end = text.strip().replace("–", "-").partition("-")
     try:
@@ -73,7 +73,7 @@ def parse_hours(text: str) -> tuple[int, int]:
     """Start and end, in minutes of the day, of hours such as `12:00-13:00` or `18-8` (over midnight).
 
     Raises:
-        UsageError: They are none.
+        UsageError: The text is not a range of hours.
     """
     match = _HOURS.fullmatch(text.strip().replace("–", "-"))
     if match:
@@ -91,7 +91,7 @@ def parse_day(text: str) -> date:
     """A day such as `2026-11-24`.
 
     Raises:
-        UsageError: It is none.
+        UsageError: The text is not a day.
     """
     try:
         day = date.fromisoformat(text.strip())
@@ -103,17 +103,17 @@ def parse_day(text: str) -> date:
 
 
 def parse_moment(text: str) -> datetime:
-    """A date and a time such as `2026-11-24 09:30`, in the zone of the place unless it names one.
+    """A date and a time such as `2026-11-24 09:30`, in local time unless it names a zone.
 
     Raises:
-        UsageError: It is none.
+        UsageError: The text is not a date and a time.
     """
     try:
         moment = datetime.fromisoformat(text.strip())
         if len(text.strip()) < len("2026-11-24 09") or not _YEARS[0] <= moment.year <= _YEARS[1]:
             raise ValueError(text)  # noqa: TRY301
         told = moment
-        moment = moment.astimezone()  # the zone of the place, whichever was named
+        moment = moment.astimezone()  # local time, whichever zone was named
     except (ValueError, OverflowError, OSError):
         raise UsageError(
             f"{text!r} is no date with a time.", 'Write both, such as "2026-11-24 09:30".'
@@ -150,7 +150,7 @@ def duration_words(seconds: float) -> str:
 
 
 def durations_words(seconds: Sequence[float]) -> list[str]:
-    """Durations that stand side by side, all in the unit that fits the longest; `–` for none."""
+    """Durations shown side by side, all in the unit that fits the longest; `–` for None."""
     longest = max(seconds, default=0.0)
 
     def words(one: float) -> str:
@@ -166,7 +166,7 @@ def durations_words(seconds: Sequence[float]) -> list[str]:
 
 
 def sentence(words: str) -> str:
-    """The same words, with a capital first letter."""
+    """The text with a capital first letter."""
     return words[:1].upper() + words[1:]
 
 
@@ -183,7 +183,7 @@ def value_words(measure: Measure, value: float) -> str:
 
 
 def unit_words(info: MeasureInfo) -> str:
-    """The unit of a measure by itself, as for the title of a column."""
+    """The unit of a measure alone, as for a column title."""
     return _unit(info).strip()
 
 

@@ -77,7 +77,7 @@ def test_a_whole_clip_of_movement_never_moves_the_camera(
     images = pictures(clip, *[sample.index for sample in samples])
     watch = BackgroundWatch(SETTINGS.model_copy(update={"looks": 1}))
     for image, sample in zip(images, samples, strict=True):
-        assert not watch.update(image, sample.pose, sample.timestamp_s), sample.timestamp_s
+        assert not watch.compare(image, sample.pose, sample.timestamp_s), sample.timestamp_s
 
 
 def test_moved_and_back_need_agreeing_looks() -> None:
@@ -85,7 +85,7 @@ def test_moved_and_back_need_agreeing_looks() -> None:
     watch = BackgroundWatch(SETTINGS)
     told = []
     for step, shift in enumerate((0.0, 0.0, 40.0, 0.0, 40.0, 40.0, 40.0, 0.0, 0.0)):
-        if watch.update(moved(image, shift, 0.0), None, 2.0 * step):
+        if watch.compare(moved(image, shift, 0.0), None, 2.0 * step):
             told.append((step, watch.doubt))
     assert told == [(5, Doubt.CAMERA_MOVED), (8, None)]
     assert not watch.is_due(17.0)
@@ -106,7 +106,7 @@ def test_a_camera_that_moves_on_is_told_again() -> None:
     told = [
         (step, watch.doubt)
         for step, shift in enumerate(shifts)
-        if watch.update(moved(image, shift, 0.0), None, 2.0 * step)
+        if watch.compare(moved(image, shift, 0.0), None, 2.0 * step)
     ]
     assert told == [(2, Doubt.CAMERA_MOVED), (5, Doubt.CAMERA_MOVED), (8, None)]
 
@@ -125,6 +125,6 @@ def test_a_picture_squeezed_by_a_capture_card_has_another_shape(clip: str, share
         cut = round(width * (1 - 1 / share) / 2)
         squeezed = np.asarray(cv2.resize(image[:, cut : width - cut], (width, height)), np.uint8)
     watch = BackgroundWatch(SETTINGS)
-    told = [watch.update(one, None, 2.0 * step) for step, one in enumerate((image, squeezed, squeezed))]
+    told = [watch.compare(one, None, 2.0 * step) for step, one in enumerate((image, squeezed, squeezed))]
     assert told == [False, False, True]
     assert watch.doubt == Doubt.PICTURE_CHANGED

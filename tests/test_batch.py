@@ -17,7 +17,7 @@ import psutil
 import pyarrow.parquet
 import pytest
 
-from posture_cam.batch.jobs import BatchRequest, Outcome, find_jobs, result_path
+from posture_cam.batch.jobs import BatchRequest, JobOutcome, find_jobs, result_path
 from posture_cam.batch.run import JOURNAL, one_at_a_time, run_batch
 from posture_cam.batch.table import TABLE, write_tables
 from posture_cam.batch.workers import Workers
@@ -249,7 +249,7 @@ def test_a_model_that_is_none_leaves_an_earlier_table_alone(tmp_path: Path) -> N
     assert results_of(out) == before
 
 
-def done_here(batch: BatchRequest) -> list[Outcome]:
+def done_here(batch: BatchRequest) -> list[JobOutcome]:
     with Workers(1) as workers:
         outcomes = run_batch(batch, find_jobs(batch.sources, batch.out), workers)
     write_tables(batch, outcomes)

@@ -41,7 +41,7 @@ UPRIGHT, SLOUCH = side(neck_deg=18.0, trunk_deg=-5.0), side(neck_deg=45.0, trunk
 def advised(film: Film, brightness: float | None = None) -> tuple[Calibrator, list[Hint]]:
     calibrator, extractor = Calibrator(SETTINGS), FeatureExtractor(SETTINGS)
     hints = [
-        calibrator.update(extractor.extract(sample.timestamp_s, sample.pose), brightness).hint
+        calibrator.collect(extractor.extract(sample.timestamp_s, sample.pose), brightness).hint
         for sample in film.samples
     ]
     return calibrator, hints

@@ -235,7 +235,7 @@ def swings(
 def counted(moves: Iterator[tuple[float, float | None]], *, has_sides: bool = False) -> RepetitionCounter:
     counter = RepetitionCounter(10.0, 4.0, has_sides=has_sides, settings=SETTINGS.exercise)
     for now_s, amount in moves:
-        counter.update(now_s, amount)
+        counter.take(now_s, amount)
     counter.finish()
     return counter
 
@@ -299,7 +299,7 @@ def test_the_phase_tells_where_somebody_is() -> None:
     counter = RepetitionCounter(10.0, 4.0, has_sides=False, settings=SETTINGS.exercise)
     phases = []
     for now_s, amount in swings(14.0):
-        counter.update(now_s, amount)
+        counter.take(now_s, amount)
         phases.append(counter.phase)
     assert [phase for phase, _ in groupby(phases)] == [Phase.REST, Phase.MOVING, Phase.FULL, Phase.REST]
 
@@ -310,9 +310,9 @@ def test_the_phase_tells_where_somebody_is() -> None:
 def test_rest_is_the_first_calm_moment() -> None:
     finder = RestFinder(SETTINGS.exercise, SETTINGS.gates.min_seen)
     for step in range(10):
-        assert finder.update(front_pose(0.1 * step, ratio=0.4 + 0.05 * step)) < 1.0
+        assert finder.find(front_pose(0.1 * step, ratio=0.4 + 0.05 * step)) < 1.0
     for step in range(10, 30):
-        finder.update(front_pose(0.1 * step, ratio=0.6))
+        finder.find(front_pose(0.1 * step, ratio=0.6))
     assert finder.pose is not None
     assert finder.pose.timestamp_s < 2.8
     calm = front_pose(0.0, ratio=0.6)
@@ -323,7 +323,7 @@ def test_who_is_hardly_seen_is_not_at_rest_yet() -> None:
     finder = RestFinder(SETTINGS.exercise, SETTINGS.gates.min_seen)
     for step in range(30):
         seen = 0.2 if step < 20 else 0.9
-        finder.update(replace(front_pose(0.1 * step), visibility=np.full(33, seen)))
+        finder.find(replace(front_pose(0.1 * step), visibility=np.full(33, seen)))
         assert (finder.pose is None) == (step < 20 + 10 * SETTINGS.exercise.rest_s), step
 
 
@@ -437,7 +437,7 @@ def test_an_exercise_that_a_break_offered_is_seen_when_it_is_done(clip_poses: li
                 if not taken and sample.timestamp_s < start_s + 0.15
                 else None
             )
-            found = watch.update(sample.timestamp_s, sample.pose, alert)
+            found = watch.follow(sample.timestamp_s, sample.pose, alert)
             taken += [found] if found is not None else []
     ((done, began_s),) = taken
     assert (done.name, done.repetitions) == ("side-bend", repetitions)
@@ -450,7 +450,7 @@ def test_an_offer_that_is_not_taken_is_told_of_nothing(clip_poses: list[Sample])
     watch = OfferWatch(SETTINGS, load_estimator())
     start_s, end_s, *_ = truth()["head-turn"]
     found = [
-        watch.update(one.timestamp_s, one.pose, offer("side-bend", one.timestamp_s) if number == 0 else None)
+        watch.follow(one.timestamp_s, one.pose, offer("side-bend", one.timestamp_s) if number == 0 else None)
         for number, one in enumerate(one for one in clip_poses if start_s <= one.timestamp_s <= end_s)
     ]
     assert not any(found)

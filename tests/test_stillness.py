@@ -13,18 +13,18 @@ NECK = Measure.NECK_INCLINATION_CHANGE
 
 def test_a_posture_lasts_until_it_changes_by_more_than_noise() -> None:
     still = Stillness(SETTINGS.stillness, SETTINGS.sampling.max_gap_s)
-    held = [still.update(measures(float(t), {NECK: 2.0 * (t % 2)})) for t in range(100)]
+    held = [still.follow(measures(float(t), {NECK: 2.0 * (t % 2)})) for t in range(100)]
     assert held[-1] == pytest.approx(99.0)
-    assert still.update(measures(100.0, {NECK: 9.0})) == 0.0
-    assert still.update(measures(101.0, {NECK: 9.0})) == pytest.approx(1.0)
+    assert still.follow(measures(100.0, {NECK: 9.0})) == 0.0
+    assert still.follow(measures(101.0, {NECK: 9.0})) == pytest.approx(1.0)
 
 
 def test_it_cannot_be_told_where_nothing_is_measured() -> None:
     still = Stillness(SETTINGS.stillness, SETTINGS.sampling.max_gap_s)
-    assert still.update(measures(0.0, {})) is None
+    assert still.follow(measures(0.0, {})) is None
 
 
 def test_a_gap_ends_it() -> None:
     still = Stillness(SETTINGS.stillness, SETTINGS.sampling.max_gap_s)
-    still.update(measures(0.0, {NECK: 0.0}))
-    assert still.update(measures(60.0, {NECK: 0.0})) == 0.0
+    still.follow(measures(0.0, {NECK: 0.0}))
+    assert still.follow(measures(60.0, {NECK: 0.0})) == 0.0

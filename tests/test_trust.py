@@ -229,7 +229,7 @@ class Room:
     def is_due(self, timestamp_s: float) -> bool:
         return True
 
-    def update(self, image_bgr: np.ndarray, pose: Pose | None, timestamp_s: float) -> bool:
+    def compare(self, image_bgr: np.ndarray, pose: Pose | None, timestamp_s: float) -> bool:
         before, self.doubt = self.doubt, Doubt.CAMERA_MOVED if 10.0 <= timestamp_s < 14.0 else None
         return before != self.doubt
 

@@ -1,6 +1,6 @@
 """Taking a neutral posture with the person's help: what to say, when it is done, why it is refused.
 
-Pure: moments in, advice out, time from their timestamps; a camera and a recording are served alike.
+Pure: moments in, advice out, with time taken from their timestamps; works for cameras and recordings.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _HINTS = {
     Reason.TOO_SMALL: Hint.COME_CLOSER,
     Reason.ON_ITS_SIDE: Hint.ON_ITS_SIDE,
 }
-# A moment without a usable pose does not undo what was collected; a longer time does.
+# A moment without a usable pose does not discard what was collected; a longer gap does.
 _FORGIVEN_S = 1.0
-# Moments needed to judge whether a person holds still.
+# Moments needed to judge whether a person is still.
 _LEAST_TO_JUDGE = 5
 
 
@@ -34,11 +34,11 @@ class Advice:
 
 
 class Calibrator:
-    """Collects a steady stretch of one posture; movement starts it again.
+    """Collects a steady stretch of one posture; movement restarts it.
 
     Attributes:
         kept: The moments collected, all of one view.
-        min_s: How long they have to last.
+        min_s: The shortest duration they must cover.
     """
 
     def __init__(self, settings: Settings, *, min_s: float | None = None, may_turn: bool = False) -> None:
@@ -54,12 +54,12 @@ class Calibrator:
 
     @property
     def is_done(self) -> bool:
-        """Whether enough was collected."""
+        """Whether the stretch is long enough."""
         return len(self.kept) >= self.min_samples and self._span_s >= self.min_s - 1e-6
 
     @property
     def refusal(self) -> Hint:
-        """The most frequent instruction; `Hint.STAY` where too little was recorded."""
+        """The most frequent instruction; `Hint.STAY` if too little was recorded."""
         return self._refusals.most_common(1)[0][0] if self._refusals else Hint.STAY
 
     @property
@@ -70,12 +70,12 @@ class Calibrator:
         # Each moment stands for the time to the next one.
         return self.kept[-1].timestamp_s - self.kept[0].timestamp_s + float(np.median(steps))
 
-    def update(self, features: Features, brightness: float | None = None) -> Advice:
+    def collect(self, features: Features, brightness: float | None = None) -> Advice:
         """Take one moment.
 
         Args:
-            features: Of it.
-            brightness: Mean of the picture, 0 to 255, where there is one.
+            features: The features of that moment.
+            brightness: Mean of the picture, 0 to 255, or None without a picture.
         """
         hint = self._fault(features, brightness)
         if hint is not None:

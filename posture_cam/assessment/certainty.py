@@ -1,6 +1,6 @@
 """Which estimates are certain enough to be reported.
 
-The question is put to smoothed estimates: near a limit, single estimates are certain and uncertain by turns,
+Smoothed estimates are tested: near a limit, single estimates alternate between certain and uncertain,
 depending on the noise of the picture.
 """
 
@@ -14,7 +14,7 @@ from posture_cam.measures import MeasureInfo
 from posture_cam.records import Measure, Measures, Reason, View
 
 _NEEDED = {Measure.NECK_INCLINATION_CHANGE, Measure.TRUNK_INCLINATION_CHANGE}
-# A statement stands until an interval narrower by this share would not support it either.
+# A statement stands as long as an interval narrower by this share would still support it.
 _KEPT_BY = 0.2
 _Limits = Mapping[Measure, tuple[float, float]]
 
@@ -30,7 +30,7 @@ class _Said:
         return {name for name, said_s in self._said_s.items() if now_s - said_s <= self._reset_gap_s}
 
     def note(self, now_s: float, said: Set[Measure], measured: Iterable[Measure]) -> None:
-        """Record the statements of a moment; an estimate that is missing for a moment keeps its own."""
+        """Record the statements of a moment; a missing estimate keeps its earlier statement."""
         for name in measured:
             if name in said:
                 self._said_s[name] = now_s
@@ -43,7 +43,7 @@ class Certainty:
 
     Args:
         table: The limits of estimates over time.
-        reset_gap_s: Older decisions do not count.
+        reset_gap_s: Decisions older than this do not count.
     """
 
     def __init__(self, table: Mapping[Measure, MeasureInfo], reset_gap_s: float) -> None:
@@ -63,13 +63,13 @@ class Certainty:
 
 
 def without_uncertain(measures: Measures, table: Mapping[Measure, MeasureInfo]) -> Measures:
-    """The measures without uncertain estimates; `reason` is UNSURE where no estimate is left.
+    """The measures without uncertain estimates; `reason` is UNSURE if no estimate is left.
 
-    All certain estimates are reported, unless neck or trunk is uncertain.  Then only estimates certainly
-    beyond their limit are, as the rest would not justify calling a posture good.
+    All certain estimates are reported, unless neck or trunk is uncertain.  In that case only estimates that
+    are certainly beyond their limit are reported, as the rest would not justify calling a posture good.
 
     Args:
-        measures: Of one moment, or smoothed.
+        measures: The measures of one moment, or smoothed measures.
         table: The limits of estimates over time.
     """
     limits = _limits(table)
@@ -90,7 +90,7 @@ def _claims(
     was_sure: Set[Measure] = frozenset(),
     was_beyond: Set[Measure] = frozenset(),
 ) -> tuple[set[Measure], set[Measure]]:
-    """The certain estimates (their interval does not hold both no change and poor), and those beyond good."""
+    """The certain estimates (intervals without both no change and poor), and those beyond good."""
     sure, beyond = set(), set()
     for name, error in measures.errors.items():
         value = measures.values.get(name)

@@ -1,4 +1,4 @@
-"""Noticing that a neutral posture no longer fits where the person sits: chair moved, camera nudged."""
+"""Detecting that a neutral posture no longer fits the person's place: chair moved, camera nudged."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from posture_cam.settings import DriftSettings
 
 # Moments kept at most; older ones are thinned out by time, not by number.
 _EVERY_S = 1.0
-# Share of the window in which the person has to be seen, and what of a shift may vary within it.
+# Share of the window in which the person has to be seen, and share of a shift that may vary within it.
 _SEEN_FOR, _STEADY_WITHIN = 0.5, 0.5
 
 
 class DriftWatch:
     """Compares where a person has been sitting for minutes with where they sat at calibration.
 
-    A shift that stays steady for the whole window is either a moved chair or camera, or a posture kept for
-    very long; landmarks alone cannot tell, so the words that go with it ask.
+    A shift that stays steady for the whole window is either a moved chair or camera, or a posture held for
+    very long.  Landmarks alone cannot distinguish the two, so the message is a question.
 
     Attributes:
-        since_s: Since when, once it was noticed.
+        since_s: When the drift began, once it was noticed.
     """
 
     def __init__(self, neutral: Neutral, settings: DriftSettings) -> None:
@@ -33,8 +33,8 @@ class DriftWatch:
         self._moments: deque[tuple[float, float, float, float]] = deque()
         self.since_s: float | None = None
 
-    def update(self, features: Features) -> bool:
-        """Take one moment; True at the moment the drift is noticed, once."""
+    def follow(self, features: Features) -> bool:
+        """Take one moment; returns True once, at the moment the drift is noticed."""
         if self.since_s is not None or not self._is_personal or features.view != self._view:
             return False
         now, now_s = features.values, features.timestamp_s
@@ -68,7 +68,7 @@ class DriftWatch:
         return False
 
     def _scale(self) -> float:
-        """Shoulder width, or from the side the trunk's length, in picture heights."""
+        """Shoulder width or, from the side, trunk length, in picture heights."""
         if self._view.is_side:
             return self._then.get(Feature.TRUNK_LENGTH, 0.3)
         return self._then[Feature.SHOULDER_WIDTH]

@@ -1,4 +1,4 @@
-"""Whether the neutral posture fits and may be compared with: the one place that knows, and since when."""
+"""Whether the neutral posture fits and may be used, and since when; decided only here."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _REASONS = {Doubt.CAMERA_MOVED: Reason.CAMERA_MOVED, Doubt.PICTURE_CHANGED: Reas
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A judgement as it counts.
+    """A judgement after checking the fit of the neutral posture.
 
     Attributes:
-        assessment: Set aside where no neutral posture may be compared with.
-        misfits: What was noticed just now, and since when.
+        assessment: The assessment; set aside if no neutral posture may be used.
+        misfits: The signs noticed just now, and since when.
     """
 
     assessment: Assessment
@@ -25,29 +25,30 @@ class Fitted:
 
 
 class NeutralFit:
-    """Follows what speaks against the neutral posture, and what settles it.
+    """Tracks doubts about the neutral posture, and what settles them.
 
-    A neutral posture that was taken earlier, or before the person left the chair, is asked about before a
-    fault counts.  Once the camera or the shape of its picture has changed, nothing is judged by it, until the
-    person says that it fits, another is taken, the camera is back, or a minute of good posture *after* the
-    change has shown that it fits.  A person who sits elsewhere for minutes is told so.
+    If the neutral posture was taken earlier, or before the person left the chair, the user is asked about it
+    before a fault counts.  Once the camera or the shape of its picture has changed, nothing is judged by it
+    until the person says that it fits, another is taken, the camera is back, or a minute of good posture
+    *after* the change has shown that it fits.  A person who sits elsewhere for minutes gets a message.
 
     Args:
-        settings: How long that minute is, what another shape is, and when a person sits elsewhere.
-        is_fresh: The neutral posture was taken in this very run.
+        settings: The length of that minute, what counts as another shape, and when a person sits elsewhere.
+        is_fresh: The neutral posture was taken in this run.
         needs_own: A live run: without a neutral posture nothing counts, and the picture is compared with that
-            of the neutral posture.  An analysis can ask nobody.
+            of the neutral posture.  An analysis has nobody to ask.
 
     Attributes:
         has_shown_fit: The last moment has shown that the neutral posture fits after a change.
         is_set_aside: Nothing is judged now.
-        judged_from_s: Hindsight ends here: before it nothing was judged, or by another neutral posture.
+        judged_from_s: The limit of hindsight: before it nothing was judged, or another neutral posture was
+            used.
     """
 
     def __init__(self, settings: Settings, *, is_fresh: bool, needs_own: bool = False) -> None:
         self._settings, self._needs_own = settings, needs_own
         self._is_unproven = not is_fresh
-        self._changes: dict[Doubt, None] = {}  # in their order
+        self._changes: dict[Doubt, None] = {}  # in order of occurrence
         self._changed_s = 0.0
         self._good_since_s: float | None = None
         self._set_aside_since_s: float | None = None
@@ -56,7 +57,7 @@ class NeutralFit:
         self.compare_with(None)
 
     def compare_with(self, neutral: Neutral | None) -> None:
-        """This neutral posture is compared with from now on; None where there is none."""
+        """Use this neutral posture from now on; None if there is none."""
         self._has_neutral = neutral is not None
         self._drift = DriftWatch(neutral, self._settings.drift) if neutral is not None else None
         self._begins_anew = True
@@ -71,7 +72,7 @@ class NeutralFit:
 
     @property
     def reason(self) -> Reason | None:
-        """Why nothing is judged by it now, or None where it is."""
+        """Why nothing is judged now, or None if moments are judged."""
         if self._needs_own and not self._has_neutral:
             return Reason.NO_NEUTRAL
         return _REASONS[next(reversed(self._changes))] if self._changes else None
@@ -82,40 +83,40 @@ class NeutralFit:
         return self._set_aside_since_s is not None
 
     def is_changed(self, doubt: Doubt) -> bool:
-        """Whether this change speaks against it now."""
+        """Whether this change has cast doubt on the neutral posture."""
         return doubt in self._changes
 
     def change(self, now_s: float, doubt: Doubt) -> None:
-        """The camera, or the shape of its picture, has changed; what was good before proves nothing."""
+        """Note a change of the camera or of its picture's shape; earlier good posture then proves nothing."""
         self._changes.pop(doubt, None)
         self._changes[doubt] = None
         self._changed_s, self._good_since_s = now_s, None
 
     def undo_change(self, doubt: Doubt) -> None:
-        """In this respect all is as it was when the neutral posture fitted."""
+        """Note that this change was undone: all is as it was when the neutral posture fitted."""
         self._changes.pop(doubt, None)
 
     def asked(self) -> None:
-        """The person was asked whether it fits; from now on faults count."""
+        """Note that the person was asked whether it fits; from now on faults count."""
         self._is_unproven = False
 
     def confirm(self) -> None:
-        """The person says that it fits, or it was taken anew."""
+        """Note that the person says that it fits, or that it was taken anew."""
         self._changes.clear()
         self._is_unproven = False
 
     def judge(self, assessment: Assessment, features: Features, size_wh: tuple[int, int] | None) -> Fitted:
-        """Take a moment as it would be judged by the neutral posture; gives it as it counts.
+        """Take a moment as judged by the neutral posture; returns it as it counts.
 
         Args:
-            assessment: Of the moment.
-            features: Of it.
-            size_wh: Of the picture in which somebody was found, or None.
+            assessment: The assessment of the moment.
+            features: The features of the moment.
+            size_wh: The size of the picture in which somebody was found, or None.
         """
         if self._begins_anew:
             self._begins_anew, self.judged_from_s = False, assessment.timestamp_s
         misfits: list[tuple[Misfit, float]] = []
-        if self._drift is not None and self._drift.update(features):
+        if self._drift is not None and self._drift.follow(features):
             misfits.append((Misfit.SITS_ELSEWHERE, self._drift.since_s or 0.0))
         if size_wh is not None and self._notices_shape(features.timestamp_s, size_wh):
             misfits.append((Misfit.PICTURE_CHANGED, features.timestamp_s))
@@ -123,7 +124,7 @@ class NeutralFit:
         return Fitted(self._as_it_counts(assessment), tuple(misfits))
 
     def _notices_shape(self, now_s: float, size_wh: tuple[int, int]) -> bool:
-        """Whether pictures have just come to have another shape than those of the neutral posture."""
+        """Whether the pictures' shape has just begun to differ from that of the neutral posture."""
         aspect = _aspect(size_wh)
         self._aspect = self._aspect or aspect
         self._last_aspect = self._last_aspect or self._aspect
@@ -138,7 +139,7 @@ class NeutralFit:
         return True
 
     def _shows_fit(self, assessment: Assessment) -> bool:
-        """Whether good posture has just now shown that it fits after a change."""
+        """Whether good posture has just shown that the neutral posture fits after a change."""
         if assessment.state == State.AWAY:
             self._is_unproven = True
         if assessment.state != State.GOOD:

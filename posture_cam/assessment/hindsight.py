@@ -1,4 +1,4 @@
-"""States set right in hindsight: a live run knows late that a state has changed; a record says since when."""
+"""Corrects states in hindsight: a live run detects a change late; the record says when it happened."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from posture_cam.settings import Settings
 
 
 class Hindsight:
-    """Sets states right in hindsight and knows for how long each moment stands.
+    """Corrects states in hindsight, and determines how long each moment counts for.
 
-    A live run can say only after some seconds that a state has changed, or that the chair is empty; the
-    record says since when.  Alerts are not touched: they come when a live run would have spoken.
+    A live run needs some seconds to see that a state has changed, or that the chair is empty; the record says
+    since when.  Alerts are not changed: they stay at the time at which a live run would have spoken.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -25,7 +25,7 @@ class Hindsight:
         self._cut_s: float | None = None
 
     def push(self, observation: Observation) -> Iterator[Observation]:
-        """Take one observation; gives those that nothing can change any more."""
+        """Take one observation; yields those that can no longer change."""
         now_s = observation.assessment.timestamp_s
         if not self._pending:
             self._cut_s = None
@@ -47,11 +47,11 @@ class Hindsight:
             yield replace(last, held_s=self._standing_s(last, until_s), frame=None)
 
     def cut(self, time_s: float) -> None:
-        """Nothing was seen from this time on until the next observation."""
+        """Note that nothing was seen from this time until the next observation."""
         self._cut_s = time_s if self._cut_s is None else min(self._cut_s, time_s)
 
     def _held_s(self, last: Observation, until_s: float) -> float:
-        """For how long an observation stands."""
+        """How long an observation counts for."""
         if self._cut_s is not None:
             until_s, self._cut_s = min(until_s, self._cut_s), None
         return self._standing_s(last, until_s)
@@ -60,11 +60,11 @@ class Hindsight:
         return min(max(until_s - last.assessment.timestamp_s, 0.0), self._max_gap_s)
 
     def finish(self, end_s: float, end: tuple[State, float] | None = None) -> Iterator[Observation]:
-        """The rest; the last observation stands until the end of the recording.
+        """Yield the rest; the last observation lasts until the end of the recording.
 
         Args:
-            end_s: When that is.
-            end: The state at the end, and since when; None where it is as told.
+            end_s: The time of that end.
+            end: The state at the end, and since when; None if the last reported state stands.
         """
         if self._pending:
             last = self._pending[-1]
@@ -84,7 +84,7 @@ class Hindsight:
             if old.timestamp_s < new.since_s:
                 break
             if old.state != new.state:
-                # A moment that is now known to belong to a state is not waiting to be judged any more.
+                # A moment that is now known to belong to a state is no longer waiting to be judged.
                 reason: Reason | None = None if old.reason == Reason.SETTLING else old.reason
                 if new.state == State.UNJUDGED:
                     reason = reason or new.reason

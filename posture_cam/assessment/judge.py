@@ -1,4 +1,4 @@
-"""Measures in, judgement out: smoothing, score and state joined."""
+"""From measures to a judgement: joins smoothing, score and state."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Judge:
     def judge(self, measures: Measures) -> tuple[Measures, Assessment]:
         """The measures as judged (smoothed, with stillness) and the judgement."""
         smooth = self._certainty.report(self._smoother.smooth(measures))
-        still_s = self._stillness.update(smooth)
+        still_s = self._stillness.follow(smooth)
         if still_s is not None:
             smooth = replace(
                 smooth, values=MappingProxyType({**smooth.values, Measure.STILLNESS: still_s / 60.0})
@@ -82,11 +82,11 @@ class Judge:
         return self._states.conclude()
 
     def _table(self, measures: Measures) -> Mapping[Measure, MeasureInfo]:
-        """The limits that these measures are judged by."""
+        """The limits for judging these measures."""
         return self._over_time if measures.errors else self._by_formulas
 
     def _is_glance(self, measures: Measures) -> bool:
-        """Whether this is a glance down that is still short enough not to count; a longer one is judged."""
+        """Whether this is a glance down that is too short to count; a longer one is judged."""
         now_s = measures.timestamp_s
         has_gap, self._last_s = now_s - self._last_s > self._max_gap_s, now_s
         if measures.reason != Reason.LOOKING_DOWN:

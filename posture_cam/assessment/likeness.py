@@ -18,8 +18,8 @@ _SAME_POSTURE = {
     Feature.SHOULDER_WIDTH: 0.05,
     Feature.SHOULDER_TILT: 1.5,
 }
-# What counts as alike, so that it is taken too: narrower, as the median of all of it is the neutral posture.
-# From the side only angles and places, which vary with nothing but posture.
+# What counts as alike, and is therefore taken too: narrower, as the median of all is the neutral posture.
+# From the side only angles and places count, because they vary with nothing but posture.
 _ALIKE_DEG = {
     Feature.NECK_PROFILE: 3.0,
     Feature.TRUNK_PROFILE: 3.0,
@@ -53,20 +53,20 @@ def share_of_time_kept(columns: Columns, stretch: slice, view: View) -> float:
 
 
 def are_alike(middles: FloatArray, one: FloatArray, view: View) -> NDArray[np.bool_]:
-    """Which of some stretches show the same posture in the same place as one; by their middles.
+    """Which stretches show the same posture in the same place as a given stretch, by their middles.
 
-    What is not measured does not tell them apart.
+    Features that were not measured do not count.
     """
     return np.asarray(~(np.abs(middles - one) > _alike_limits(one, view)).any(axis=1))
 
 
 def middles_of(columns: Columns, stretch: slice) -> FloatArray:
-    """Of all features, in their order."""
+    """The middles of all features, in their order."""
     return np.array([middle_of(columns[name][stretch]) for name in Feature])
 
 
 def _alike_limits(middles: FloatArray, view: View) -> FloatArray:
-    """How far middles may lie from these to be alike; infinite for what does not count in a view."""
+    """How far middles may differ from these and be alike; infinite for features that a view ignores."""
     of = dict(zip(Feature, middles.tolist(), strict=True))
     is_front = view == View.FRONT
     limits = {name: most for name, most in _ALIKE_DEG.items() if is_front == (name in _ALIKE_FRONT_DEG)}

@@ -18,18 +18,18 @@ from posture_cam.assessment.uprightness import costs_of, is_plausible
 from posture_cam.records import Feature, Features, FloatArray, Neutral, Pose, View
 from posture_cam.settings import Settings
 
-# Features that tell of the camera rather than of the posture.
+# Features that describe the camera rather than the posture.
 _CONTEXT = (Feature.CAMERA_ELEVATION,)
 _CANDIDATE_STEP_S = 0.5
 # Candidates this close to the most upright one are as good; the earliest typical one of them is taken, as
-# people begin a recording sitting well more often than they end it so.
+# people sit well at the beginning of a recording more often than at its end.
 _AS_GOOD_SIDE, _AS_GOOD_FRONT = 0.25, 0.5
-# Share of a stretch in which the head may be turned.
+# Largest share of a stretch in which the head may be turned.
 _TURNED_AT_MOST = 0.1
 # A posture held twice as long as another outweighs this much cost: a neutral posture comes back often.
 _PER_DOUBLING_OF_TIME = 0.15
 _STRETCHES_COMPARED = 200
-# Where nothing is steady by the settings (a small face, a poor camera), these multiples of them are tried.
+# If nothing is steady by the settings (a small face, a poor camera), these multiples of them are tried.
 _SLACKS = (1.0, 1.5, 2.5)
 
 
@@ -38,7 +38,7 @@ class Stretch:
     """A stretch of a recording that can serve as the neutral posture.
 
     Attributes:
-        alike_s: This and other stretches in the same posture, start and end of each in order.
+        alike_s: Start and end of this and other stretches in the same posture, in order.
     """
 
     start_s: float
@@ -49,12 +49,12 @@ class Stretch:
 
     @property
     def more_s(self) -> float:
-        """How long the other stretches are."""
+        """The total duration of the other stretches."""
         return sum(end_s - start_s for start_s, end_s in self.alike_s) - (self.end_s - self.start_s)
 
 
 class _Candidate(NamedTuple):
-    """A steady stretch: its first and last row, how bad it is, and that without regard to time kept."""
+    """A steady stretch: its first and last row, its cost, and its cost regardless of time held."""
 
     first: int
     last: int
@@ -69,8 +69,8 @@ class _Candidate(NamedTuple):
 class NeutralFinder:
     """Finds the most upright steady stretch of a recording, in the view that it mostly shows.
 
-    "Most upright" is judged against the rest of the same recording and, from the side, against how people
-    sit on average.  Somebody who slouches all the time is therefore told from the side only.
+    "Most upright" is relative to the rest of the same recording and, from the side, to how people sit on
+    average.  A person who slouches all the time is therefore recognised from the side only.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -82,7 +82,7 @@ class NeutralFinder:
         self._columns = {name: array("d") for name in Feature}
 
     def add(self, features: Features) -> None:
-        """Take the features of one moment; those that cannot be used are passed over."""
+        """Take the features of one moment; unusable ones are ignored."""
         if features.reason is not None:
             return
         self._views.append(features.view)
@@ -92,11 +92,11 @@ class NeutralFinder:
 
     @property
     def main_view(self) -> View | None:
-        """The view that the recording mostly shows, or None where nobody could be used."""
+        """The view that the recording mostly shows, or None if nobody was usable."""
         return Counter(self._views).most_common(1)[0][0] if self._views else None
 
     def find(self) -> Stretch | None:
-        """The best stretch, or None where the person was never steady for long enough."""
+        """The best stretch, or None if the person was never steady for long enough."""
         view = self.main_view
         if view is None:
             return None
@@ -137,10 +137,10 @@ class NeutralFinder:
         chosen: slice,
         others: Sequence[_Candidate],
     ) -> tuple[tuple[float, float], ...]:
-        """The chosen stretch and others in the same posture, from everywhere, up to enough of them.
+        """The chosen stretch and others in the same posture, from the whole recording, up to a limit.
 
-        First what is like the chosen one, then what is like the middle of all of that: which of several
-        stretches was chosen matters little then.
+        First the stretches that are like the chosen one are taken, then those that are like the middle of all
+        these: so it matters little which of several stretches was chosen.
         """
         middles = np.array([middles_of(columns, one.rows) for one in others])
         middle = middles_of(columns, chosen)
@@ -176,7 +176,7 @@ class NeutralFinder:
         for first in range(len(times)):
             if times[first] < next_start_s:
                 continue
-            # A sample stands for the time to the next one.
+            # A sample counts for the time to the next one.
             while last < len(times) and times[last] - times[first] + period_s < self._settings.min_s - 1e-6:
                 last += 1
             last = max(last, first + self._settings.min_samples - 1)
@@ -208,7 +208,7 @@ class NeutralFinder:
         first: int,
         last: int,
     ) -> int:
-        """The last row up to which the posture goes on unchanged, at most the longest length."""
+        """The last row up to which the posture is unchanged, at most the longest length."""
         while (
             last + 1 < len(times)
             and times[last + 1] - times[first] <= self._settings.max_s
@@ -234,7 +234,7 @@ class NeutralFinder:
 
 
 def take_stretch(features: Sequence[Features], view: View | None = None) -> list[Features]:
-    """The usable moments among some, all of one view: the one asked for, or the most frequent one."""
+    """The usable moments, all of one view: the view asked for, or the most frequent one."""
     usable = [moment for moment in features if moment.reason is None]
     if not usable:
         return []
@@ -252,16 +252,16 @@ def build_neutral(
     image_size_wh: tuple[int, int],
     version: str,
 ) -> Neutral:
-    """The neutral posture out of usable moments of one view.
+    """The neutral posture from usable moments of one view.
 
     Args:
         features: At least one; from `take_stretch`.
-        created_at: Moment of making, ISO 8601 with zone.
-        source: The recording's or the camera's name.
-        model: Of the poses.
-        running_mode: Of MediaPipe, as it shifts landmarks.
-        image_size_wh: Of the pictures in pixels.
-        version: Of posture_cam.
+        created_at: Time of creation, ISO 8601 with zone.
+        source: The name of the recording or the camera.
+        model: The model of the poses.
+        running_mode: MediaPipe's running mode, as it shifts landmarks.
+        image_size_wh: The size of the pictures in pixels.
+        version: The version of posture_cam.
 
     Returns:
         Median and median absolute deviation of every feature that most moments have, and the median pose.
@@ -296,7 +296,7 @@ def build_neutral(
 
 
 def _median_pose(poses: Sequence[Pose]) -> Pose | None:
-    """The median of the poses that share the last one's size of picture."""
+    """The median of the poses that share the last one's picture size."""
     return median_pose([pose for pose in poses if pose.image_size_wh == poses[-1].image_size_wh])
 
 
@@ -312,7 +312,7 @@ def _apart(stretches: Sequence[slice]) -> list[slice]:
 def _spans(
     times: FloatArray, stretches: Sequence[slice], without: slice = slice(0)
 ) -> list[tuple[float, float]]:
-    """Start and end of all that some stretches cover, but for one of them and for single moments."""
+    """Start and end of the times that the stretches cover, without one stretch and without single moments."""
     covered = np.zeros(times.size + 1, dtype=bool)
     for one in stretches:
         covered[one] = True
@@ -324,14 +324,14 @@ def _spans(
 
 
 def _some(candidates: Sequence[_Candidate]) -> Sequence[_Candidate]:
-    """Evenly as many of them as are worth comparing with each other."""
+    """An evenly spread selection, as large as is worth comparing."""
     return candidates[:: max(-(-len(candidates) // _STRETCHES_COMPARED), 1)]
 
 
 def _typical(columns: Columns, candidates: Sequence[_Candidate], view: View) -> _Candidate:
-    """The earliest of some stretches whose posture many of the others show.
+    """The earliest of some stretches whose posture many of the others share.
 
-    MediaPipe reads the first seconds of a recording, and now and then others, unlike all the rest.
+    MediaPipe reads the first seconds of a recording, and occasionally others, unlike all the rest.
     """
     middles = np.array([middles_of(columns, one.rows) for one in candidates])
     counts = np.sum([are_alike(middles, one, view) for one in middles], axis=0)

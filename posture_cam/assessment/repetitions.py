@@ -1,8 +1,8 @@
 """Counting repetitions and holds of an exercise from the amount of its movement.
 
-States with hysteresis: a repetition counts once the movement gets to `full`; the next one can begin only
-after the person has come back below half of that.  A movement that begins and turns back before `full` is
-refused.  Works on timestamps alone, at any rate of samples.
+States with hysteresis: a repetition counts once the movement reaches `full`; the next one can begin only
+after the person has come back below half of that.  A movement that turns back before `full` is refused.
+Works on timestamps alone, at any sampling rate.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _WATCHED = list(HEAD_AND_SHOULDERS)
 
 
 class Phase(StrEnum):
-    """Where in a repetition somebody is."""
+    """The stages of a repetition."""
 
     REST = "rest"
     MOVING = "moving"
@@ -33,7 +33,7 @@ class Repetition:
     """A repetition that counted.
 
     Attributes:
-        time_s: When the movement got to its full extent.
+        time_s: When the movement reached its full extent.
         hold_s: How long it stayed there.
     """
 
@@ -41,9 +41,9 @@ class Repetition:
     hold_s: float
 
 
-# Ears or shoulders further apart than this share of the body's scale are seen from the front.
+# Ears or shoulders further apart than this share of the body's scale mean a view from the front.
 _FRONTAL_FROM_SHARE = 0.25
-# Of the extent of a repetition: above this it was held, below it was on its way.
+# Share of a repetition's extent: above it the movement was held, below it was on its way.
 _OWN_HOLD_SHARE = 0.85
 
 
@@ -54,10 +54,10 @@ class SideCounter:
     Attributes:
         full: The amount from which a repetition counts.
         attempt: The amount from which a movement is worth refusing.
-        phase: Where in a repetition the person is.
-        repetitions: That counted and are over.
-        refused: Movements that turned back before they were full.
-        hold_s: Of the repetition that goes on.
+        phase: The stage of the repetition.
+        repetitions: The counted repetitions that are over.
+        refused: The number of movements that turned back before they were full.
+        hold_s: How long the present repetition has been held.
     """
 
     full: float
@@ -74,7 +74,7 @@ class SideCounter:
 
     @property
     def count(self) -> int:
-        """Repetitions so far, with the one that is held now."""
+        """Repetitions so far, including the one that is held now."""
         return len(self.repetitions) + (self.phase == Phase.FULL)
 
     @property
@@ -82,8 +82,8 @@ class SideCounter:
         """How long the present repetition has been held."""
         return self._held_until_s - self._full_since_s if self.phase == Phase.FULL else 0.0
 
-    def update(self, now_s: float, amount: float) -> bool:
-        """Take one amount; whether a repetition was reached by it."""
+    def take(self, now_s: float, amount: float) -> bool:
+        """Take one amount; returns whether it reached a repetition."""
         if self.phase == Phase.FULL:
             self._seen.append((now_s, amount))
             if amount >= self.settings.held_above_share * self.full:
@@ -107,27 +107,27 @@ class SideCounter:
         return False
 
     def end(self) -> None:
-        """The repetition that goes on is over, and counts."""
+        """End the present repetition, which counts."""
         self._must_return = False
         if self.phase == Phase.FULL:
             self.repetitions.append(Repetition(self._full_since_s, self._own_hold_s()))
         self.phase = Phase.REST
 
     def lose_sight(self) -> None:
-        """A repetition after a time unseen counts only once the person has come back."""
+        """End the repetition; the next one counts only after the person has come back."""
         was_away = self.phase != Phase.REST or self._must_return
         self.end()
         self._must_return = was_away
 
     def _own_hold_s(self) -> float:
-        """How long it stayed near its own extent; in hindsight that is known, while it goes on it is not."""
+        """How long it stayed near its own extent, which is known only in hindsight."""
         level = _OWN_HOLD_SHARE * float(np.quantile([amount for _, amount in self._seen], 0.9))
         held = [time_s for time_s, amount in self._seen if amount >= level]
         return held[-1] - held[0]
 
 
 class RepetitionCounter:
-    """Counts an exercise, both sides apart where it has two.
+    """Counts an exercise, separately for each side if it has two.
 
     Args:
         full: The amount from which a repetition counts.
@@ -138,7 +138,7 @@ class RepetitionCounter:
     Attributes:
         left: The left side, or the whole of a movement without sides.
         right: The right side; None without sides.
-        amount: The last amount, drift taken off.
+        amount: The last amount, corrected for drift.
     """
 
     def __init__(self, full: float, attempt: float, *, has_sides: bool, settings: ExerciseSettings) -> None:
@@ -162,16 +162,16 @@ class RepetitionCounter:
 
     @property
     def phase(self) -> Phase:
-        """Of the side that moves."""
+        """The phase of the side that moves."""
         phases = [side.phase for side in self.sides]
         return next((phase for phase in (Phase.FULL, Phase.MOVING) if phase in phases), Phase.REST)
 
-    def update(self, now_s: float, amount: float | None) -> SideCounter | None:
-        """Take the amount at one time; the side that reached a repetition by it, if one did.
+    def take(self, now_s: float, amount: float | None) -> SideCounter | None:
+        """Take the amount at one time; returns the side that reached a repetition by it, or None.
 
         Args:
             now_s: The time.
-            amount: None where it could not be measured.
+            amount: The amount, or None if it could not be measured.
         """
         step_s = 0.0 if self._last_s is None else now_s - self._last_s
         if step_s > self._settings.max_gap_s:
@@ -183,22 +183,22 @@ class RepetitionCounter:
             return None
         self._last_s = now_s
         self._recent.append(amount)
-        amount = sorted(self._recent)[len(self._recent) // 2] - self._drift  # one wild look is none
+        amount = sorted(self._recent)[len(self._recent) // 2] - self._drift  # ignores a single outlier
         if self.phase == Phase.REST:
-            # People settle a little differently between repetitions; that is rest, too.
+            # People settle a little differently between repetitions; that counts as rest, too.
             share = step_s / (step_s + self._settings.drift_within_s)
             limit = self._settings.most_drift_share * self.left.full
             drift = self._drift + share * amount
             amount -= min(max(drift, -limit), limit) - self._drift
             self._drift = min(max(drift, -limit), limit)
         self.amount = amount
-        reached = self.left if self.left.update(now_s, amount) else None
-        if self.right is not None and self.right.update(now_s, -amount):
+        reached = self.left if self.left.take(now_s, amount) else None
+        if self.right is not None and self.right.take(now_s, -amount):
             reached = self.right
         return reached
 
     def finish(self) -> None:
-        """The end of the exercise: what goes on counts."""
+        """End the exercise; the present repetition counts."""
         for side in self.sides:
             side.end()
 
@@ -225,8 +225,8 @@ class RestFinder:
         self.pose: Pose | None = None
         self.was_seen = False
 
-    def update(self, pose: Pose | None) -> float:
-        """Take the next pose; how much of the calm time is there, 0 to 1."""
+    def find(self, pose: Pose | None) -> float:
+        """Take the next pose; returns the share of the calm time reached, 0 to 1."""
         if self.pose is not None:
             return 1.0
         if pose is None or np.minimum(pose.visibility, pose.presence)[_WATCHED].min() < self._min_seen:

@@ -1,8 +1,8 @@
 """Penalties, score and the state of a single moment (design: docs/measures.md).
 
 A penalty is 0 up to half the good limit, .2 at it, .4 at the poor limit and 1 at 2.5 times that, linear
-between.  The worst measure of a group speaks for it; groups join as a cube root of the sum of cubes, which
-is nearly the largest.  No validated clinical index.
+between.  The worst measure of a group represents it; groups are joined by the cube root of the sum of cubes,
+which is nearly the largest.  This is not a validated clinical index.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ class Scored:
     coverage: tuple[str, ...]
 
 
-# A person's own slouch lies at this much of the poor limit after scaling (docs/decisions.md); limits stretch
-# or shrink only so far, as a slouch shown half-heartedly must not make every breath a fault.
+# After scaling, a person's own slouch lies at this multiple of the poor limit (docs/decisions.md).  The scale
+# is bounded, because a slouch shown half-heartedly must not make every breath a fault.
 OWN_SLOUCH_BY_POOR = 1.25
 LEAST_SCALE, MOST_SCALE = 0.6, 1.4
 
 
 def own_scale(slouch: Mapping[Measure, float]) -> float:
-    """How the limits of a person stand to the general ones, from the slouch shown at calibration.
+    """The scale of a person's limits relative to the general ones, from the slouch shown at calibration.
 
     Args:
-        slouch: Measures of the person's own slouch against the neutral posture, by name; or empty.
+        slouch: Measures of the person's own slouch relative to the neutral posture, by name; or empty.
 
     Returns:
-        1 where no slouch is known.
+        The scale; 1 if no slouch is known.
     """
     share = slouch_share(slouch)
     return 1.0 if share is None else min(max(share / OWN_SLOUCH_BY_POOR, LEAST_SCALE), MOST_SCALE)
 
 
 def slouch_share(slouch: Mapping[Measure, float]) -> float | None:
-    """The largest of a slouch's measures by their poor limits; None where none is known."""
+    """The largest ratio of a slouch's measures to their poor limits; None if no slouch is known."""
     table = load_measures("estimated")
     shares = [
         slouch[name] / info.poor
@@ -61,8 +61,8 @@ def stretched(
 ) -> dict[Measure, float]:
     """Estimates with a share of their half interval added, away from the neutral posture.
 
-    An estimator that errs as little as it can on average says too little where it is unsure: it shrinks
-    towards the neutral posture.  This gives some of it back before judging.
+    An estimator trained for the smallest average error says too little where it is unsure: it shrinks towards
+    the neutral posture.  This restores some of the difference before judging.
     """
     return {
         name: values[name] + math.copysign(share * error, values[name])
@@ -86,8 +86,8 @@ def penalty(info: MeasureInfo, value: float, scale: float = 1.0) -> float:
 
     Args:
         info: The measure's limits.
-        value: Of the measure.
-        scale: Applied to the limits; below 1 for leaving a state.
+        value: The measure's value.
+        scale: A factor on the limits; below 1 for leaving a state.
     """
     if info.good is None or info.poor is None:
         return 0.0
@@ -96,7 +96,7 @@ def penalty(info: MeasureInfo, value: float, scale: float = 1.0) -> float:
         excess = abs(value)
     elif info.lower_is_worse and good > 0:
         # An absolute quantity such as a distance: what counts is how far below the good limit it lies,
-        # on a scale where good to poor is one good-to-poor step.
+        # in steps from good to poor.
         step = good - poor
         excess, good, poor = good - value + step, step, 2 * step
     elif info.lower_is_worse:
@@ -129,14 +129,14 @@ def score(
     """Judge the measures of one moment.
 
     Args:
-        values: What could be measured.
+        values: The measured values.
         table: Limits and groups.
-        told: What to judge by where it differs from the values themselves.
-        camera_is_low: Whether measures that change their group below the eyes do so.
-        scale: Applied to all limits.
+        told: Values to judge by instead, where they differ from the values themselves.
+        camera_is_low: Whether the camera is below the eyes, where some measures belong to another group.
+        scale: A factor on all limits.
 
     Returns:
-        No score where nothing sagittal was measured: neck and trunk are what posture is about.
+        The result, without a score if nothing sagittal was measured: posture is about neck and trunk.
     """
     by_group: dict[str, float] = {}
     findings = []
@@ -161,7 +161,7 @@ def score(
 
 
 def state_of(value: int) -> State:
-    """The state that a score stands for."""
+    """The state that a score means."""
     if value >= GOOD_FROM:
         return State.GOOD
     return State.FAIR if value >= FAIR_FROM else State.POOR

@@ -1,4 +1,4 @@
-"""Filters on measures that are calm at rest and quick in motion, the same for any rate of samples."""
+"""Filters for measures, calm at rest and quick in motion, with the same result at any sampling rate."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _MINUS_TURN = -2.0 * pi
 
 
 class AdaptiveFilter:
-    """A low-pass filter whose cut-off rises with how far values run ahead of it.
+    """A low-pass filter whose cut-off rises with the distance of the values from its output.
 
-    After Casiez, Roussel and Vogel, "1 Euro Filter", CHI 2012, changed in two points so that the rate of
-    samples does not matter: each step goes as far as a filter in continuous time would, and what opens the
-    filter is its lag, not a speed by the last step, which rises with the rate.
+    After Casiez, Roussel and Vogel, "1 Euro Filter", CHI 2012, with two changes that make it independent of
+    the sampling rate: each step goes as far as a filter in continuous time would, and the filter is opened by
+    its lag, not by the speed of the last step, which rises with the rate.
     """
 
     def __init__(self, settings: FilterSettings) -> None:
@@ -30,12 +30,12 @@ class AdaptiveFilter:
         self._lag = 0.0
 
     def smooth(self, timestamp_s: float, value: float) -> float:
-        """The filtered value; starts anew after a gap."""
+        """The filtered value; restarts after a gap."""
         if self._time_s is None or timestamp_s - self._time_s > self._reset_gap_s:
             self._value, self._lag = value, 0.0
         elif (step_s := timestamp_s - self._time_s) > 0:
             lag, by = value - self._value, _MINUS_TURN * step_s
-            # How far a first-order low-pass goes towards a value that holds for one step is 1 - exp.
+            # In one step a first-order low-pass covers 1 - exp of the distance to a constant value.
             self._lag -= expm1(by * self._lag_cutoff_hz) * (lag - self._lag)
             cutoff_hz = self._min_cutoff_hz + self._cutoff_hz_per_lag * abs(self._lag)
             self._value -= expm1(by * cutoff_hz) * lag
@@ -44,7 +44,7 @@ class AdaptiveFilter:
 
 
 class Smoother:
-    """A filter for each measure; starts anew when the view changes."""
+    """A filter for each measure; restarts when the view changes."""
 
     def __init__(self, settings: FilterSettings) -> None:
         self._settings = settings

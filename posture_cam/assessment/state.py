@@ -1,4 +1,4 @@
-"""States over time: calm, and the same for any rate of samples."""
+"""States over time: calm, and the same at any sampling rate."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from posture_cam.records import Reason, State
 from posture_cam.settings import StateSettings
 
 _LEVELS = (State.GOOD, State.FAIR, State.POOR)
-# Times are sums of steps that no binary number holds.
+# Times are sums of steps that are not exact in binary.
 _SAME_TIME_S = 1e-6
 _GLANCES = (Reason.LOOKING_AWAY, Reason.LOOKING_DOWN)
 
@@ -36,11 +36,11 @@ class StateMachine:
     """Turns the states of single moments into a calm state.
 
     The state gets worse when most of the last seconds lie beyond the limits, and better when most of them lie
-    within the limits times the release factor.  In hindsight a worse state began where it would now be left,
-    at most some seconds ago.  So a posture lasts equally long played backwards, and noise decides whether a
-    posture at a limit counts, not when it began.  A state ends when estimates are uncertain for most of a
-    window.  It survives a glance away, and a moment in which the person is not found.  A longer absence
-    counts from the moment at which the person was last seen well.
+    within the limits times the release factor.  In hindsight, a worse state starts where the posture first
+    passed the limits for leaving it, at most some seconds earlier.  So a posture lasts equally long if played
+    backwards, and noise decides whether a posture at a limit counts, not when it began.  A state ends when
+    estimates are uncertain for most of a window.  It survives a glance away, and a moment in which the person
+    is not found.  A longer absence counts from the moment at which the person was last seen well.
     """
 
     def __init__(self, settings: StateSettings, max_gap_s: float) -> None:
@@ -61,8 +61,8 @@ class StateMachine:
 
         Args:
             timestamp_s: Of the moment.
-            enter: Its state by the limits.
-            leave: Its state by the limits of leaving, never better than `enter`.
+            enter: Its state by the limits for entering a state.
+            leave: Its state by the limits for leaving a state, never better than `enter`.
 
         Returns:
             The state in force, and since when.
@@ -104,10 +104,10 @@ class StateMachine:
         return self._state, self._since_s
 
     def conclude(self) -> tuple[State, float] | None:
-        """The state at the end and its start; None where the state in force stands.
+        """The state at the end and its start; None if the state in force stands.
 
-        No later moment can object, so the last moments count like the first: a change on which all of them
-        agree stands, although it is shorter than the majority of a window.
+        No later moment can contradict, so the last moments count like the first: a change on which all of
+        them agree stands, even if it is shorter than the majority of a window.
         """
         if self._level is None or not self._votes or self._votes[-1].timestamp_s != self._last_s:
             return None
@@ -128,7 +128,7 @@ class StateMachine:
         return self._state, self._since_s
 
     def _is_away(self, timestamp_s: float, lasted_s: float) -> bool:
-        """A single look that finds nobody is not enough, however badly the person was seen before."""
+        """Requires more than a single look that finds nobody, however badly the person was seen before."""
         assert self._nobody_since_s is not None
         is_sure = timestamp_s - self._nobody_since_s >= self._settings.dropout_s
         return is_sure and lasted_s >= self._settings.away_after_s
@@ -144,7 +144,7 @@ class StateMachine:
         return timestamp_s
 
     def _pause_unsure(self, timestamp_s: float) -> tuple[State, float]:
-        """Estimates that are uncertain now and then do not end a state; those that mostly are do."""
+        """Occasional uncertain estimates do not end a state; mostly uncertain ones do."""
         self._doubt(timestamp_s, is_unsure=True)
         is_full = timestamp_s - self._doubts[0][0] >= self._settings.window_s / 2
         if self._level is None or (is_full and self._are_most_unsure()):
@@ -200,8 +200,8 @@ class StateMachine:
         """Change the state where most of the last moments agree on another."""
         assert self._level is not None
         if window[0].timestamp_s - window[-1].timestamp_s < self._settings.window_s / 2:
-            return  # too little time for a majority of it to mean something
-        # The worst level that more than half reach, and the best one that more than half would leave for.
+            return  # too short for a meaningful majority
+        # The worst level that more than half reach, and the best level for which more than half would leave.
         worse = sorted(vote.enter for vote in window)[(len(window) - 1) // 2]
         better = sorted(vote.leave for vote in window)[len(window) // 2]
         if worse > self._level:
@@ -210,7 +210,7 @@ class StateMachine:
             self._enter(better, self._start_of(partial(_is_at_most, better)))
 
     def _start_of(self, agrees: Callable[[_Vote], bool]) -> float:
-        """The most likely time of a change: from there on the votes in favour lead by the largest number.
+        """The most likely time of a change: the start from which the votes in favour have the largest lead.
 
         It lies within the present state, and not before the oldest vote.
         """

@@ -1,4 +1,4 @@
-"""Whether somebody holds still."""
+"""Whether a person holds still."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from posture_cam.settings import NeutralSettings
 # Features over time: one value for each moment, NaN where it was not measured.
 Columns = Mapping[Feature, FloatArray]
 
-# Landmarks tremble from look to look: steady is whose means stay within the ranges of the settings, and whose
-# single moments stay within this multiple of them.
+# Landmarks tremble from look to look.  A person is steady if means stay within the ranges of the settings,
+# and single moments within this multiple of them.
 _TREMBLING = 2.0
 _CALMED_OVER_S = 1.0
-# Times are sums of steps that no binary number holds.
+# Times are sums of steps that are not exact in binary.
 _SAME_TIME_S = 1e-6
 
-# The features that show it from each view, a required one first: each with the feature whose median its range
-# is a share of, or None for a range in degrees.
+# The features that show steadiness in each view, a required one first.  Each has the feature whose median its
+# range is a share of, or None for a range in degrees.
 _SIDE = (
     (Feature.NECK_PROFILE, None),
     (Feature.TRUNK_PROFILE, None),
@@ -42,7 +42,7 @@ _FRONT = (
 
 
 def columns_of(features: Sequence[Features]) -> dict[Feature, FloatArray]:
-    """All features of some moments, NaN where a feature was not measured."""
+    """All features of the given moments, NaN where a feature was not measured."""
     return {
         name: np.array([moment.values.get(name, np.nan) for moment in features], dtype=np.float64)
         for name in Feature
@@ -50,11 +50,11 @@ def columns_of(features: Sequence[Features]) -> dict[Feature, FloatArray]:
 
 
 def calmed(times: FloatArray, values: FloatArray) -> FloatArray:
-    """The mean of what was measured within half a second before and after each moment.
+    """The mean of the measured values within half a second before and after each moment.
 
     Args:
         times: Of the moments in seconds, rising.
-        values: Of a feature, NaN where it was not measured; it stays so.
+        values: Of a feature, NaN where it was not measured; NaN stays NaN.
     """
     is_known = ~np.isnan(values)
     sums = np.concatenate(([0.0], np.cumsum(np.where(is_known, values, 0.0))))
@@ -68,13 +68,13 @@ def calmed(times: FloatArray, values: FloatArray) -> FloatArray:
 def is_steady(raw: Columns, calm: Columns, view: View, settings: NeutralSettings, slack: float = 1.0) -> bool:
     """Whether a posture is held: angles, sizes and places stay within the settings' ranges.
 
-    Each moment does; or the means of a second do, and each moment not far beside.  Means take in half a
-    second of what lies beside a stretch, so of a short stretch moments tell more.
+    Either each moment does, or the means of a second do and each moment stays close.  Means include half a
+    second from outside a stretch, so single moments say more about a short stretch.
 
     Args:
-        raw: Of all features, one value for each moment.
+        raw: All features, one value for each moment.
         calm: Their means (`calmed`).
-        view: Of all moments; it decides what can be told.
+        view: The view of all moments; it decides which features count.
         settings: The ranges.
         slack: A factor on them.
     """
@@ -95,23 +95,23 @@ def _stays_within(columns: Columns, view: View, settings: NeutralSettings, slack
         if unit is not None:
             scale = abs(middle if unit == name else middle_of(columns[unit]))
             most = slack * settings.steady_percent / 100.0 * scale
-        if spread > most:  # without measurements nothing speaks against it
+        if spread > most:  # without measurements it counts as steady
             return False
     return True
 
 
 def middle_of(values: FloatArray) -> float:
-    """Median of what was measured; NaN (never true in a comparison) where nothing was."""
+    """Median of the measured values; NaN (never true in a comparison) if there are none."""
     return quantile_of(values, 0.5)
 
 
 def quantile_of(values: FloatArray, share: float) -> float:
-    """The value that a share of what was measured lies below, linear between two; NaN where nothing was."""
+    """The value below which a share of the measured values lies, linear between two; NaN if none."""
     return _quantile(_known(values), share)
 
 
 def _middle_and_range(values: FloatArray) -> tuple[float, float]:
-    """Median, and from the 5th to the 95th percentile, of what was measured; NaN where nothing was."""
+    """Median, and 5th to 95th percentile range, of the measured values; NaN if there are none."""
     known = _known(values)
     return _quantile(known, 0.5), _quantile(known, 0.95) - _quantile(known, 0.05)
 
@@ -123,7 +123,7 @@ def _known(values: FloatArray) -> FloatArray:
 
 
 def _quantile(ordered: FloatArray, share: float) -> float:
-    """Linear between values, as numpy's; that one takes ten times as long on a handful of them."""
+    """Linear between values, as numpy's quantile, which takes ten times as long on a handful of them."""
     if not ordered.size:
         return float("nan")
     place = share * (ordered.size - 1)
@@ -133,7 +133,7 @@ def _quantile(ordered: FloatArray, share: float) -> float:
 
 
 def median_pose(poses: Sequence[Pose]) -> Pose | None:
-    """Landmark by landmark the median of poses in pictures of one size, at the time of the last pose."""
+    """The median of each landmark over poses in pictures of one size, at the time of the last pose."""
     if not poses:
         return None
 

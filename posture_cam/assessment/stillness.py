@@ -8,7 +8,7 @@ from posture_cam.settings import StillnessSettings
 
 
 class Stillness:
-    """Follows the posture held; any watched measure that moves away from where it was ends it."""
+    """Tracks the present posture; it ends when any watched measure moves away from its value."""
 
     def __init__(self, settings: StillnessSettings, max_gap_s: float) -> None:
         self._limit = {
@@ -22,7 +22,7 @@ class Stillness:
         self._since_s: float | None = None
         self._last_s = 0.0
 
-    def update(self, measures: Measures) -> float | None:
+    def follow(self, measures: Measures) -> float | None:
         """Seconds since the posture last changed; None without measures."""
         now_s = measures.timestamp_s
         values = {name: measures.values[name] for name in self._watched if name in measures.values}

@@ -1,4 +1,4 @@
-"""How upright somebody sits in a recording, moment by moment, against the rest of it."""
+"""How upright a person sits at each moment of a recording, relative to the rest of it."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ import numpy as np
 from posture_cam.assessment.steadiness import Columns, middle_of, quantile_of
 from posture_cam.records import Feature, FloatArray, View
 
-# Seen in profile, raw angles.  Upright sitters read 13 to 18 (neck) and -2 to -6 deg (trunk) on average, with
-# a spread of 6 deg from person to person.  Below these angles a person is not more upright, but reclines.
+# Raw angles in profile.  Upright sitters read 13 to 18 (neck) and -2 to -6 deg (trunk) on average, with a
+# spread of 6 deg between people.  A person below these angles is not more upright, but reclines.
 _UPRIGHT_NECK_DEG, _UPRIGHT_TRUNK_DEG = 14.0, -6.0
 _RECLINED_NECK_COUNTS, _RECLINED_TRUNK_COUNTS = 0.5, 1.0
 # One unit of cost: the good limit of each measure.
 _DEG_PER_UNIT, _TRUNK_LENGTHS_PER_UNIT = 10.0, 3.0 / 47.0
 # The highest shoulders of a recording may be shrugged.
 _SINKING_UNITS_THAT_MEAN_NOTHING, _MOST_SINKING_UNITS = 1.0, 2.0
-# Nobody upright reads more than this (2.5 spreads above the mean): then no stretch is neutral.
+# No upright sitter reads more than this (2.5 spreads above the mean): then no stretch is neutral.
 _IMPLAUSIBLE_NECK_DEG, _IMPLAUSIBLE_TRUNK_DEG = 31.5, 12.0
 # Front view: good limits of head drop and approach, and of the tilts.
 _DROP_PER_UNIT, _GROWTH_PER_UNIT = 0.08, 0.16
-# Sitting a little further back is no better posture.
+# Sitting a little further back is not a better posture.
 _GROWTH_THAT_MEANS_NOTHING = 0.12
 _SHOULDER_TILT_PER_UNIT_DEG, _HEAD_TILT_PER_UNIT_DEG = 6.0, 10.0
 
 
 def costs_of(columns: Columns, view: View, camera_low_below_deg: float) -> FloatArray:
-    """How far each moment is from upright, in good limits.
+    """The distance of each moment from upright, in good limits.
 
     Args:
-        columns: Of all features, one value for each moment.
-        view: Of all moments.
-        camera_low_below_deg: A camera seen to stand lower than this is below the eyes.
+        columns: All features, one value for each moment.
+        view: The view of all moments.
+        camera_low_below_deg: Below this elevation the camera counts as below the eyes.
     """
     return _front_costs(columns, camera_low_below_deg) if view == View.FRONT else _profile_costs(columns)
 
@@ -57,7 +57,7 @@ def _front_costs(columns: Columns, camera_low_below_deg: float) -> FloatArray:
     drop = (tallest - ratio) / max(abs(tallest), 1e-6) / _DROP_PER_UNIT
     near = np.fmax(_growth(width), _growth(columns[Feature.FACE_HEIGHT])) - _GROWTH_THAT_MEANS_NOTHING
     if middle_of(columns[Feature.CAMERA_ELEVATION]) < camera_low_below_deg:
-        # Seen from below, a head that comes forward does not drop in the picture.
+        # Seen from below, a head that moves forward does not drop in the picture.
         drop = np.zeros_like(drop)
     shoulder_tilt = columns[Feature.SHOULDER_TILT] - middle_of(columns[Feature.SHOULDER_TILT])
     head_tilt = columns[Feature.HEAD_TILT] - middle_of(columns[Feature.HEAD_TILT])
@@ -71,13 +71,13 @@ def _front_costs(columns: Columns, camera_low_below_deg: float) -> FloatArray:
 
 
 def _growth(sizes: FloatArray) -> FloatArray:
-    """Against the smallest sizes of the recording."""
+    """The growth relative to the smallest sizes of the recording."""
     least = quantile_of(sizes, 0.1)
     return np.zeros_like(sizes) if math.isnan(least) else sizes / least - 1.0
 
 
 def is_plausible(columns: Columns, stretch: slice) -> bool:
-    """Whether somebody upright can look like a stretch, seen from the side."""
+    """Whether an upright person can look as in this stretch, seen from the side."""
     neck, trunk = (
         middle_of(columns[name][stretch]) for name in (Feature.NECK_PROFILE, Feature.TRUNK_PROFILE)
     )

@@ -14,7 +14,7 @@ from typing import Any
 from posture_cam import __version__
 from posture_cam.errors import OutputError, SourceError, UsageError
 
-# Chosen: a scheduler at hand answers in a fraction of it, and workers may start after the batch.
+# Chosen: a running scheduler answers in a fraction of this time; workers may start after the batch.
 _ANSWERS_WITHIN_S = 5
 _ADDRESS = re.compile(r"(tcp|tls|ws|wss)://[^\s/]+:\d+/?")
 _WORKERS_WITHIN_S = 30
@@ -30,18 +30,18 @@ def cluster(
 ) -> Iterator[Executor]:
     """The workers of a scheduler, as an executor.
 
-    Leaving the block takes back what has not begun.  A worker that dies costs nothing: dask gives its
-    recording to another one.
+    Leaving the block cancels work that has not begun.  A worker that dies costs nothing: dask gives its
+    recording to another worker.
 
     Args:
-        address: Of the scheduler, such as `tcp://10.0.0.5:8786`.
+        address: The scheduler's address, such as `tcp://10.0.0.5:8786`.
         should_stop: Asked while waiting for a worker.
-        say: Called with what is waited for.
+        say: Called with a sentence about what is being waited for.
 
     Raises:
-        UsageError: It is no address of a scheduler.
+        UsageError: The address is not that of a scheduler.
         OutputError: The extra `cluster` is not installed.
-        SourceError: No scheduler or no worker answers, or a worker has another posture_cam.
+        SourceError: No scheduler or no worker answers, or a worker has another version of posture_cam.
     """
     if not _ADDRESS.fullmatch(address):
         raise UsageError(
@@ -87,7 +87,7 @@ def _silence_dask() -> None:
 
 
 def _connected(make: Callable[..., Any], address: str) -> Any:
-    """A client, or TimeoutError: what listens there may be no scheduler, and never say a word."""
+    """A client, or TimeoutError: the program that listens there may not be a scheduler, and never answer."""
     found: Future[Any] = Future()
 
     def connect() -> None:
@@ -101,7 +101,7 @@ def _connected(make: Callable[..., Any], address: str) -> Any:
 
 
 def version_here() -> str:
-    """The version of posture_cam, asked of each worker."""
+    """The version of posture_cam; each worker is asked for its own."""
     return __version__
 
 

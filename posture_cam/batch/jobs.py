@@ -1,4 +1,4 @@
-"""The recordings of a batch: which they are, what they are called, and what became of them."""
+"""The recordings of a batch: how they are found, what they are called, and how they turned out."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ VIDEO_SUFFIXES = (
     ".mjpeg", ".mts", ".ogv", ".ts",
 )  # fmt: skip
 POSES_ENDING = ".poses.jsonl"
-# What is not there, or is kept from us, stays in the batch: its analysis says so.
+# Files that are missing or cannot be accessed stay in the batch: their analysis reports the error.
 _TAKEN = (Kind.FILE, Kind.NOTHING, Kind.HIDDEN)
 
 
 @dataclass(frozen=True, slots=True)
 class BatchRequest:
-    """A request: the recording, the way to analyse it, and the places of the results.
+    """A request: the recordings, how to analyse them, and where the results go.
 
     Attributes:
-        sources: Files and folders; folders are searched through and through.
+        sources: Files and folders; folders are searched with all their subfolders.
         out: The folder for results.
         rate_hz, every_frame, profile, model, estimator: As for one analysis.
-        profile_by_folder: Compare each recording with the profile that is called like its folder.
+        profile_by_folder: Compare each recording with the profile that has the name of its folder.
         samples: Write a CSV of each recording's moments as well.
         parquet: Write the table as Parquet as well.
     """
@@ -52,8 +52,8 @@ class Job:
     """A recording of a batch.
 
     Attributes:
-        name: What its results are called, below the folder for results.
-        trouble: Why it cannot even be tried, in a sentence; else empty.
+        name: The name of its results, relative to the folder for results.
+        trouble: Why its analysis cannot even be tried, in a sentence; else empty.
     """
 
     path: Path
@@ -63,13 +63,13 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class JobOutcome:
     """The result of a recording.
 
     Attributes:
         status: `done`, `nothing judged`, or `failed`.
         reason: Why it failed, in a sentence; else empty.
-        was_there: It had been finished before.
+        was_there: An earlier run had finished it.
     """
 
     job: Job
@@ -81,7 +81,7 @@ class Outcome:
 def find_jobs(sources: Sequence[Path], out: Path) -> list[Job]:
     """The recordings in files and folders, in order of their names.
 
-    A folder below that cannot be read, and a link that leads nowhere, stand among them with their trouble.
+    Subfolders that cannot be read and broken links are included, each with its trouble.
 
     Raises:
         SourceError: A source does not exist, or nothing is found.
@@ -91,8 +91,8 @@ def find_jobs(sources: Sequence[Path], out: Path) -> list[Job]:
     is_inside = False
 
     def take(path: Path, name: str, trouble: str = "") -> None:
-        place = os.path.realpath(path)  # unlike `Path.resolve` no error where links lead round
-        if place not in known:  # one recording by two ways
+        place = os.path.realpath(path)  # unlike `Path.resolve`, no error for circular links
+        if place not in known:  # the same recording found twice
             known.add(place)
             found[path] = name, trouble
 
@@ -136,10 +136,10 @@ def find_jobs(sources: Sequence[Path], out: Path) -> list[Job]:
 
 
 def _files_below(folder: Path) -> Iterator[tuple[Path, str]]:
-    """Files in a folder and those within it, linked ones too, each folder once.
+    """Files in a folder and its subfolders; links are followed, and each folder is visited once.
 
     Yields:
-        Each file without a trouble, and each folder that cannot be read with it, in a sentence.
+        Each file with an empty sentence, and each unreadable folder with a sentence about its trouble.
     """
     seen: set[str] = set()
     failures: list[OSError] = []
@@ -158,7 +158,7 @@ def result_path(out: Path, job: Job) -> Path:
 
 
 def result_of(out: Path, job: Job) -> dict[str, Any] | None:
-    """The result of a recording, or None where there is no whole one."""
+    """The result of a recording, or None if it is missing or incomplete."""
     try:
         result = json.loads(result_path(out, job).read_text("utf-8"))
     except (OSError, ValueError):

@@ -1,8 +1,8 @@
-"""Many recordings: found, analysed one by one in any number of processes, resumed where they were left.
+"""Analyses many recordings in any number of processes, and resumes an interrupted batch.
 
-A finished recording is known by its content, the settings and the version, so that a second run of the same
-batch does only what is missing.  Each result is a file of its own; the table at the end is made from these
-files, and is therefore the same however often the batch was interrupted.
+A finished recording is recognised by its content, the settings and the version, so that a second run of the
+same batch does only what is missing.  Each result is a file of its own; the table at the end is made from
+these files, and is therefore the same however often the batch was interrupted.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from posture_cam import __version__
-from posture_cam.batch.jobs import POSES_ENDING, BatchRequest, Job, Outcome, result_of, result_path
+from posture_cam.batch.jobs import POSES_ENDING, BatchRequest, Job, JobOutcome, result_of, result_path
 from posture_cam.errors import (
     NeutralError,
     NothingJudged,
@@ -43,10 +43,10 @@ _SETTINGS_FILES = ("settings.toml", "measures.toml")
 
 @contextmanager
 def one_at_a_time(out: Path) -> Iterator[None]:
-    """Keep a folder for results to one batch.
+    """Reserve a folder for results for one batch.
 
     Raises:
-        OutputError: Another batch is writing to it, or it cannot be written to.
+        OutputError: Another batch is writing to the folder, or the folder cannot be written to.
     """
     with naming(out):
         make_folder(out, private=False)
@@ -70,21 +70,22 @@ def run_batch(
     executor: Executor,
     *,
     processors_each: int = 1,
-    done: Callable[[Outcome], None] = lambda _outcome: None,
+    done: Callable[[JobOutcome], None] = lambda _outcome: None,
     should_stop: Callable[[], bool] = lambda: False,
-) -> list[Outcome]:
-    """Analyse what is not finished yet; one recording's failure is its own.
+) -> list[JobOutcome]:
+    """Analyse all recordings not finished yet; the failure of one does not stop the others.
 
     Args:
-        batch: What is wanted.
+        batch: The request.
         jobs: The recordings.
-        executor: Where each is analysed: processes here, or a cluster.
-        processors_each: How many processors each recording may take, where there are more than recordings.
+        executor: Where recordings are analysed: processes here, or a cluster.
+        processors_each: How many processors each recording may use, if there are more processors than
+            recordings.
         done: Called with each outcome, as it comes.
-        should_stop: Asked while waiting; True leaves what has not begun.
+        should_stop: Asked while waiting; True leaves out recordings not begun yet.
 
     Returns:
-        The outcomes in the order of `jobs`, of those that were finished.
+        The outcomes of the finished recordings, in the order of `jobs`.
 
     Raises:
         OutputError: The folder for results cannot be written to.
@@ -94,25 +95,25 @@ def run_batch(
     check_profiles(profiles.values())
     with naming(batch.out):
         make_folder(batch.out, private=False)
-    # Absolute, so that they mean the same to a worker elsewhere.
+    # Absolute paths, which mean the same to a worker elsewhere.
     batch = replace(batch, out=batch.out.absolute())
     jobs = [replace(job, path=job.path.absolute()) for job in jobs]
     if kind_of(Path(batch.model)) == Kind.FILE:
         batch = replace(batch, model=str(Path(batch.model).absolute()))
     settings = _fingerprint_of(batch)
     finished = _finished(batch.out)
-    outcomes: dict[str, Outcome] = {}
+    outcomes: dict[str, JobOutcome] = {}
     running: dict[Future[tuple[str, str]], tuple[Job, str]] = {}
     for job in jobs:
         if job.trouble:
-            outcomes[job.name] = Outcome(job, "failed", job.trouble)
+            outcomes[job.name] = JobOutcome(job, "failed", job.trouble)
             done(outcomes[job.name])
             continue
         profile = profiles[job.name]
         key = _key(job, settings, profile)
         before = finished.get(job.name)
         if before is not None and before[0] == key and _is_whole(batch, job):
-            outcomes[job.name] = Outcome(job, before[1], before[2], was_there=True)
+            outcomes[job.name] = JobOutcome(job, before[1], before[2], was_there=True)
             done(outcomes[job.name])
             continue
         one = replace(batch, profile=profile)
@@ -126,18 +127,18 @@ def run_batch(
                 continue
             except PostureCamError as error:
                 status, reason = "failed", error.message
-            except Exception as error:  # what a cluster says of a worker that died again and again
+            except Exception as error:  # a cluster reports a worker that died repeatedly
                 status, reason = "failed", _sentence_of(error)
             if status != "failed" and result_of(batch.out, job) is None:
                 status, reason = (
                     "failed",
                     f"Its result is not in {batch.out}; do the workers share the folder?",
                 )
-            if status == "failed":  # what an earlier recording of that name gave must not stand for it
+            if status == "failed":  # an earlier recording of that name may have left a result
                 with suppress(OSError):
                     result_path(batch.out, job).unlink()
-            outcome = outcomes[job.name] = Outcome(job, status, reason)
-            if status != "failed":  # what failed is tried again
+            outcome = outcomes[job.name] = JobOutcome(job, status, reason)
+            if status != "failed":  # failed recordings are tried again
                 line = {"name": job.name, "key": key, "status": status, "reason": reason}
                 journal.write(json.dumps(line) + "\n")
                 journal.flush()
@@ -146,7 +147,7 @@ def run_batch(
 
 
 def _is_whole(batch: BatchRequest, job: Job) -> bool:
-    """Whether all that was asked for of a recording is still there."""
+    """Whether all requested results of a recording are still there."""
     has_samples = not batch.samples or result_path(batch.out, job).with_suffix(".csv").is_file()
     return has_samples and result_of(batch.out, job) is not None
 
@@ -158,7 +159,7 @@ def _sentence_of(error: Exception) -> str:
 
 
 def analyse_one(batch: BatchRequest, job: Job, processors: int = 1) -> tuple[str, str]:
-    """Analyse one recording, in whatever process; its status, and why it failed."""
+    """Analyse one recording in the current process; return its status, and why it failed."""
     target = result_path(batch.out, job)
     is_recorded_already = job.path.name.lower().endswith(POSES_ENDING)
     request = AnalysisRequest(
@@ -180,13 +181,13 @@ def analyse_one(batch: BatchRequest, job: Job, processors: int = 1) -> tuple[str
         return "nothing judged", error.message
     except PostureCamError as error:
         return "failed", f"{error.message} {error.hint}".rstrip()
-    except Exception as error:  # a bug that one file shows must not cost the others
+    except Exception as error:  # a bug triggered by one file must not affect the others
         return "failed", f"{type(error).__name__}: {error}"
     return "done", ""
 
 
 def check_batch(batch: BatchRequest) -> None:
-    """Refuse early what could not be done in the end.
+    """Refuse early a batch that could not be completed.
 
     Raises:
         UsageError: Options that do not go together.
@@ -201,7 +202,7 @@ def check_batch(batch: BatchRequest) -> None:
     if not batch.parquet:
         return
     try:
-        import pyarrow.parquet  # noqa: F401 - whether it is there
+        import pyarrow.parquet  # noqa: F401 - checks that it is installed
     except ImportError as error:
         raise OutputError("pyarrow is not installed.", "pip install pyarrow") from error
 
@@ -222,7 +223,7 @@ def _as_they_end(
 
 
 def _fingerprint_of(batch: BatchRequest) -> str:
-    """The inputs of the results besides the recordings."""
+    """A hash of all that the results depend on besides the recordings."""
     options = asdict(replace(batch, sources=(), out=Path(), parquet=False))
     parts = [__version__, json.dumps(options, default=str, sort_keys=True)]
     for name in _SETTINGS_FILES:
@@ -243,7 +244,7 @@ def check_profiles(names: Iterable[str | None]) -> None:
     """Refuse a batch for which a profile is missing.
 
     Raises:
-        NeutralError: One of them is missing, or damaged.
+        NeutralError: A profile is missing or damaged.
     """
     known = profile_names()
     wanted = sorted({name for name in names if name is not None})

@@ -1,4 +1,4 @@
-"""A batch as a table: a row for each recording, out of its result."""
+"""The table of a batch: one row for each recording, made from its result."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from posture_cam.batch.jobs import BatchRequest, Outcome, result_of
+from posture_cam.batch.jobs import BatchRequest, JobOutcome, result_of
 from posture_cam.files import naming, written_whole
 
 TABLE, PARQUET = "summary.csv", "summary.parquet"
@@ -17,8 +17,8 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def write_tables(batch: BatchRequest, outcomes: Sequence[Outcome]) -> list[Path]:
-    """The table of all recordings, from their results.
+def write_tables(batch: BatchRequest, outcomes: Sequence[JobOutcome]) -> list[Path]:
+    """Write the table of all recordings, made from their results.
 
     Raises:
         OutputError: It cannot be written, or pyarrow is not installed.
@@ -28,7 +28,7 @@ def write_tables(batch: BatchRequest, outcomes: Sequence[Outcome]) -> list[Path]
     with (
         written_whole(target) as temporary,
         naming(target),
-        # Names of files need not be valid text.
+        # File names need not be valid text.
         temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
     ):
         table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
@@ -56,7 +56,7 @@ def _write_parquet(target: Path, rows: Sequence[dict[str, Any]]) -> Path:
     return target
 
 
-def _row(out: Path, outcome: Outcome) -> dict[str, Any]:
+def _row(out: Path, outcome: JobOutcome) -> dict[str, Any]:
     row: dict[str, Any] = dict.fromkeys(COLUMNS)
     row |= {"file": outcome.job.name, "source": str(outcome.job.path)}
     row |= {"status": outcome.status, "reason": outcome.reason}

@@ -1,4 +1,4 @@
-"""Processes for work that may crash: each does one thing at a time, and what it takes down is only that."""
+"""Processes for work that may crash: each does one task at a time, and a crash loses only that task."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from posture_cam.session.parts import share_memory
 
 P = ParamSpec("P")
 T = TypeVar("T")
-# Then a process that hangs in native code is killed.
+# After this time a process that hangs in native code is killed.
 _ENDS_WITHIN_S = 5.0
 
 
 class Workers(Executor):
     """An executor of `count` processes that outlives the crash of any of them.
 
-    What ran in a process that crashed fails with a SourceError; the next work gets a new process.
+    A task whose process crashed fails with a SourceError; the next task gets a new process.
 
     Args:
         count: How many processes.
@@ -43,7 +43,7 @@ class Workers(Executor):
         self._is_over = False
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Have a function called in one of the processes; it must be importable there."""
+        """Call a function in one of the processes; it must be importable there."""
         return self._threads.submit(self._run, fn, args, kwargs)
 
     def _run(self, fn: Callable[..., T], arguments: Any, options: Any) -> T:
@@ -54,7 +54,7 @@ class Workers(Executor):
             return pool.submit(_in_process, fn, arguments, options).result()
         except BrokenProcessPool:
             self._own.pool = None
-            if self._is_over or self._should_stop():  # ended by us, or by the Ctrl-C that is for all
+            if self._is_over or self._should_stop():  # ended by us, or by a Ctrl-C, which reaches all
                 raise CancelledError from None
             raise SourceError(
                 "Reading it crashed the program that reads it.", "The file is probably damaged."
@@ -105,7 +105,7 @@ class _Ended(BaseException):
 
 
 def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:
-    """Half-written files are taken away on the way out of the work."""
+    """Leave by an exception, so that half-written files are deleted on the way out."""
     raise _Ended
 
 
@@ -113,15 +113,15 @@ def _in_process(fn: Callable[..., T], arguments: Any, options: Any) -> T:
     try:
         return fn(*arguments, **options)
     except _Ended:
-        os._exit(1)  # the pool would send it home and wait for more work
+        os._exit(1)  # the pool would return the exception and wait for more work
 
 
-# For taking half-written files away.
+# Time to delete half-written files.
 _GRACE_S = 5.0
 
 
 def _prepare() -> None:
-    """A process leaves Ctrl-C to the one that started it, ends with it, and keeps native libraries quiet."""
+    """Leave Ctrl-C to the parent process, end when it ends, and silence native libraries."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
     if (parent := multiprocessing.parent_process()) is not None:
@@ -131,9 +131,9 @@ def _prepare() -> None:
 
 
 def _end_with(parent: multiprocessing.process.BaseProcess) -> None:
-    """Nobody is left to take what is found."""
+    """End when the parent process ends: nobody is left to receive results."""
     parent.join()
     os.kill(os.getpid(), signal.SIGTERM)
-    # The pool takes for a result what reaches it between two tasks, and waits for the next task for ever.
+    # An exception between two tasks is taken for a result by the pool, which then waits for ever.
     time.sleep(_GRACE_S)
     os._exit(1)

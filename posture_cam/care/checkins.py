@@ -1,4 +1,4 @@
-"""Check-ins: how it is with pain, in the person's own words, and when to see somebody about it.
+"""Check-ins: how much pain a person reports, and when to see somebody about it.
 
 The signs are the article's five; the red flags are among those of the framework named in data/signs.toml.
 Neither is a diagnosis.
@@ -17,12 +17,12 @@ from posture_cam.errors import SettingsError
 from posture_cam.kinds import Id
 from posture_cam.settings import read_data
 
-# "More than a few days" of the article.
+# The article says "more than a few days".
 _FEW_DAYS = 3
-# Check-ins further apart tell of no pain in between.
+# Check-ins further apart are no evidence of pain in between.
 _JOINED_WITHIN_DAYS = 7.0
 _RETURNS_WITHIN_DAYS = 180.0
-# A smaller change on the numeric rating scale is none that matters (Childs et al., Spine 30(11), 2005).
+# A smaller change on the numeric rating scale does not matter (Childs et al., Spine 30(11), 2005).
 _CHANGE_THAT_MATTERS = 2
 # Serlin et al., Pain 61(2), 1995: 7 to 10 is severe.
 SEVERE_PAIN = 7
@@ -51,7 +51,7 @@ class Difficulty(Id):
 
 
 class Urgency(StrEnum):
-    """How soon to see somebody."""
+    """How soon to see a professional."""
 
     NOW = "now"
     SOON = "soon"
@@ -63,8 +63,8 @@ class Sign(BaseModel):
 
     Attributes:
         name: As on the command line.
-        text: What it is, to go on with "if".
-        question: To ask for it; empty where it follows from other answers.
+        text: A description that can follow "if".
+        question: The question that asks for it; empty if it follows from other answers.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -81,16 +81,16 @@ class CheckIn:
     """A check-in.
 
     Attributes:
-        time_utc_s: When, in seconds since 1970 in UTC.
-        pain: On the numeric rating scale, 0 (none) to 10 (the worst imaginable).
+        time_utc_s: Its time, in seconds since 1970 in UTC.
+        pain: Pain on the numeric rating scale, 0 (none) to 10 (the worst imaginable).
         places: Where it hurts.
-        radiates: Whether it radiates into a leg; None where it was not asked.
-        since_days: For how many days it has hurt; None where it was not asked.
-        returns: Whether it keeps coming back.
-        difficult: What is difficult.
+        radiates: Whether the pain radiates into a leg; None if not asked.
+        since_days: For how many days it has hurt; None if not asked.
+        returns: Whether the pain keeps coming back; None if not asked.
+        difficult: Activities that are difficult.
         flags: Red flags, by name.
-        wants_alternative: Whether an alternative to pain medication is wanted.
-        is_cleared: Somebody has looked at the red flags of earlier check-ins.
+        wants_alternative: Whether the person wants an alternative to pain medication; None if not asked.
+        is_cleared: Whether somebody has looked at the red flags of earlier check-ins.
         note: In the person's own words.
     """
 
@@ -122,7 +122,7 @@ def load_signs() -> tuple[Sign, ...]:
 
 
 def red_flags() -> tuple[Sign, ...]:
-    """The warning signs that are asked for one by one."""
+    """The red flags, each of which is asked about."""
     return tuple(sign for sign in load_signs() if sign.urgency != Urgency.CONSIDER)
 
 
@@ -137,7 +137,7 @@ def signs_of(now: CheckIn, earlier: Sequence[CheckIn] = ()) -> tuple[Sign, ...]:
     if now.pain:
         run = _run_up_to(now, earlier)
         lasts_days = now.since_days
-        if lasts_days is None:  # else they know it best
+        if lasts_days is None:  # else the person knows it best
             lasts_days = max(
                 int((now.time_utc_s - one.time_utc_s) / _DAY_S) + (one.since_days or 0) for one in run
             )
@@ -159,7 +159,7 @@ def signs_of(now: CheckIn, earlier: Sequence[CheckIn] = ()) -> tuple[Sign, ...]:
 
 
 def _run_up_to(now: CheckIn, earlier: Sequence[CheckIn]) -> list[CheckIn]:
-    """The check-ins with pain up to now without a longer gap, and without one that was free of it."""
+    """The latest unbroken run of check-ins with pain: no pain-free check-in and no long gap between them."""
     run = [now]
     for one in reversed(earlier):
         if not one.pain or run[0].time_utc_s - one.time_utc_s > _JOINED_WITHIN_DAYS * _DAY_S:
@@ -169,14 +169,14 @@ def _run_up_to(now: CheckIn, earlier: Sequence[CheckIn]) -> list[CheckIn]:
 
 
 def _was_gone(now: CheckIn, earlier: Sequence[CheckIn]) -> bool:
-    """Whether there was pain, then a day or more later none, and a day or more after that pain again."""
+    """Whether there was pain, at least a day later none, and at least a day after that pain again."""
     lately = [one for one in earlier if now.time_utc_s - one.time_utc_s <= _RETURNS_WITHIN_DAYS * _DAY_S]
     free_s = [one.time_utc_s for one in lately if not one.pain and now.time_utc_s - one.time_utc_s >= _DAY_S]
     return any(one.pain > 0 and time_s - one.time_utc_s >= _DAY_S for time_s in free_s for one in lately)
 
 
 def standing_flags(check_ins: Sequence[CheckIn]) -> tuple[Sign, ...]:
-    """Red flags that nobody has looked at yet: they stand until a later check-in says so."""
+    """Red flags that nobody has looked at yet; they stand until a later check-in clears them."""
     flags: set[str] = set()
     for one in check_ins:
         flags = set(one.flags) if one.is_cleared else flags | set(one.flags)

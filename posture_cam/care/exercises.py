@@ -1,4 +1,4 @@
-"""The exercises: what each is for, how it is done, what the camera can check (data/exercises.toml)."""
+"""The exercises: their purpose, their steps and what the camera can check (data/exercises.toml)."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ class Exercise(BaseModel):
 
     Attributes:
         name: As on the command line.
-        faults: Measures that it answers.
-        best_for: Of these, those that it is offered for first.
-        repetitions: The dose, on each side where there are two.
+        faults: Measures whose faults it helps with.
+        best_for: Those among `faults` for which it is the first choice.
+        repetitions: The dose, for each side where there are two.
         hold_s: How long each is held, in seconds.
-        sides: Whether left and right are done apart.
+        sides: Whether left and right are done separately.
         gentle: Fit for people in severe pain, by our own judgement.
         stop: When to stop.
-        movement: What the camera counts; None where it is said and timed.
-        full: A repetition counts from this amount of the movement, in its unit.
-        attempt: From this amount on a movement that does not get to `full` is refused.
+        movement: The movement that the camera counts; None if the exercise is guided by the clock.
+        full: The amount from which a repetition counts, in the unit of the movement.
+        attempt: From this amount on, a movement that does not reach `full` is refused.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -77,18 +77,18 @@ class Exercise(BaseModel):
 
     @property
     def dose(self) -> str:
-        """How often and how long, for a sentence."""
+        """Repetitions and hold, worded for a sentence."""
         if self.sides:
             return f"{self.repetitions} times on each side, held for {self.hold_s:g} s"
         return f"{self.repetitions} times, held for {self.hold_s:g} s"
 
     def with_share(self, share: float) -> Exercise:
-        """The same with a share of the dose, as in the first weeks of a programme."""
+        """The same exercise with a share of the dose, as in the first weeks of a programme."""
         return self.model_copy(update={"repetitions": max(1, round(share * self.repetitions))})
 
     @property
     def total(self) -> int:
-        """Repetitions in all."""
+        """Total number of repetitions."""
         return self.repetitions * (2 if self.sides else 1)
 
 
@@ -108,10 +108,10 @@ def load_exercises() -> tuple[Exercise, ...]:
 
 
 def exercise_called(name: str) -> Exercise:
-    """One exercise by its name; spaces and underscores pass for hyphens.
+    """One exercise by its name; spaces and underscores are accepted for hyphens.
 
     Raises:
-        UsageError: There is none.
+        UsageError: There is no such exercise.
     """
     wanted = name.strip().lower().replace("_", "-").replace(" ", "-")
     for exercise in load_exercises():
@@ -122,7 +122,7 @@ def exercise_called(name: str) -> Exercise:
 
 
 def known_exercises(names: Iterable[str]) -> tuple[Exercise, ...]:
-    """Exercises by their names, in that order; what this version does not know is left out."""
+    """Exercises by their names, in that order; names unknown to this version are left out."""
     by_name = {exercise.name: exercise for exercise in load_exercises()}
     return tuple(by_name[name] for name in names if name in by_name)
 
@@ -139,15 +139,15 @@ def exercise_for(
     must_be_seen: bool = False,
     allows: Callable[[Exercise], bool] = lambda _exercise: True,
 ) -> Exercise | None:
-    """The exercise for a fault; standing up where the fault has none.
+    """The exercise for a fault; standing up if the fault has none.
 
     Args:
-        fault: What was off.
-        must_be_seen: Only what a camera in front counts.
+        fault: The measure that was off.
+        must_be_seen: Consider only exercises that a camera in front can count.
         allows: Whether an exercise may be offered to this person.
 
     Returns:
-        None where none may be offered.
+        The exercise, or None if none may be offered.
     """
     allowed = [
         one for one in load_exercises() if allows(one) and (one.is_seen_from_front or not must_be_seen)
@@ -163,15 +163,15 @@ class ExerciseDone:
     """The result of an exercise.
 
     Attributes:
-        name: Of the exercise.
-        repetitions: That counted, on all sides.
-        left, right: On each side; None for an exercise without sides.
+        name: The name of the exercise.
+        repetitions: Counted repetitions, on all sides.
+        left, right: Counted repetitions on each side; None for an exercise without sides.
         holds_s: How long each repetition was held, in order of time.
         refused: Movements that turned back half-way.
-        duration_s: From the first to the last moment of it.
-        is_seen: Whether the camera counted; else the person was guided by the clock.
+        duration_s: Time from the first to the last moment.
+        is_seen: Whether the camera counted; else the clock guided the person.
         is_whole: Whether the whole dose was done.
-        trouble: What ended it early; not kept.
+        trouble: The reason for an early end; not stored.
     """
 
     name: str
@@ -188,17 +188,17 @@ class ExerciseDone:
 
 @dataclass(frozen=True, slots=True)
 class CoachMoment:
-    """The content of a moment of an exercise.
+    """What to show at one moment of an exercise.
 
     Attributes:
         words: One sentence.
-        count: Repetitions so far; with sides, of the side that moves or that has fewer.
+        count: Repetitions so far; with sides, those of the side that moves, else of the side with fewer.
         target: The dose, on each side.
         side: "left", "right", or empty.
-        share: How far the movement is on its way to full, 0 to 1.
-        hold_s: How long the present repetition has been held.
-        reached: The side of a repetition reached just now ("left", "right", or empty); None for none.
-        is_counting: False while the rest posture is looked for.
+        share: Progress of the movement towards `full`, 0 to 1.
+        hold_s: How long the current repetition has been held.
+        reached: The side of a repetition reached just now ("left", "right", or empty); None if there is none.
+        is_counting: False while the rest posture is being determined.
         is_whole: Whether the whole dose is done.
     """
 

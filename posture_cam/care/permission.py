@@ -1,7 +1,7 @@
-"""Which exercises may be offered to somebody, or started: one rule for every place that does.
+"""Decides which exercises may be offered or started; the one rule for the whole program.
 
-With a standing warning sign none, until somebody has looked at it; in severe pain (7 to 10 of 10) only gentle
-ones.
+With a standing warning sign none are allowed until somebody has looked at it; in severe pain (7 to 10 of 10)
+only gentle ones are.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from posture_cam.care.checkins import SEVERE_PAIN, CheckIn, Sign, advice, standi
 from posture_cam.care.exercises import Exercise
 from posture_cam.records import Tip
 
-# A check-in longer ago says nothing about the pain of today.
+# Older check-ins say nothing about today's pain.
 _LATELY_S = 14 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """The offers that a person may get.
+    """What may be offered to a person.
 
     Attributes:
         flags: Standing warning signs.
-        is_severe: The last check-in of two weeks told of severe pain.
+        is_severe: The last check-in within two weeks reported severe pain.
         is_unknown: There may be check-ins that cannot be read.
     """
 
@@ -36,12 +36,12 @@ class Permission:
         return not self.flags and (exercise.gentle or not (self.is_severe or self.is_unknown))
 
     def allows_tip(self, tip: Tip) -> bool:
-        """Whether this tip may be given: those that are exercises are not known to be gentle."""
+        """Whether this tip may be given; tips that are exercises are not known to be gentle."""
         return tip.kind != "exercise" or not (self.flags or self.is_severe or self.is_unknown)
 
     @property
     def words(self) -> str:
-        """The obstacles to exercises, in sentences; empty without any."""
+        """The obstacles to exercises, in sentences; empty if there are none."""
         if self.flags:
             signs = "; ".join(sign.question.lower() for sign in self.flags)
             return f"You told of this: {signs}. {advice(self.flags)}"
@@ -53,11 +53,11 @@ class Permission:
 
 
 def permission_of(check_ins: Sequence[CheckIn], now_utc_s: float) -> Permission:
-    """The permission that the check-ins so far give.
+    """The permission that follows from the check-ins so far.
 
     Args:
-        check_ins: All of them, in order of time.
-        now_utc_s: The time now.
+        check_ins: All check-ins, in order of time.
+        now_utc_s: The current time.
     """
     lately = [one for one in check_ins if now_utc_s - one.time_utc_s <= _LATELY_S]
     return Permission(standing_flags(check_ins), bool(lately) and lately[-1].pain >= SEVERE_PAIN)

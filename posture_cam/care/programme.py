@@ -1,4 +1,4 @@
-"""A personal plan of some weeks: which exercises, how often, and how far it has got.
+"""A personal plan of some weeks: its exercises, their frequency, and the progress.
 
 The article's figures: 4 to 6 weeks, 2 to 3 sessions a week; many notice a change after 2 to 3 weeks.
 """
@@ -26,13 +26,13 @@ from posture_cam.records import Measure
 WEEKS, PER_WEEK = (4, 6), (2, 3)
 # Chosen, as the times in the article are whole weeks.
 CHANGE_AFTER_DAYS = 14
-# A session holds so many exercises; two or more have a reason of the person's own, faults give two.
+# Exercises in a session, and the number of worst faults that are a reason for an exercise.
 _IN_SESSION, _FOR_FAULTS = 5, 2
 _WITH_REASON = 2
 _AIMS_IN_TURN = (Aim.STRENGTH, Aim.MOBILITY, Aim.POSTURE, Aim.PAIN, Aim.PREVENTION)
 # A session counts with this share of its exercises on one day.
 _DONE_SHARE = 0.6
-# How much of each dose in the first weeks' worth of sessions, and from then on.
+# Share of each dose in the first and second week's worth of sessions, and from then on.
 _DOSE_BY_WEEK = (0.5, 0.75, 1.0)
 _FOR_PLACE = {
     Place.NECK: ("neck-side-stretch", "chin-tuck"),
@@ -48,10 +48,10 @@ class Programme:
 
     Attributes:
         start: Its first day.
-        weeks: How many.
+        weeks: Number of weeks.
         per_week: Sessions a week.
-        sessions: Exercises by name, of one session after the other, over and over.
-        reasons: Why these, in sentences.
+        sessions: The exercises of each session by name; the sessions repeat in turn.
+        reasons: The reasons for these exercises, in sentences.
         stopped: The day it was stopped, if it was.
     """
 
@@ -64,12 +64,12 @@ class Programme:
 
     @property
     def end(self) -> date:
-        """The first day after it."""
+        """The first day after the programme."""
         return self.start + timedelta(weeks=self.weeks)
 
     @property
     def session_count(self) -> int:
-        """Sessions in all."""
+        """Total number of sessions."""
         return self.weeks * self.per_week
 
 
@@ -82,9 +82,9 @@ class Progress:
         due: Sessions that should be done by now.
         next_day: When the next session is due; None after the last one.
         next_names: Its exercises.
-        today_names: Those of today's session where one was done today, else of the next.
-        dose_share: How much of each dose to do now; it grows with sessions done.
-        week: The present week, from 1.
+        today_names: The exercises of today's session if one was done today, else of the next.
+        dose_share: The share of each dose to do now; it grows with the sessions done.
+        week: The current week, from 1.
     """
 
     done: tuple[date, ...]
@@ -108,15 +108,15 @@ def plan(
     """A plan from a person's own worst faults and check-ins.
 
     Args:
-        faults: Seconds outside the good range, by measure, of the last weeks.
-        check_ins: In order of time.
-        labels: What a fault is called, to give reasons.
+        faults: Seconds outside the good range in the last weeks, by measure.
+        check_ins: Check-ins in order of time.
+        labels: Names of the faults, for the reasons.
         start: The first day.
         weeks: 4 to 6.
         per_week: 2 or 3 sessions.
 
     Raises:
-        UsageError: Weeks or sessions lie outside of what the article tells of.
+        UsageError: Weeks or sessions lie outside the article's range.
     """
     for value, (least, most), what in ((weeks, WEEKS, "weeks"), (per_week, PER_WEEK, "sessions a week")):
         if not least <= value <= most:
@@ -125,7 +125,7 @@ def plan(
             )
     last = check_ins[-1] if check_ins else None
     is_gentle = last is not None and last.pain >= SEVERE_PAIN
-    permission = Permission(is_severe=is_gentle)  # a plan waits for flags to be looked at; its exercises stay
+    permission = Permission(is_severe=is_gentle)  # red flags postpone a plan but do not change its exercises
     allowed = [one for one in load_exercises() if permission.allows(one)]
     reasons: dict[str, str] = {}
     for fault in sorted(faults, key=lambda name: -faults[name])[:_FOR_FAULTS]:
@@ -148,7 +148,7 @@ def plan(
 def _sessions(
     first: Sequence[str], allowed: Sequence[Exercise], per_week: int
 ) -> tuple[tuple[str, ...], ...]:
-    """As many different sessions as there are in a week: what has a reason, in turns, and of every aim."""
+    """The sessions of a week: exercises with a reason in turn, then one of each aim."""
     by_aim: defaultdict[Aim, list[str]] = defaultdict(list)
     for exercise in allowed:
         if exercise.name not in first:
@@ -168,9 +168,9 @@ def progress(programme: Programme, done: Mapping[date, Mapping[str, int]], today
     """How far a programme has got.
 
     Args:
-        programme: Which one.
-        done: Repetitions by exercise and day.
-        today: The day.
+        programme: The programme.
+        done: Repetitions by day and exercise.
+        today: The current day.
     """
     sessions: list[date] = []
     for day in sorted(done):
@@ -206,7 +206,7 @@ def progress(programme: Programme, done: Mapping[date, Mapping[str, int]], today
 
 
 def _dose_share(programme: Programme, sessions: Sequence[date]) -> float:
-    """How much of each dose: it grows with the weeks' worth of sessions done, not with the calendar."""
+    """The share of each dose; it grows with the number of sessions done, not with the calendar."""
     return _DOSE_BY_WEEK[min(len(sessions) // programme.per_week, len(_DOSE_BY_WEEK) - 1)]
 
 
@@ -227,7 +227,7 @@ def _due_days(programme: Programme) -> list[date]:
 
 
 def change_in_pain(programme: Programme, check_ins: Sequence[tuple[date, int]], today: date) -> str:
-    """The change of pain since the start; empty before two weeks, or without check-ins."""
+    """The change of pain since the start; empty in the first two weeks, or without check-ins."""
     if (today - programme.start).days < CHANGE_AFTER_DAYS:
         return ""
     week = timedelta(days=7)

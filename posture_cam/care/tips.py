@@ -68,7 +68,7 @@ def tips_for(fault: str) -> tuple[Tip, ...]:
 
 
 class TipRotation:
-    """Tips for a fault in turn, never the same one twice running.
+    """Gives the tips for a fault in turn, never the same one twice in a row.
 
     Args:
         allows: Whether a tip may be given to this person.
@@ -80,7 +80,7 @@ class TipRotation:
         self._last: Tip | None = None
 
     def next(self, fault: str) -> Tip:
-        """The next tip for a fault by its id; a general one where it has none."""
+        """The next tip for a fault, given by its id; a general one if the fault has none."""
         tips = self._allowed(fault) or self._allowed(GENERAL)
         tip = tips[self._turn[fault] % len(tips)]
         if tip == self._last and len(tips) > 1:
@@ -99,11 +99,11 @@ def tips_for_faults(
     most: int = 3,
     allows: Callable[[Tip], bool] = lambda _tip: True,
 ) -> tuple[Tip, ...]:
-    """One tip for each of the longest faults, a general one where there was none.
+    """One tip for each of the longest faults; a general tip if there were no faults.
 
     Args:
         seconds_by_fault: How long each fault lasted.
-        most: Tips in all.
+        most: The largest number of tips.
         allows: Whether a tip may be given to this person.
     """
     rotation = TipRotation(allows)

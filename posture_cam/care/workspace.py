@@ -15,9 +15,9 @@ class Item(BaseModel):
 
     Attributes:
         name: As on the command line.
-        question: Answered no, the tip is given; empty where the camera finds it.
-        tip: What may help.
-        source: Where that comes from.
+        question: The tip is given if the answer is no; empty if the camera checks the criterion.
+        tip: Advice that may help.
+        source: The source of the advice.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,15 +42,15 @@ def load_items() -> tuple[Item, ...]:
 
 
 def load_questions() -> tuple[Item, ...]:
-    """The criteria that are asked for."""
+    """The criteria that have a question."""
     return tuple(item for item in load_items() if item.question)
 
 
 def parse_answers(words: str) -> frozenset[str]:
-    """Names of what does not hold, such as `feet,elbows`; `none` for all well.
+    """The names of unmet criteria from text such as `feet,elbows`; `none` means that all are met.
 
     Raises:
-        UsageError: One of them is not known.
+        UsageError: A name is not known.
     """
     given = {part.strip().lower().replace("_", "-") for part in words.split(",")} - {"", "none"}
     known = [item.name for item in load_questions()]
@@ -61,5 +61,5 @@ def parse_answers(words: str) -> frozenset[str]:
 
 
 def tips_of(answers: frozenset[str], findings: frozenset[str]) -> tuple[Item, ...]:
-    """The tips for what does not hold, in the file's order."""
+    """The items whose criteria are not met, in the file's order."""
     return tuple(item for item in load_items() if item.name in answers | findings)

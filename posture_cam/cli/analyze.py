@@ -19,7 +19,7 @@ from posture_cam.quiet import quiet
 _STOPPING = "Ending; what is finished is kept."
 
 if TYPE_CHECKING:
-    from posture_cam.batch.jobs import BatchRequest, Outcome
+    from posture_cam.batch.jobs import BatchRequest, JobOutcome
     from posture_cam.outputs.files.keeping import KeptAs
 
 
@@ -223,7 +223,7 @@ def _run_batch(batch: BatchRequest, count: int | None, scheduler: str | None, *,
     ):
         seen_bytes = 0
 
-        def note(outcome: Outcome) -> None:
+        def note(outcome: JobOutcome) -> None:
             nonlocal seen_bytes, total
             if outcome.was_there:  # costs no time, and must not make the rest look quick
                 total -= outcome.job.size_bytes

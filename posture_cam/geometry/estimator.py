@@ -1,8 +1,8 @@
 """The learned angle estimator: changes of posture in degrees and centimetres from any camera.
 
-A few small networks, evaluated by numpy alone, trained on rendered people whose true angles are known
-(models/train_angle_estimator.py; models/README.md has the model card).  Each says how far a person's neck
-and trunk have bent and sunk since the neutral posture, and how sure it is.
+A few small networks, evaluated with numpy alone, trained on rendered people whose true angles are known
+(models/train_angle_estimator.py; models/README.md has the model card).  Each estimates how far a person's
+neck and trunk have bent and sunk since the neutral posture, and how certain that is.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ OUTPUTS = (
     Measure.HEAD_PITCH_CHANGE,
     Measure.HEAD_YAW_CHANGE,
 )
-# In a mirror a turned head turns the other way; the rest is the same.
+# In a mirror a turned head turns the other way; everything else is the same.
 _MIRRORED_SIGN = np.array([-1.0 if name == Measure.HEAD_YAW_CHANGE else 1.0 for name in OUTPUTS])
-# Inputs further out than this were never seen in training.
+# Inputs further from the mean than this did not occur in training.
 _MOST_SPREADS = 8.0
 _INT8 = 127.0
 FORMAT = 1
@@ -62,7 +62,7 @@ class Estimator(Protocol):
 
     @property
     def name(self) -> str:
-        """Of the weights, for results."""
+        """The name of the weights, for results."""
 
     def against(self, neutral: Pose) -> Estimates:
         """The estimates of changes from a neutral posture."""
@@ -73,9 +73,9 @@ class Network:
     """A multi-layer perceptron with SiLU units.
 
     Attributes:
-        centre, spread: (n,), of the inputs in training.
-        unit: (outputs,), what one means in the last layer.
-        layers: Weights (before, after) and bias (after,) of each; worked out in their precision.
+        centre, spread: (n,), centre and spread of the inputs in training.
+        unit: (outputs,), the size of one unit of the last layer.
+        layers: Weights (before, after) and bias (after,) of each; their precision is that of the computation.
     """
 
     centre: FloatArray
@@ -101,11 +101,11 @@ class AngleEstimator:
     """The networks together.
 
     Attributes:
-        networks: One for each fold of the training sessions, trained without it.
-        factor: (outputs, views), half the 90 % interval by the scale of the errors, fitted on unseen
-            sessions: in profile, three quarters and front, told by `PROFILE_SHARES`.
+        networks: One for each fold of the training sessions, trained without that fold.
+        factor: (outputs, views), ratio of half the 90 % interval to the scale of the errors, fitted on unseen
+            sessions: in profile, three quarters and front, located by `PROFILE_SHARES`.
         fold_of: The fold of each training session by its fingerprint.
-        name: Of the weights with the start of their checksum, for results.
+        name: Name of the weights with the start of their checksum, for results.
     """
 
     networks: tuple[Network, ...]
@@ -115,10 +115,10 @@ class AngleEstimator:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """The estimator out of its weights.
+        """The estimator from a file of weights.
 
         Raises:
-            ModelError: The file is missing or is not one of ours.
+            ModelError: The file is missing, or is not a file of our weights.
         """
         hint = "Install posture_cam again, or use --no-estimator."
         try:
@@ -137,12 +137,12 @@ class AngleEstimator:
         """Changes and the half widths of their 90 % intervals, (..., outputs) in the order of `OUTPUTS`.
 
         Args:
-            now: Of shape (...).
-            neutral: Of a shape that goes with it.
-            fold: Only the network that has not seen this fold of the training sessions.
+            now: Points of shape (...).
+            neutral: Points of a compatible shape.
+            fold: Use only the network that has not seen this fold of the training sessions.
 
         Returns:
-            NaN where nose, ears or shoulders are not known.
+            NaN where nose, ears or shoulders are unknown.
         """
         chosen = self.networks if fold is None else self.networks[fold : fold + 1]
         values: FloatArray = np.zeros(())
@@ -177,7 +177,7 @@ class _Against:
         return _estimate(*self._estimator.run(Points.of_pose(pose), self._neutral))
 
     def of_many(self, poses: Sequence[Pose]) -> list[Estimate]:
-        """The changes of many poses at once, which takes a tenth of the time; the same but for rounding."""
+        """The changes of many poses at once, in a tenth of the time; the same except for rounding."""
         if not poses:
             return []
         now = Points.of_poses(poses)
@@ -195,7 +195,7 @@ def _identity(path: Path) -> str:
 
 
 def frontal_share(points: Points) -> FloatArray:
-    """Shoulder width by body scale: how far from profile a person is seen, whatever is known of them."""
+    """Shoulder width in body scales, small in profile and large from the front."""
     left, right = (points.xy[..., point, :] for point in SHOULDERS)
     ears = (points.xy[..., EARS[0], :] + points.xy[..., EARS[1], :]) / 2
     width = np.linalg.norm(left - right, axis=-1)
@@ -204,7 +204,7 @@ def frontal_share(points: Points) -> FloatArray:
 
 
 def save_weights(path: Path, networks: list[Network], factor: FloatArray, fold_of: dict[int, int]) -> None:
-    """Write the weights, eight bits each, the same bytes each time for the same networks."""
+    """Write the weights in eight bits each; the same networks always give the same bytes."""
     arrays: dict[str, NDArray[np.generic] | int | str] = {
         "format": FORMAT,
         "networks": len(networks),
@@ -233,7 +233,7 @@ def _unpacked(data: np.lib.npyio.NpzFile, number: int) -> Network:
         return data[f"{key}_{part}"].astype(np.float64)
 
     layers = tuple(
-        # Half the work of double precision, and finer than the eight bits that weights come in.
+        # Half the work of double precision, and finer than the eight bits of the stored weights.
         (
             data[f"{key}_weights{depth}"] * data[f"{key}_step{depth}"].astype(np.float32),
             data[f"{key}_bias{depth}"].astype(np.float32),

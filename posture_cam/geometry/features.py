@@ -23,18 +23,18 @@ _Point = tuple[float, float]
 # Nose before the middle of the ears, by the distance between the ears; gives head yaw from its tangent.
 # Fitted on rendered people: slope .97, mean error 7 deg.
 NOSE_DEPTH_BY_EAR_DISTANCE = 0.62
-# How far the camera stands above (+) or below (-) the eyes, from how far the nose lies below the ears in
-# eye distances: measured on rendered people looking at a screen, within 8 to 10 deg.
+# How far the camera is above (+) or below (-) the eyes, from how far the nose lies below the ears in eye
+# distances: measured on rendered people looking at a screen, within 8 to 10 deg.
 ELEVATION_ZERO, ELEVATION_PER_DEG = 0.29, 0.015
 AZIMUTH_AT_ZERO_DEG, AZIMUTH_PER_YAW = 18.0, 0.626
 
 
 class FeatureExtractor:
-    """Turns poses into features; keeps the view between poses.
+    """Turns poses into features; remembers the view between poses.
 
     Args:
         settings: For gates and views.
-        view: The one in force at first, where it is known.
+        view: The initial view, if known.
     """
 
     def __init__(self, settings: Settings, view: View | None = None) -> None:
@@ -42,7 +42,7 @@ class FeatureExtractor:
         self._views = ViewTracker(settings.view, view)
         self._orientation = Orientation(was_upright=view is not None)
         self._view = view or View.FRONT
-        self._confidence: float | None = None  # of the last pose, which may stand
+        self._confidence: float | None = None  # of the last pose, which may be reused
         self._measured: tuple[View, Mapping[Feature, float] | None] = View.FRONT, None
 
     def look(self, sample: Sample) -> Look:
@@ -50,12 +50,12 @@ class FeatureExtractor:
         return Look(sample, self.extract(sample.timestamp_s, sample.pose, is_reused=sample.is_reused))
 
     def extract(self, timestamp_s: float, pose: Pose | None, *, is_reused: bool = False) -> Features:
-        """The features of a pose; with a reason and no values where it cannot be used.
+        """The features of a pose; if it cannot be used, a reason and no values.
 
         Args:
-            timestamp_s: Its time.
+            timestamp_s: The time of the pose.
             pose: The pose, or None for nobody.
-            is_reused: The pose is the last one, which stands.
+            is_reused: The pose is the last one, reused.
         """
         if pose is None:
             return self._nothing(timestamp_s, Reason.NOBODY)
@@ -63,12 +63,12 @@ class FeatureExtractor:
             self._confidence = self._confidence_in(pose)
             self._measured = self._view, None
             if self._confidence is not None:
-                self._orientation.update(pose)
+                self._orientation.note(pose)
         if self._confidence is None:
             return self._nothing(timestamp_s, Reason.HEAD_HIDDEN)
         if self._orientation.lies:
             return self._nothing(timestamp_s, Reason.ON_ITS_SIDE)
-        self._view = self._views.update(pose, is_reused=is_reused)
+        self._view = self._views.classify(pose, is_reused=is_reused)
         view, values = self._measured
         if values is None or view != self._view:
             values = _measure(pose, self._view, self._gates)
@@ -78,7 +78,7 @@ class FeatureExtractor:
         return Features(timestamp_s, self._view, values, self._confidence, pose=pose)
 
     def _confidence_in(self, pose: Pose) -> float | None:
-        """How well head and shoulders are seen; None where too badly, or from behind."""
+        """How well head and shoulders are seen; None if too badly, or from behind."""
         needed = np.minimum(pose.visibility, pose.presence)[_NEEDED].tolist()
         if min(needed) < self._gates.min_seen or abs(shoulder_yaw_deg(pose)) > BEHIND_ABOVE_DEG:
             return None
@@ -90,7 +90,7 @@ class FeatureExtractor:
 
 def _measure(pose: Pose, view: View, gates: Gates) -> Mapping[Feature, float] | None:
     width_px, height_px = pose.image_size_wh
-    # Plain numbers: numpy takes several times as long for so few.
+    # Plain numbers: numpy takes several times as long for so few values.
     xy = [(x * width_px, y * height_px) for x, y in pose.landmarks[:, :2].tolist()]
     seen = np.minimum(pose.visibility, pose.presence).tolist()
 
@@ -162,11 +162,11 @@ def _measure(pose: Pose, view: View, gates: Gates) -> Mapping[Feature, float] | 
 
 
 def in_profile_deg(image_deg: float, yaw_deg: float) -> float:
-    """An inclination seen from three quarters, as it would be seen in profile.
+    """Convert an inclination seen from three quarters to the inclination in profile.
 
-    Parallel projection: the forward part of a line shows by the sine of the camera's azimuth, which world
-    landmarks read too small (fitted on rendered people: r .81).  The change against a neutral is then within
-    3.9 deg of the true one on average, slope 1.02 (docs/decisions.md).
+    Parallel projection: the forward part of a line appears scaled by the sine of the camera's azimuth, which
+    world landmarks underestimate (fitted on rendered people: r .81).  The change against a neutral is then
+    within 3.9 deg of the true one on average, slope 1.02 (docs/decisions.md).
     """
     azimuth_deg = min(AZIMUTH_AT_ZERO_DEG + AZIMUTH_PER_YAW * abs(yaw_deg), 90.0)
     forward = math.tan(math.radians(image_deg)) / math.sin(math.radians(azimuth_deg))
@@ -186,7 +186,7 @@ def _inclination_deg(low: _Point, high: _Point, sign: float) -> float:
 def _slope_deg(right: _Point, left: _Point) -> float:
     """Angle of a line against horizontal, positive where the person's left end is lower.
 
-    Seen from the front the left side lies to the right of the picture; folded into -90 to 90 deg.
+    Seen from the front the left side is on the right of the picture; folded into -90 to 90 deg.
     """
     angle = math.degrees(math.atan2(left[1] - right[1], left[0] - right[0]))
     return (angle + 90.0) % 180.0 - 90.0

@@ -1,4 +1,4 @@
-"""Features against a neutral posture: the measures that are judged and shown.
+"""Features relative to a neutral posture: the measures that are judged and shown.
 
 The learned estimator gives the changes of inclination and the drops from every view.  Without it, or without
 a neutral posture of the person's own, formulas give what they can: neck, trunk and sinking from the side, the
@@ -17,8 +17,8 @@ from posture_cam.geometry.points import SHOULDERS
 from posture_cam.records import Feature, Features, Measure, Measures, Neutral, Pose, Reason, View
 from posture_cam.settings import Gates, Settings
 
-# What MediaPipe's side view reads above (neck) and below (trunk) the true angle: its ear and shoulder
-# landmarks are not tragus and acromion.  Varies by about 5 deg from person to person (docs/decisions.md).
+# How much MediaPipe's side view reads above (neck) and below (trunk) the true angle: its ear and shoulder
+# landmarks are not tragus and acromion.  Varies by about 5 deg between people (docs/decisions.md).
 NECK_BIAS_DEG, TRUNK_BIAS_DEG = 12.5, -5.0
 # The average upright sitter, as read with that bias: true neck 6 deg, true trunk -0.5 deg.
 AVERAGE_NECK_IMAGE_DEG, AVERAGE_TRUNK_IMAGE_DEG = 18.5, -5.5
@@ -36,9 +36,9 @@ AVERAGE = "average"
 
 
 def average_neutral(view: View) -> Neutral:
-    """The average upright sitter, for where no neutral of the person is known.
+    """The average upright sitter, used if no neutral of the person is known.
 
-    Only its side view can be judged by; from the front people differ more than a slouch changes them.
+    It is judged by from the side only; from the front people differ more than a slouch changes them.
     """
     centre = {
         Feature.NECK_PROFILE: AVERAGE_NECK_IMAGE_DEG,
@@ -54,17 +54,17 @@ def average_neutral(view: View) -> Neutral:
 def compare(
     features: Features, neutral: Neutral, settings: Settings, estimate: Estimate | None = None
 ) -> Measures:
-    """The measures of a moment against a neutral posture.
+    """The measures of a moment relative to a neutral posture.
 
     Args:
-        features: Of the pose.
-        neutral: Of the person, or `average_neutral`.
+        features: The features of the pose.
+        neutral: The person's neutral posture, or `average_neutral`.
         settings: For the gates and the camera.
-        estimate: Of these features against the neutral posture's own pose: the changes of inclination and the
-            drops from any view.  None leaves them to formulas.
+        estimate: The estimate for these features relative to the neutral posture's own pose: the changes of
+            inclination and the drops from any view.  With None, formulas are used.
 
     Returns:
-        Everything measurable; `reason` explains a lack of sagittal measures.  Whether estimates are certain
+        All measurable values; `reason` explains a lack of sagittal measures.  Whether estimates are certain
         is decided over time (assessment/certainty.py).
     """
     if features.reason is not None:
@@ -90,12 +90,12 @@ def on_the_way(start: Measures, held: Measures, end: Measures) -> Measures:
     """The measures of a moment between two looks, after the picture has changed.
 
     Args:
-        start: The last moment at which the picture was still that of the earlier look.
+        start: The last moment at which the picture was still like that of the earlier look.
         held: The moment in question, with the measures of the earlier look.
         end: The later look.
 
     Returns:
-        Values interpolated by time; `held` where the two looks do not give the same measures.
+        Values interpolated by time; `held` if the two looks do not give the same measures.
     """
     is_alike = held.view == end.view and held.reason == end.reason and held.values.keys() == end.values.keys()
     if not is_alike or held.errors.keys() != end.errors.keys():
@@ -142,7 +142,7 @@ def _by_estimator(
 
 
 def _is_nearly_the_view(features: Features, neutral: Neutral, settings: Settings) -> bool:
-    """Whether a person has turned only a little from the neutral view, across the border between two."""
+    """Whether a person has turned only slightly from the neutral view, across the border between two."""
     now, then = features.values.get(Feature.SHOULDER_YAW), neutral.centre.get(Feature.SHOULDER_YAW)
     return now is not None and then is not None and abs(now - then) <= settings.gates.nearly_same_view_deg
 
@@ -151,7 +151,7 @@ _GATES = (Measure.HEAD_PITCH_CHANGE, Measure.HEAD_YAW_CHANGE)
 
 
 def _glances_down(estimate: Estimate, gates: Gates) -> bool:
-    """Head pitched down over a neck and trunk that stay: towards the keyboard, not into a slouch."""
+    """Whether the head is pitched down while neck and trunk stay: towards the keyboard, not into a slouch."""
     neck, trunk, pitch = (
         estimate.values[name]
         for name in (
@@ -260,7 +260,7 @@ def _front(
     values: Mapping[Measure, float],
     gates: Gates,
 ) -> tuple[dict[Measure, float], Reason | None]:
-    """Sagittal measures from the front, or why there are none."""
+    """Sagittal measures from the front, or the reason why there are none."""
     then = neutral.centre
     found: dict[Measure, float] = {}
     if Feature.SHOULDER_WIDTH not in then or Feature.EAR_SHOULDER not in then:
@@ -278,7 +278,7 @@ def _front(
     ):
         return found, Reason.LOOKING_DOWN
     found[Measure.APPROACH] = approach
-    # Seen from below, a head that comes forward rises in the picture: its drop then means nothing.
+    # Seen from below, a head that moves forward rises in the picture: its drop then means nothing.
     is_low = neutral.context.get(Feature.CAMERA_ELEVATION, 0.0) < gates.camera_low_below_deg
     if not is_low:
         drop = now[Feature.EAR_SHOULDER] / then[Feature.EAR_SHOULDER] - 1.0
@@ -287,7 +287,7 @@ def _front(
 
 
 def _distance(now: Mapping[Feature, float], settings: Settings) -> dict[Measure, float]:
-    """Viewing distance, only where the field of view is known and the head looks ahead."""
+    """Viewing distance, only if the field of view is known and the head faces ahead."""
     fov_deg = settings.camera.horizontal_fov_deg
     if (
         fov_deg <= 0

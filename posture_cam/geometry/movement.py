@@ -1,7 +1,7 @@
-"""How far a movement of an exercise goes, against the person's own rest posture.
+"""How far a movement of an exercise goes, relative to the person's own rest posture.
 
-Amounts are on their own scale.  Read on rendered people: a turned head tells .8 of its angle, a head tipped
-to the side .6 to .7, a bent or a leaning trunk .9.
+Amounts have their own scale.  On rendered people the reading is .8 of the true angle for a turned head, .6
+to .7 for a head tipped to the side, and .9 for a bent or leaning trunk.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from posture_cam.geometry.view import shoulder_yaw_deg
 from posture_cam.records import FloatArray, Landmark, Measure, Movement, Pose
 from posture_cam.settings import Settings
 
-# Who bends the neck, shrugs or twists tips the shoulders a little, too; beyond this it is a side bend.
+# Bending the neck, shrugging and twisting also tip the shoulders a little; beyond this it is a side bend.
 _SHOULDERS_MAY_TIP_DEG = 3.0
 _SIDE_BEND_ABOVE_DEG = 7.0
 _NEEDED = [Landmark.NOSE, *EARS, *SHOULDERS]
-# Shoulders narrower than this share of the body's scale are seen from the side.
+# Shoulders narrower than this share of the body's scale mean a view from the side.
 _LEAST_FRONTAL_SHARE = 0.5
 
 
@@ -26,9 +26,9 @@ class MovementMeter:
     """Measures one movement of one person, pose by pose.
 
     Args:
-        movement: Which one.
+        movement: The movement.
         rest: The rest posture, seen by the same camera.
-        estimator: Of the changes of inclination and of the head's turn.
+        estimator: Estimates the changes of inclination and of the head's turn.
         settings: For the gates.
     """
 
@@ -46,7 +46,7 @@ class MovementMeter:
         """How far the movement goes in this pose: degrees, or percent of the shoulder width at rest.
 
         Returns:
-            None where it cannot be measured: not seen well enough, or from a view that does not show it.
+            None if it cannot be measured: not seen well enough, or from a view that does not show it.
         """
         if np.minimum(pose.visibility, pose.presence)[_NEEDED].min() < self._gates.min_seen:
             return None
@@ -80,12 +80,12 @@ class MovementMeter:
             case Movement.ARM_RAISE:
                 xy_px = _px(pose)
                 rises = xy_px[list(SHOULDERS), 1] - xy_px[list(ELBOWS), 1]
-                return self._percent(max(float(rises.min()), 0.0))  # hanging arms are rest, however low
+                return self._percent(max(float(rises.min()), 0.0))  # hanging arms count as rest, however low
 
     def _shoulder_rise_percent(self, xy_px: FloatArray) -> float:
-        """Shoulders come up, and closer to the ears: the smaller of the two.
+        """The smaller of two rises: that of the shoulders, and that of the shoulders relative to the ears.
 
-        Who nods brings the ears down, who sits up brings both up, and neither is a shrug.
+        Nodding brings the ears down and sitting up brings both up; neither is a shrug.
         """
         shoulders_up = self._height(self._rest_px, SHOULDERS) - self._height(xy_px, SHOULDERS)
         ears_up = self._height(self._rest_px, EARS) - self._height(xy_px, EARS)
@@ -102,11 +102,11 @@ class MovementMeter:
         return self._tilt_deg(pose, EARS) - (shoulders_deg - along_deg)
 
     def _bends_aside(self, pose: Pose) -> bool:
-        """Whether this is a side bend, which other movements must not be taken for."""
+        """Whether this is a side bend, which must not be mistaken for another movement."""
         return abs(self._tilt_deg(pose, SHOULDERS)) > _SIDE_BEND_ABOVE_DEG
 
     def _tilt_deg(self, pose: Pose, pair: tuple[Landmark, Landmark]) -> float:
-        """How much a line from right to left has tipped since rest, positive with the left end lower."""
+        """How much a line from right to left has tipped since rest, positive if the left end is lower."""
         return _slope_deg(_px(pose), pair) - _slope_deg(self._rest_px, pair)
 
     def _estimated(self, pose: Pose, name: Measure) -> float:

@@ -1,8 +1,8 @@
 """Whether a person is upright in the picture, or the picture lies on its side.
 
-Phones that lose their rotation tag, and cameras mounted on their side, show a sitter lying; judged so, good
-and poor would change places.  People do lie in the picture for moments, as when they bend over; but where
-somebody was seen upright before, the camera is not turned.
+Phones that lose their rotation tag, and cameras mounted on their side, show a sitter lying.  Judged that way,
+good and poor would be swapped.  People do lie in the picture for moments, for example when they bend over;
+but if the person was seen upright before, the camera is not turned.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _LEAST_LOOKS, _LYING_SHARE = 10, 0.8
 
 
 def up_deg(pose: Pose) -> float:
-    """Which way is up for a person, against the picture's vertical: positive towards the picture's right."""
+    """The person's upward direction against the picture's vertical: positive towards the picture's right."""
     width, height = pose.image_size_wh
 
     def middle(pair: tuple[Landmark, Landmark]) -> tuple[float, float]:
@@ -41,10 +41,10 @@ def up_deg(pose: Pose) -> float:
 
 
 class Orientation:
-    """Follows looks at a person, in order of time.
+    """Tracks looks at a person, in order of time.
 
     Attributes:
-        lies: The last look shows somebody lying who was never seen upright.
+        lies: The last look shows a person lying who was never seen upright.
     """
 
     def __init__(self, *, was_upright: bool = False) -> None:
@@ -52,7 +52,7 @@ class Orientation:
         self._turns: Counter[int] = Counter()
         self.lies = False
 
-    def update(self, pose: Pose) -> None:
+    def note(self, pose: Pose) -> None:
         """Take a look."""
         angle = up_deg(pose)
         if abs(angle) < _UPRIGHT_BELOW_DEG:
@@ -62,7 +62,7 @@ class Orientation:
 
     @property
     def turns(self) -> int:
-        """Quarter turns against the clock that show most of the looks upright; 0 where most are."""
+        """Quarter turns anticlockwise that make most of the looks upright; 0 if most already are."""
         count = sum(self._turns.values())
         if count < _LEAST_LOOKS:
             return 0

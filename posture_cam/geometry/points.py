@@ -1,7 +1,7 @@
 """Landmarks as arrays, and the inputs of the angle estimator.
 
-Works on numpy arrays and, for training, on any other library that speaks like numpy (`xp`), so that the
-estimator is trained on the very inputs that it is used with.
+Works on numpy arrays and, for training, on any other library with numpy's interface (`xp`), so that the
+estimator is trained on exactly the inputs that it gets in use.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ USED = (*CORE, *EYES, *MOUTH, *ELBOWS, *HIPS)
 GROUPS = ("eyes", "mouth", "elbows", "hips", "depth", "world", "visibility")
 _GROUP_OF_POINT = ("",) * 5 + ("eyes",) * 2 + ("mouth",) * 2 + ("elbows",) * 2 + ("hips",) * 2
 
-# MediaPipe's 33 landmarks seen in a mirror: left and right change places.
+# MediaPipe's 33 landmarks seen in a mirror: left and right are swapped.
 MIRRORED = np.array(
     [0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9]
     + [index + (1 if index % 2 else -1) for index in range(11, LANDMARK_COUNT)]
 )
 _DEG = 180.0 / np.pi
-# Keeps logarithms and directions finite where two landmarks fall together.
+# Keeps logarithms and directions finite if two landmarks coincide.
 _TINY = 1e-4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Points:
-    """Landmarks of any number of poses, `...` being their shape.
+    """Landmarks of any number of poses; `...` is the shape of the set.
 
     Attributes:
         xy: (..., 33, 2), from the middle of the picture in picture heights, y down.
         depth: (..., 33), MediaPipe's z in picture heights.
         world: (..., 33, 3), metres.
         visibility: (..., 33), 0 to 1.
-        has: (..., 7), 1 where a group of `GROUPS` is known, else 0; what is not known holds zeros.
+        has: (..., 7), 1 where a group of `GROUPS` is known, else 0; unknown values are zero.
     """
 
     xy: Array
@@ -65,16 +65,16 @@ class Points:
         visibility: Array,
         size_wh: Array,
     ) -> Points:
-        """Points from MediaPipe's own numbers; NaN means not known.
+        """Points from MediaPipe's own numbers; NaN means unknown.
 
         Args:
             landmarks: (..., 33, 3), fractions of the picture's width and height, z on x's scale.
             world: (..., 33, 3), metres.
             visibility: (..., 33).
-            size_wh: (2,) or (..., 2), of the picture; only the ratio matters.
+            size_wh: (2,) or (..., 2), size of the picture; only the ratio matters.
 
         Returns:
-            Points; NaN stays where a landmark of the core is not known.
+            Points; NaN remains where a landmark of the core is unknown.
         """
         size = np.asarray(size_wh, dtype=np.float64)
         aspect = (size[..., 0] / size[..., 1])[..., None]
@@ -130,20 +130,20 @@ def _world_of(pose: Pose) -> Array:
 def inputs(now: Points, neutral: Points, xp: ModuleType = np) -> tuple[Array, Array]:
     """The inputs of the estimator: changes from the neutral posture, and the neutral posture as context.
 
-    Lengths are measured in a body scale (shoulder width and neck length joined, which no view makes vanish),
-    in face heights, or in picture heights; logarithms of sizes make changes of distance additive.  The 2-D
-    side angles of neck and trunk are among the features.
+    Lengths are measured in a body scale (shoulder width and neck length combined, which does not vanish in
+    any view), in face heights, or in picture heights; logarithms of sizes make changes of distance additive.
+    The 2-D side angles of neck and trunk are among the features.
 
     Args:
-        now: Of shape (...).
-        neutral: Of a shape that goes with it.
+        now: Points of shape (...).
+        neutral: Points of a compatible shape.
         xp: The array library.
 
     Returns:
-        Inputs (..., n), and for each whether it is known (..., n), 0 or 1.
+        Inputs (..., n), and whether each is known (..., n), 0 or 1.
     """
-    seen = _Seen(now, xp)
-    then = _Seen(neutral, xp)
+    seen = _PointFeatures(now, xp)
+    then = _PointFeatures(neutral, xp)
     columns: list[Array] = []
     known: list[Array] = []
     both = now.has * neutral.has
@@ -182,7 +182,7 @@ def inputs(now: Points, neutral: Points, xp: ModuleType = np) -> tuple[Array, Ar
     return xp.stack(columns, axis=-1), xp.stack(known, axis=-1)
 
 
-class _Seen:
+class _PointFeatures:
     """The features of one set of points."""
 
     def __init__(self, points: Points, xp: ModuleType) -> None:
@@ -210,7 +210,7 @@ class _Seen:
         return _DEG * self._xp.arctan2(y, x)
 
     def place(self, index: int, axis: int) -> Array:
-        """A landmark against the shoulders' middle in body scales."""
+        """A landmark relative to the middle of the shoulders, in body scales."""
         return (self.xy[..., index, axis] - self._shoulders[..., axis]) / self.scale
 
     def depth(self, index: int) -> Array:
@@ -218,7 +218,7 @@ class _Seen:
         return self._points.depth[..., USED[index]] / self.scale
 
     def world(self, index: int, axis: int) -> Array:
-        """A world landmark against the shoulders' middle, metres."""
+        """A world landmark relative to the middle of the shoulders, in metres."""
         return self._points.world[..., USED[index], axis] - self._world_shoulders[..., axis]
 
     def features(self) -> Iterator[tuple[Array, str]]:
@@ -227,7 +227,7 @@ class _Seen:
         nose = points.xy[..., Landmark.NOSE, :]
         ears, eyes, mouth, shoulders, hips = self._ears, self._eyes, self._mouth, self._shoulders, self._hips
         ear_gap, face = self._gap(EARS), self._length(eyes - mouth)
-        # Which way the person faces, without a jump where the nose stands between the ears.
+        # The direction the person faces, without a jump where the nose is between the ears.
         facing = xp.tanh(4.0 * (nose[..., 0] - ears[..., 0]) / self.scale * 4.0)
         for point, needs in ((ears, ""), (eyes, "eyes"), (nose, ""), (mouth, "mouth")):
             yield (shoulders[..., 1] - point[..., 1]) / self.scale, needs

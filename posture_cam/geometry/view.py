@@ -1,4 +1,4 @@
-"""From where the camera sees the person."""
+"""The side from which the camera sees the person."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import math
 from posture_cam.records import Landmark, Pose, View
 from posture_cam.settings import ViewSettings
 
-# Shoulders turned so far show the back; chosen, well beyond a person in profile.
+# Shoulders turned further than this show the back; chosen, well beyond a person in profile.
 BEHIND_ABOVE_DEG = 120.0
 
 
 def shoulder_yaw_deg(pose: Pose) -> float:
     """Turn of the shoulder axis out of the picture's plane: 0 facing the camera, +-90 in profile.
 
-    By world landmarks, which read too little in between (45 deg reads 34 deg on rendered people) but tell
-    the views apart reliably; without them by the depth in the picture.
+    From world landmarks, which read too little in between (45 deg reads 34 deg on rendered people) but
+    separate the views reliably; if they are missing, from the depth in the picture.
     """
     points = pose.landmarks if pose.world_landmarks is None else pose.world_landmarks
     across = points[Landmark.LEFT_SHOULDER] - points[Landmark.RIGHT_SHOULDER]
@@ -23,7 +23,7 @@ def shoulder_yaw_deg(pose: Pose) -> float:
 
 
 def facing_sign(pose: Pose) -> float:
-    """+1 where the person faces the right of the picture, -1 where the left (nose against ears).
+    """+1 if the person faces the right of the picture, -1 if the left (nose relative to ears).
 
     Never from visibility: MediaPipe gives hidden ears a visibility of 1.
     """
@@ -32,11 +32,11 @@ def facing_sign(pose: Pose) -> float:
 
 
 class ViewTracker:
-    """Tells the view of each pose, and leaves it only for good reason (hysteresis and time).
+    """Determines the view of each pose, and changes it only for good reason (hysteresis and time).
 
     Args:
-        settings: Where the borders lie.
-        view: The one in force at first, where it is known.
+        settings: The borders between views.
+        view: The initial view, if known.
     """
 
     def __init__(self, settings: ViewSettings, view: View | None = None) -> None:
@@ -45,8 +45,8 @@ class ViewTracker:
         self._other_since_s: float | None = None
         self._seen = 0.0, View.SIDE_LEFT
 
-    def update(self, pose: Pose, *, is_reused: bool = False) -> View:
-        """The view in force at this pose; a reused one is the last one, which stands."""
+    def classify(self, pose: Pose, *, is_reused: bool = False) -> View:
+        """The view in force at this pose; `is_reused` means that it is the last pose, reused."""
         if not is_reused:
             side = View.SIDE_RIGHT if facing_sign(pose) > 0 else View.SIDE_LEFT
             self._seen = abs(shoulder_yaw_deg(pose)), side

@@ -29,11 +29,11 @@ class KeptExercise:
     """An exercise that was done.
 
     Attributes:
-        day: The day of it, where it was done.
-        time: The time of day, as the clock on the wall told it.
-        done: What came of it.
-        reason: Why: "own", "break" or "programme".
-        number: By which it is corrected or deleted.
+        day: The local day on which it was done.
+        time: The local time of day.
+        done: The result.
+        reason: Why it was done: "own", "break" or "programme".
+        number: The number by which it is corrected or deleted.
     """
 
     day: date
@@ -45,7 +45,7 @@ class KeptExercise:
 
 @dataclass(frozen=True, slots=True)
 class KeptCheckIn:
-    """A check-in, day and time of it where it was made, and the number by which it is corrected."""
+    """A check-in, its local day and time, and the number by which it is corrected."""
 
     day: date
     time: str
@@ -56,11 +56,11 @@ class KeptCheckIn:
 def keep_exercise(
     done: ExerciseDone, began_utc_s: float, reason: str = "own", path: Path | None = None
 ) -> None:
-    """Keep an exercise.
+    """Store an exercise.
 
     Args:
-        done: What came of it.
-        began_utc_s: When it began, seconds since 1970 in UTC.
+        done: The result.
+        began_utc_s: When it began, in seconds since 1970 in UTC.
         reason: "own", "break" or "programme".
         path: The database; None for the user's own.
 
@@ -88,7 +88,7 @@ def keep_exercise(
 
 
 def keep_check_in(check_in: CheckIn, path: Path | None = None) -> None:
-    """Keep a check-in.
+    """Store a check-in.
 
     Raises:
         HistoryError: The history cannot be written.
@@ -98,10 +98,10 @@ def keep_check_in(check_in: CheckIn, path: Path | None = None) -> None:
 
 
 def correct_check_in(number: int, check_in: CheckIn, path: Path | None = None) -> None:
-    """Put a check-in in the place of a kept one.
+    """Replace a stored check-in.
 
     Raises:
-        HistoryError: There is none of that number, or the history cannot be written.
+        HistoryError: There is no check-in with that number, or the history cannot be written.
     """
     with Writer(path, is_exclusive=False) as writer:
         if not writer.update("check_ins", number, _row_of(check_in)):
@@ -109,10 +109,10 @@ def correct_check_in(number: int, check_in: CheckIn, path: Path | None = None) -
 
 
 def correct_exercise(number: int, done: ExerciseDone, path: Path | None = None) -> None:
-    """Correct the counts of a kept exercise.
+    """Correct the counts of a stored exercise.
 
     Raises:
-        HistoryError: There is none of that number, or the history cannot be written.
+        HistoryError: There is no exercise with that number, or the history cannot be written.
     """
     counts = {"repetitions": done.repetitions, "left_count": done.left, "right_count": done.right}
     with Writer(path, is_exclusive=False) as writer:
@@ -140,7 +140,7 @@ def _row_of(check_in: CheckIn) -> dict[str, Any]:
 
 
 def keep_programme(programme: Programme, path: Path | None = None) -> None:
-    """Keep a programme; one that still goes on ends with it.
+    """Store a programme; one that is still running ends with it.
 
     Raises:
         HistoryError: The history cannot be written.
@@ -158,7 +158,7 @@ def keep_programme(programme: Programme, path: Path | None = None) -> None:
 
 
 def stop_programme(day: date, path: Path | None = None) -> None:
-    """End the programme that goes on.
+    """End the running programme.
 
     Raises:
         HistoryError: The history cannot be written.
@@ -193,14 +193,14 @@ def check_ins(rows: Rows, first: date, last: date) -> list[KeptCheckIn]:
     return found
 
 
-_LISTS = ("holds_s", "places", "difficult", "flags", "sessions", "reasons")  # kept as JSON
+_LISTS = ("holds_s", "places", "difficult", "flags", "sessions", "reasons")  # stored as JSON
 _ADAPTERS: dict[type, TypeAdapter[Any]] = {
     kind: TypeAdapter(kind) for kind in (ExerciseDone, CheckIn, Programme)
 }
 
 
 def _record(kind: type[_Record], values: Sequence[Any]) -> _Record:
-    """A record out of the columns of a row, in the order of its fields."""
+    """A record made from the columns of a row, in the order of its fields."""
     names = [one.name for one in fields(kind)]
     content = {
         name: json.loads(value) if name in _LISTS else value
@@ -221,7 +221,7 @@ def _day_and_time(time_ms: int, zone_words: str) -> tuple[date, str]:
 
 
 def programme(rows: Rows) -> Programme | None:
-    """The one begun last, also where it was stopped or is over; None where there was none."""
+    """The programme begun last, even if it was stopped or is over; None if there was none."""
     found = rows(
         "SELECT start_day, weeks, per_week, sessions, reasons, stopped_day FROM programmes"
         " ORDER BY id DESC LIMIT 1"

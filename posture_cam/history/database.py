@@ -1,4 +1,4 @@
-"""The database itself: opening it for reading or writing, its one writer, and what is said when it fails."""
+"""The database itself: opening it for reading or writing, its one writer, and its error messages."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _CANNOT_WRITE = "Is the disk full, or the folder read-only or not yours?"
 
 
 def erase(path: Path | None = None) -> None:
-    """Take the whole database away, for where it is damaged, or the disk too full for deleting in it.
+    """Delete the whole database, for cases where it is damaged or the disk is too full to delete rows.
 
     Raises:
-        HistoryError: Another one is writing, or the files cannot be deleted.
+        HistoryError: Another process is writing, or the files cannot be deleted.
     """
     path = path or history_path()
     with telling(path), locked(path):
@@ -35,7 +35,7 @@ def erase(path: Path | None = None) -> None:
 
 @contextmanager
 def reading(path: Path | None = None) -> Iterator[sqlite3.Connection | None]:
-    """The database for reading, as it is at one moment; None where there is none yet.
+    """A snapshot of the database for reading; None if there is no database yet.
 
     Raises:
         HistoryError: It is damaged, or cannot be read.
@@ -76,7 +76,7 @@ def read_only(path: Path) -> sqlite3.Connection:
     except sqlite3.OperationalError:
         if path.with_name(f"{path.name}-wal").exists():
             raise
-        # A folder that cannot be written to has no room for the files that readers share.
+        # In a folder that cannot be written to, readers cannot make the files that they share.
         connection = sqlite3.connect(f"{uri}?mode=ro&immutable=1", uri=True, isolation_level=None)
         version(connection)
     connection.text_factory = _text
@@ -84,10 +84,10 @@ def read_only(path: Path) -> sqlite3.Connection:
 
 
 def bring_up_to_date(path: Path) -> None:
-    """Take an older database through the steps that it lacks.
+    """Apply the missing steps to an older database.
 
     Raises:
-        HistoryError: Another one is writing.
+        HistoryError: Another process is writing.
     """
     why = "The history has to be brought up to date first, and"
     with locked(path, why), opened(path, 5.0) as connection:
@@ -96,29 +96,29 @@ def bring_up_to_date(path: Path) -> None:
 
 @contextmanager
 def opened(path: Path, busy_s: float) -> Iterator[sqlite3.Connection]:
-    """The database for writing; made where it is missing, for its owner alone."""
+    """Open the database for writing; create it, readable by its owner only, if it is missing."""
     if not path.exists():
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     connection = sqlite3.connect(path, timeout=busy_s, isolation_level=None)
     with closing(connection):
         check_ours(connection, path)
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")  # one write in five seconds may as well be sure
+        connection.execute("PRAGMA synchronous = FULL")  # one write in five seconds can afford safety
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA secure_delete = ON")
         yield connection
 
 
 def _text(content: bytes) -> str:
-    """Text out of the database, without what would steer a terminal."""
+    """Text from the database, without characters that control a terminal."""
     return clean(content.decode("utf-8", "replace"))
 
 
 def check_ours(connection: sqlite3.Connection, path: Path) -> None:
-    """Refuse a database that somebody else made.
+    """Refuse a database that another program made.
 
     Raises:
-        HistoryError: It is one.
+        HistoryError: Another program made it.
     """
     if version(connection) == 0:
         tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
@@ -131,10 +131,10 @@ def check_ours(connection: sqlite3.Connection, path: Path) -> None:
 
 @contextmanager
 def locked(path: Path, why: str = "") -> Iterator[None]:
-    """Be the one writer while the block runs.
+    """Be the only writer while the block runs.
 
     Raises:
-        HistoryError: Another one is.
+        HistoryError: Another process is writing.
     """
     lock = FileLock(path.with_suffix(".lock"), mode=0o600, timeout=0)
     try:
@@ -162,7 +162,7 @@ def _who_writes(path: Path) -> str:
 
 @contextmanager
 def telling(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the system say into a sentence.
+    """Turn errors of SQLite and of the system into a sentence.
 
     Raises:
         HistoryError: Something failed inside the block.
@@ -188,5 +188,5 @@ def telling(path: Path) -> Iterator[None]:
 
 
 def as_ms(utc_s: float) -> int:
-    """A time as it is kept: whole milliseconds."""
+    """A time as it is stored: whole milliseconds."""
     return round(utc_s * 1000)

@@ -1,6 +1,6 @@
-"""Days and zones: kept times are UTC, and a day is what the clock on the wall called one.
+"""Days and zones: stored times are UTC, and days are those of local time.
 
-A day therefore has 23 or 25 hours where summer time begins or ends, and none of them is lost or doubled.
+A day therefore has 23 or 25 hours when summer time begins or ends, and no hour is lost or counted twice.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ _OFFSET = re.compile(r"UTC([+-])(\d\d):(\d\d)")
 
 
 def zone_name(now: datetime | None = None) -> str:
-    """The zone of the place, such as `Europe/Berlin`; an offset such as `UTC+01:00` where it has no name."""
+    """The local zone, such as `Europe/Berlin`; an offset such as `UTC+01:00` if the zone has no name."""
     offset = (now or datetime.now(UTC)).astimezone().utcoffset() or timedelta(0)
     try:
         name = tzlocal.reload_localzone() and tzlocal.get_localzone_name()
         if name and (now or datetime.now(UTC)).astimezone(ZoneInfo(name)).utcoffset() == offset:
             return name
-    except Exception:  # settings of systems are odd in many ways; the offset is always known
+    except Exception:  # system settings can be odd in many ways; the offset is always known
         pass
     minutes = round(offset.total_seconds() / 60)
     sign = "-" if minutes < 0 else "+"
@@ -29,10 +29,10 @@ def zone_name(now: datetime | None = None) -> str:
 
 
 def zone_of(name: str) -> tzinfo:
-    """The zone of a name as `zone_name` gives it; UTC where this machine does not know it."""
+    """The zone for a name returned by `zone_name`; UTC if this machine does not know the name."""
     if match := _OFFSET.fullmatch(name):
         offset = timedelta(hours=int(match[2]), minutes=int(match[3]))
-        if offset >= timedelta(days=1):  # no clock shows that
+        if offset >= timedelta(days=1):  # not a possible offset
             return UTC
         return timezone(-offset if match[1] == "-" else offset)
     try:
@@ -55,7 +55,7 @@ def day_at(utc_s: float, zone: tzinfo) -> date:
 
 
 def today() -> date:
-    """The day here and now."""
+    """The current local day."""
     return datetime.now().astimezone().date()
 
 

@@ -1,4 +1,4 @@
-"""Deleting what was kept, inside a transaction of the caller's."""
+"""Deletes stored entries, inside a transaction of the caller."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from posture_cam.history.database import as_ms
 from posture_cam.history.days import day_bounds_s, zone_of
 
 _TABLES_OF_PARTS = ("episodes", "faults", "holds", "breaks")
-# What stands for itself, and the column with its time.
+# Tables of independent entries, and the column with their time.
 _TABLES_OF_CARE = {"exercises": "start_ms", "check_ins": "time_ms"}
 
 
 def delete_all(connection: sqlite3.Connection) -> int:
-    """Delete everything; how many entries there were."""
+    """Delete everything; return how many entries there were."""
     count = connection.execute("DELETE FROM runs").rowcount
     for table in (*_TABLES_OF_CARE, "programmes"):
         count += connection.execute(f"DELETE FROM {table}").rowcount
@@ -27,10 +27,10 @@ def delete_before(connection: sqlite3.Connection, day: date, *, keeps_open: bool
     Args:
         connection: The database.
         day: The first day that stays.
-        keeps_open: Leave exercises of a programme that goes on, and red flags nobody has looked at.
+        keeps_open: Leave exercises of a running programme, and red flags nobody has looked at.
 
     Returns:
-        How many entries were touched.
+        How many entries were deleted or cut.
     """
     touched = 0
     rows = connection.execute("SELECT id, start_ms, end_ms, zone FROM runs").fetchall()

@@ -1,4 +1,4 @@
-"""Sentences that earlier versions stored where ids stand now."""
+"""Sentences that earlier versions stored in place of ids."""
 
 from __future__ import annotations
 

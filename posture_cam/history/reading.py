@@ -1,4 +1,4 @@
-"""Reading the history: days as sittings, days and weeks in figures."""
+"""Reads the history: days as sittings, days and weeks as figures."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ from posture_cam.paths import history_path
 from posture_cam.records import AlertKind, Measure, Reason, State, View
 from posture_cam.runlog import FaultStretch, Hold, Portion, Run, Sitting, Slot, Span, Spoken
 
-_MARGIN = timedelta(days=2)  # no zone is further from another
-# A live run writes every few seconds; one that has not for so long is none, whatever process has its number.
+_MARGIN = timedelta(days=2)  # no two zones are further apart
+# A live run writes every few seconds; after this long without a write it is over, even if a process has its
+# number.
 _WRITES_WITHIN_S = 300.0
 
 P = ParamSpec("P")
@@ -36,7 +37,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """A day, or seven days named by their first, in figures."""
+    """The figures of one day, or of seven days named by their first day."""
 
     day: date
     good_s: float
@@ -53,7 +54,7 @@ def _telling(method: Callable[P, T]) -> Callable[P, T]:
             return method(*arguments, **options)
         except (ValueError, OverflowError, sqlite3.DatabaseError) as error:
             if isinstance(error, sqlite3.OperationalError):
-                raise  # locked, or a disk that fails: no damage
+                raise  # a lock or a disk error is not damage
             raise HistoryError(
                 f"The history is damaged: it holds impossible values ({error}).",
                 f"{TAKE_ALONG} Then posture-cam history delete --all begins a new one.",
@@ -63,9 +64,9 @@ def _telling(method: Callable[P, T]) -> Callable[P, T]:
 
 
 class History:
-    """All that was kept, as it is at one moment.
+    """A snapshot of everything stored.
 
-    Use `History.opened()`, which also serves where nothing was kept yet.
+    Use `History.opened()`, which also works if nothing was stored yet.
     """
 
     def __init__(self, connection: sqlite3.Connection | None, path: Path) -> None:
@@ -74,7 +75,7 @@ class History:
     @classmethod
     @contextmanager
     def opened(cls, path: Path | None = None) -> Iterator[History]:
-        """The history for reading; a running monitor may go on writing.
+        """Open the history for reading; a running monitor may go on writing.
 
         Raises:
             HistoryError: It is damaged, or cannot be read.
@@ -88,7 +89,7 @@ class History:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is kept."""
+        """Whether nothing is stored."""
         tables = ("runs", "exercises", "check_ins", "programmes")
         return not any(self._rows(f"SELECT 1 FROM {table} LIMIT 1") for table in tables)
 
@@ -104,16 +105,16 @@ class History:
 
     @_telling
     def programme(self) -> Programme | None:
-        """The programme begun last, also where it was stopped or is over."""
+        """The programme begun last, even if it was stopped or is over."""
         return activities.programme(self._rows)
 
     def has_run(self, number: int) -> bool:
-        """Whether there is a run of that number."""
+        """Whether there is a run with that number."""
         return bool(self._rows("SELECT 1 FROM runs WHERE id = ?", number))
 
     @_telling
     def days(self) -> list[date]:
-        """Every day of which something is kept, in order."""
+        """Every day with a stored run, in order."""
         found: set[date] = set()
         for start_ms, end_ms, zone_words in self._rows("SELECT start_ms, end_ms, zone FROM runs"):
             zone = zone_of(zone_words)
@@ -125,7 +126,7 @@ class History:
 
     @_telling
     def days_of_any(self) -> list[date]:
-        """Every day of which anything is kept: runs, exercises, check-ins, programmes."""
+        """Every day with any stored entry: runs, exercises, check-ins, programmes."""
         programme = self.programme()
         return sorted(
             {
@@ -138,14 +139,14 @@ class History:
 
     @_telling
     def days_saved_since(self, utc_s: float) -> list[date]:
-        """The days that recordings saved since then belong to."""
+        """The days of the recordings saved since a time."""
         rows = self._rows(
             "SELECT start_ms, zone FROM runs WHERE kind = 'analysis' AND saved_ms >= ?", round(utc_s * 1000)
         )
         return sorted({day_at(start_ms / 1000, zone_of(zone)) for start_ms, zone in rows})
 
     def change_mark(self) -> str:
-        """Another one whenever something was written."""
+        """A mark that changes whenever something was written."""
         rows = self._rows(
             "SELECT count(*), max(id), max(end_ms), max(saved_ms), total(end_ms),"
             " (SELECT group_concat(quote(id) || quote(repetitions)) FROM exercises),"
@@ -156,13 +157,13 @@ class History:
 
     @_telling
     def sitting(self, day: date) -> Sitting | None:
-        """The sitting of a day, or None without a record."""
+        """The sitting of a day, or None if nothing is stored for it."""
         found = self.sittings(day, day)
         return found[0] if found else None
 
     @_telling
     def sittings(self, first: date, last: date) -> list[Sitting]:
-        """The days from `first` to `last` of which something is kept, in order."""
+        """The stored sittings of the days from `first` to `last`, in order."""
         rows = self._rows(
             "SELECT id, kind, start_ms, end_ms, zone, source, profile, neutral, model, estimator, version,"
             " views, notes, ended, process FROM runs WHERE end_ms >= ? AND start_ms <= ?"
@@ -178,18 +179,18 @@ class History:
 
     @_telling
     def figures(self) -> list[Figures]:
-        """Every kept day in figures, in order."""
+        """The figures of every stored day, in order."""
         judged = self._by_day(date.min, date.max)
         return [judged.get(day) or Figures(day, 0.0, 0.0, None) for day in self.days()]
 
     @_telling
     def figures_between(self, first: date, last: date) -> list[Figures]:
-        """The days from `first` to `last` of which something was judged, in figures, in order."""
+        """The figures of the days from `first` to `last` with judged time, in order."""
         return sorted(self._by_day(first, last).values(), key=lambda one: one.day)
 
     @_telling
     def weeks_before(self, day: date, count: int) -> list[Figures]:
-        """The last `count` times seven days before `day` of which something was judged, in order."""
+        """The figures of the last `count` periods of seven days before `day` with judged time, in order."""
         days = self._by_day(day - timedelta(weeks=count), day - timedelta(days=1))
         weeks: defaultdict[date, list[Figures]] = defaultdict(list)
         for one in days.values():
@@ -267,7 +268,7 @@ class History:
 
 
 def _ended(ended: str | None, process: int | None, end_ms: int) -> str:
-    """How a run ended; one without an end goes on only while its process is there and writes."""
+    """How a run ended; a run without an end is still going only if its process exists and writes."""
     if ended is not None:
         return "" if ended == "done" else ended
     is_fresh = time.time() - end_ms / 1000 < _WRITES_WITHIN_S
@@ -317,7 +318,7 @@ class _Parts:
         )
 
     def times(self, table: str) -> tuple[Hold, ...]:
-        """Whole ones, with the day that they begin on, so that one over midnight counts once."""
+        """Whole entries of a table, each on the day it begins, so that one across midnight counts once."""
         return tuple(
             Hold(self._at(start_ms), (end_ms - self._left_ms) / 1000)
             for start_ms, end_ms in self._of(table, "start_ms, end_ms")
@@ -376,7 +377,7 @@ class _Parts:
 
 
 def _joined(parts: list[Sitting]) -> Sitting:
-    """The runs of one day as one sitting; in the rare case of several zones it spans the days of all."""
+    """The runs of one day as one sitting; in the rare case of several zones it spans the day in each."""
     if len(parts) == 1:
         return parts[0]
     origin_s = min(one.origin_s or 0.0 for one in parts)

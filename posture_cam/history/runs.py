@@ -20,8 +20,8 @@ class RunFacts:
     """The facts of a whole run; times are seconds since 1970 in UTC.
 
     Attributes:
-        content: Tells one recording from another, so that it is kept once; None for live runs.
-        ended: None while it goes on.
+        content: Identifies a recording, so that it is stored only once; None for live runs.
+        ended: How the run ended; None while it goes on.
     """
 
     start_utc_s: float
@@ -53,7 +53,7 @@ class RunUpdate:
     """Rows to be written in one transaction; times are seconds from the start of the run.
 
     Attributes:
-        firsts: For each kind of part the number of its first one here; older ones stand.
+        firsts: For each kind of part, the number of the first part in this update; earlier parts stay.
     """
 
     spans: Sequence[Span] = ()
@@ -66,7 +66,7 @@ class RunUpdate:
 
 
 def insert_run(connection: sqlite3.Connection, facts: RunFacts) -> KeptRun:
-    """Make room for a run, inside a transaction of the caller's."""
+    """Insert a new run, inside a transaction of the caller."""
     saved_ms = as_ms(datetime.now(UTC).timestamp())
     cursor = connection.execute(
         "INSERT INTO runs (kind, start_ms, end_ms, zone, source, version, process, saved_ms, content)"
@@ -88,7 +88,7 @@ def insert_run(connection: sqlite3.Connection, facts: RunFacts) -> KeptRun:
 
 
 def write_run(connection: sqlite3.Connection, run: int, facts: RunFacts, update: RunUpdate) -> None:
-    """Write what is new of a run, inside a transaction of the caller's."""
+    """Write the new rows of a run, inside a transaction of the caller."""
     execute, many = connection.execute, connection.executemany
 
     def at(seconds: float) -> int:

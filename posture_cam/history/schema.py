@@ -1,7 +1,7 @@
 """The tables of the history, as a list of steps that each database goes through once.
 
-A database tells in `user_version` how many steps it has behind it.  Add a step at the end; never change one
-that was released.
+`user_version` of a database is the number of steps it has gone through.  Add new steps at the end; never
+change a released step.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from posture_cam.errors import HistoryError
 from posture_cam.history.old_words import OLD_REASON_IDS
 
-APPLICATION_ID = 0x706F7374  # "post", so that the file is known as ours
+APPLICATION_ID = 0x706F7374  # "post", which identifies the file as ours
 
 Step = Callable[[sqlite3.Connection], None]
 MIGRATIONS: list[Step] = []
@@ -24,13 +24,13 @@ def _step(function: Step) -> Step:
 
 
 def migrate(connection: sqlite3.Connection, steps: list[Step] | None = None) -> int:
-    """Bring a database up to date; each step is done whole or not at all.
+    """Bring a database up to date; each step is done completely or not at all.
 
     Returns:
         How many steps were done.
 
     Raises:
-        HistoryError: It was made by a newer posture_cam.
+        HistoryError: A newer posture_cam made the database.
         sqlite3.Error: The database cannot be written.
     """
     steps = MIGRATIONS if steps is None else steps
@@ -54,13 +54,13 @@ def migrate(connection: sqlite3.Connection, steps: list[Step] | None = None) -> 
 
 
 def version(connection: sqlite3.Connection) -> int:
-    """How many steps the database has behind it."""
+    """How many steps the database has gone through."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 @_step
 def runs_episodes_minutes(connection: sqlite3.Connection) -> None:
-    """Runs, and what was seen in them."""
+    """Tables of runs and of what was seen in them."""
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     for statement in (
         """CREATE TABLE runs (
@@ -145,7 +145,7 @@ def runs_episodes_minutes(connection: sqlite3.Connection) -> None:
 
 @_step
 def stretches_and_holds(connection: sqlite3.Connection) -> None:
-    """When a measure was outside its good range, and how long a posture was held."""
+    """Tables of when a measure was outside its good range, and how long a posture was held."""
     for statement in (
         """CREATE TABLE faults (
             run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
@@ -216,7 +216,7 @@ def exercises_check_ins_programmes(connection: sqlite3.Connection) -> None:
 
 @_step
 def reasons_by_id(connection: sqlite3.Connection) -> None:
-    """Reasons by ids; words may change."""
+    """Replace the sentences of reasons by ids, as the wording may change."""
     connection.executemany(
         "UPDATE episodes SET reason = ? WHERE reason = ?",
         [(reason, words) for words, reason in OLD_REASON_IDS.items()],

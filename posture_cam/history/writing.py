@@ -1,4 +1,4 @@
-"""Writing runs into the history, and deleting them."""
+"""Writes the history, and deletes from it."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ from posture_cam.history.schema import MIGRATIONS, migrate, version
 from posture_cam.paths import history_path
 from posture_cam.records import JUDGED_STATES
 
-# Chosen: a reader may be in the way for some seconds.
+# Chosen: a reader may block it for some seconds.
 _WIPED_WITHIN_TRIES = 10
 
 
 class RunGone(HistoryError):  # noqa: N818
-    """The run that is being written is not in the database any more."""
+    """The run being written is no longer in the database."""
 
 
 class Writer(Closing):
-    """Writes to the history; private to the user, made where it is missing.
+    """Writes to the history; creates it, private to the user, if it is missing.
 
     Args:
         path: The database.
         busy_s: How long to wait for another program that holds it.
-        is_exclusive: A live run, or a deletion: only one of these at a time.
+        is_exclusive: For a live run or a deletion: only one of these runs at a time.
 
     Attributes:
-        is_wiped: What was deleted is off the disk.
+        is_wiped: Whether deleted rows are also off the disk.
 
     Raises:
-        HistoryError: Another one is writing, or the database is damaged, or cannot be written.
+        HistoryError: Another process is writing, or the database is damaged, or cannot be written.
     """
 
     def __init__(self, path: Path | None = None, *, busy_s: float = 5.0, is_exclusive: bool = True) -> None:
@@ -63,15 +63,15 @@ class Writer(Closing):
             self._stack = stack.pop_all()
 
     def begin(self, facts: RunFacts) -> KeptRun:
-        """Make room for a run."""
+        """Insert a new run."""
         with self._transaction():
             return insert_run(self._connection, facts)
 
     def write(self, run: KeptRun, facts: RunFacts, update: RunUpdate) -> None:
-        """Write what is new of a run, whole or not at all.
+        """Write the new rows of a run, completely or not at all.
 
         Raises:
-            RunGone: It is not there any more: deleted, or the database is another one.
+            RunGone: The run is gone: it was deleted, or the database was replaced.
             HistoryError: It cannot be written.
         """
         with self._transaction():
@@ -83,13 +83,13 @@ class Writer(Closing):
             write_run(self._connection, run.number, facts, update)
 
     def save(self, facts: RunFacts, update: RunUpdate) -> date | None:
-        """Write a whole run at once; an earlier one of the same content goes.
+        """Write a whole run at once, in place of an earlier run of the same content.
 
         Returns:
-            The day of that one, where there was one.
+            The day of the replaced run, or None if there was none.
 
         Raises:
-            HistoryError: It cannot be written, or tells less than what is kept of this content.
+            HistoryError: It cannot be written, or holds less than the stored run of this content.
         """
         with self._transaction():
             earlier = self._connection.execute(
@@ -121,7 +121,7 @@ class Writer(Closing):
             )
 
     def update(self, table: str, number: int, values: Mapping[str, Any]) -> bool:
-        """Change one row of a table; whether there was one.
+        """Change one row of a table; return whether it existed.
 
         Raises:
             HistoryError: It cannot be written.
@@ -134,7 +134,7 @@ class Writer(Closing):
         return bool(done.rowcount)
 
     def delete_entry(self, table: str, number: int) -> bool:
-        """Delete one row of a table; whether there was one.
+        """Delete one row of a table; return whether it existed.
 
         Raises:
             HistoryError: It cannot be written.
@@ -145,7 +145,7 @@ class Writer(Closing):
         return bool(count)
 
     def begin_programme(self, values: Mapping[str, Any]) -> None:
-        """Add a programme, and end the one that goes on.
+        """Add a programme, and end the running one.
 
         Raises:
             HistoryError: It cannot be written.
@@ -160,7 +160,7 @@ class Writer(Closing):
             )
 
     def stop_programmes(self, day: date) -> None:
-        """End the programmes that go on.
+        """End the running programmes.
 
         Raises:
             HistoryError: It cannot be written.
@@ -171,18 +171,18 @@ class Writer(Closing):
             )
 
     def delete_older(self, days: int) -> int:
-        """Delete what is older than so many days; how many runs were touched."""
+        """Delete entries older than a number of days; return how many were deleted or cut."""
         return self.delete_before(today() - timedelta(days=days), keeps_open=True)
 
     def delete_all(self) -> int:
-        """Delete everything that is kept, and wipe the room it took; how many rows of it there were."""
+        """Delete everything, wipe it off the disk, and return how many entries there were."""
         with self._transaction():
             count = deleting.delete_all(self._connection)
         self._wipe()
         return count
 
     def delete_run(self, run: int) -> bool:
-        """Delete one run; whether there was one."""
+        """Delete one run; return whether it existed."""
         with self._transaction():
             count = self._connection.execute("DELETE FROM runs WHERE id = ?", (run,)).rowcount
         self._wipe()
@@ -193,10 +193,10 @@ class Writer(Closing):
 
         Args:
             day: The first day that stays.
-            keeps_open: Leave exercises of a programme that goes on, and red flags nobody has looked at.
+            keeps_open: Leave exercises of a running programme, and red flags nobody has looked at.
 
         Returns:
-            How many entries were touched.
+            How many entries were deleted or cut.
         """
         with self._transaction():
             touched = deleting.delete_before(self._connection, day, keeps_open=keeps_open)
@@ -205,14 +205,14 @@ class Writer(Closing):
         return touched
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         with suppress(sqlite3.Error):
             self._stack.close()
 
     def _wipe(self) -> None:
-        """Take deleted rows off the disk; `is_wiped` is False while a reader is in the way."""
+        """Wipe deleted rows off the disk; `is_wiped` is False while a reader blocks it."""
         with telling(self._path):
-            with suppress(sqlite3.OperationalError):  # it needs room, which there may be none of
+            with suppress(sqlite3.OperationalError):  # it needs space, and the disk may be full
                 self._connection.execute("VACUUM")
             self._connection.execute("PRAGMA busy_timeout = 100")
             for _ in range(_WIPED_WITHIN_TRIES):
@@ -230,7 +230,7 @@ class Writer(Closing):
                 yield
                 self._connection.execute("COMMIT")
             except BaseException:
-                with suppress(sqlite3.Error):  # some failures have rolled back already
+                with suppress(sqlite3.Error):  # some failures roll back by themselves
                     if self._connection.in_transaction:
                         self._connection.execute("ROLLBACK")
                 raise

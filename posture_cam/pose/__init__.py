@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 def open_estimator(
     choice: str, settings: Settings, *, is_sparse: bool = False, progress: DownloadProgress | None = None
 ) -> PoseEstimator:
-    """Open a pose model: the one way to it for all who look at pictures.
+    """Open a pose model; all code that looks at pictures uses this function.
 
     Args:
-        choice: full, lite, heavy, the path of a MediaPipe model, or that of poses recorded before, which then
-            stand in for a model.
+        choice: full, lite, heavy, the path of a MediaPipe model, or the path of a poses file, which then
+            replaces a model.
         settings: How to find a person.
-        is_sparse: Looks are few and far between, so that nothing must be smoothed over several of them.
-        progress: Told about a download.
+        is_sparse: Looks are far apart, so nothing must be smoothed over several of them.
+        progress: Called during a download.
 
     Returns:
         A context manager.

@@ -1,8 +1,8 @@
-"""Which landmark stands at which place; a model with other places brings a table of its own."""
+"""The landmark at each position; a model with another order brings its own table."""
 
 from __future__ import annotations
 
-# The order of MediaPipe's Pose Landmarker, which `Pose` keeps.
+# The order of MediaPipe's Pose Landmarker, which `Pose` uses.
 MEDIAPIPE: tuple[str, ...] = (
     "nose",
     "left_eye_inner",

@@ -19,7 +19,7 @@ from posture_cam.pose.person import Figure, PersonFollower, index_of_tracked, sh
 from posture_cam.records import LANDMARK_COUNT, Frame, Landmark, Pose
 from posture_cam.settings import PoseSettings, SparingSettings
 
-# MediaPipe loads it for charts of landmarks, which nobody here draws; it takes most of this import's time.
+# MediaPipe loads it to draw charts of landmarks, which are not used here; it dominates the import time.
 with loaded_later("matplotlib", "pyplot"):
     import mediapipe as mp
     from mediapipe.tasks.python import BaseOptions, vision
@@ -27,20 +27,21 @@ with loaded_later("matplotlib", "pyplot"):
 _CENSUS_WHEN_UNSURE_S, _CENSUS_AFTER_JUMP_S = 1.0, 0.3
 # The middle of 0 to 255, which shows neither light nor shadow.
 _GREY = 127
-# The time that MediaPipe is given, so that it does not smooth; shorter than the time between two looks.
+# The time that MediaPipe is told has passed before a second look at the same picture, times the clock factor,
+# so that it does not smooth; shorter than the time between two looks.
 _SECOND_LOOK_AFTER_S = 0.1
 _SHOULDERS = np.array([Landmark.LEFT_SHOULDER, Landmark.RIGHT_SHOULDER])
 # An empty chair that is tracked has shoulders of 0.01; a person whose head is hidden shows shoulders.
 _NO_SHOULDERS_BELOW = 0.1
-# Who sits or stands behind it shows them surely; a face close to the camera does not.
+# A person behind the chair shows them clearly; a face close to the camera does not.
 _SHOULDERS_FROM = 0.5
 _COUNTS_OF_NOBODY = 2
-# How much of the surroundings stays visible about a person that tracking shall start with, in sizes.
+# How much of the surroundings stays visible around the person that tracking is restarted on, in sizes.
 _WINDOW_ABOVE, _WINDOW_BELOW, _WINDOW_ASIDE = 0.6, 3.0, 0.75
 
 
 class PeopleCounter:
-    """Finds all people in single pictures; serves several landmarkers, on whatever threads.
+    """Finds all people in single pictures; shared by several landmarkers, on any threads.
 
     Args:
         model: The pose model.
@@ -49,7 +50,7 @@ class PeopleCounter:
 
     def __init__(self, model: ModelFile, settings: PoseSettings) -> None:
         self._model, self._settings = model, settings
-        self._all: vision.PoseLandmarker | None = None  # made when first needed: a one-off of 0.1 s
+        self._all: vision.PoseLandmarker | None = None  # created on first use: a one-off of 0.1 s
         self._in_use, self._users = Lock(), 0
 
     def join(self) -> Self:
@@ -63,7 +64,7 @@ class PeopleCounter:
 
         Args:
             image_rgb: H x W x 3.
-            size_wh: Of the picture before it was made smaller.
+            size_wh: The size of the picture before it was scaled down.
 
         Raises:
             ModelError: MediaPipe refuses the model, or failed on the picture.
@@ -90,7 +91,7 @@ class PeopleCounter:
         with self._in_use:
             self._users -= 1
             if not self._users and self._all is not None:
-                with suppress(RuntimeError):  # after a failure, which was reported, it fails again
+                with suppress(RuntimeError):  # closing fails again after a failure, which was reported
                     self._all.close()
                 self._all = None
 
@@ -100,18 +101,18 @@ class PoseLandmarker(Closing):
 
     One tracker in VIDEO mode does the work (asking MediaPipe for two people costs 60 % more on every
     frame, as the detector then never rests).  A second one in IMAGE mode counts the people only when
-    somebody new is tracked, when the tracked person jumps or shows no shoulders, and every few seconds; if
-    the tracker holds the wrong one, it is started again on a picture in which only the right one is to be
-    seen, and if it holds nobody at all, on none.
+    a new person is tracked, when the tracked person jumps or shows no shoulders, and every few seconds.  If
+    the tracker follows the wrong person, it is restarted on a picture that shows only the right one; if it
+    follows nobody, on an empty picture.
 
     Args:
         model: The pose model.
         settings: How to find a person.
-        sparing: Given where looks are few and far between.  MediaPipe smooths landmarks, and the place where
-            it looks for the person, over several looks.  That suits a stream; of few looks it makes a pose
-            that is only half there.  So its smoothing is put out of effect, and where the person has jumped,
-            the picture is looked at twice: the second time in the right place.
-        counter: Shared with others; left out, it has one of its own.
+        sparing: Given if looks are far apart.  MediaPipe smooths landmarks, and the area where it looks for
+            the person, over several looks.  That suits a stream; with few looks the pose is only half there.
+            So its smoothing is disabled, and when the person has jumped, the picture is looked at twice: the
+            second time in the right area.
+        counter: Shared with other landmarkers; if not given, a new one is created.
 
     Raises:
         ModelError: MediaPipe refuses the model.
@@ -130,7 +131,7 @@ class PoseLandmarker(Closing):
         self._model = model
         self._settings = settings
         self._sparing = sparing
-        # Where MediaPipe shall not smooth, its time has to advance by more, also within a picture.
+        # To prevent smoothing, MediaPipe's time has to advance by more, even within a picture.
         step_s = 0.001 if sparing is None else sparing.clock_factor * _SECOND_LOOK_AFTER_S
         self._least_ms = round(1000 * step_s)
         self._tracked: Pose | None = None  # at the last look
@@ -140,7 +141,7 @@ class PoseLandmarker(Closing):
         self._last_ms = -1
         self._counted_s = -np.inf
         self._was_followed = False  # since the last count
-        self._nobody_counted = 0  # running
+        self._nobody_counted = 0  # in a row
 
     @property
     def model(self) -> str:
@@ -148,11 +149,11 @@ class PoseLandmarker(Closing):
         return self._model.identity
 
     def another(self) -> PoseLandmarker:
-        """A second landmarker of the same model, which shares the count of people."""
+        """A second landmarker of the same model, which shares the counter of people."""
         return PoseLandmarker(self._model, self._settings, self._sparing, self._counter)
 
     def estimate(self, frame: Frame) -> Pose | None:
-        """The pose of the person at the desk, or None where nobody is seen.
+        """The pose of the person at the desk, or None if nobody is seen.
 
         Raises:
             ModelError: MediaPipe failed on the picture.
@@ -174,16 +175,16 @@ class PoseLandmarker(Closing):
             people = self._counter.count(image, pose.image_size_wh)
             tracked = index_of_tracked(figure, people)
             if tracked is not None:
-                people[tracked] = figure  # the tracker knows better
+                people[tracked] = figure  # the tracker is more accurate
             self._counted_s, self._was_followed = time_s, False
             chosen = self._follower.choose(people, time_s)
             self._nobody_counted = 0 if people or has_shoulders else self._nobody_counted + 1
             if self._nobody_counted >= _COUNTS_OF_NOBODY:
-                self._let_go(image, frame)  # an empty chair may be tracked for long
+                self._let_go(image, frame)  # an empty chair may be tracked for a long time
                 return None
             if chosen is None and people:
                 return None
-            # Where the count saw nobody at all, the tracked person is taken: VIDEO mode sees a little more.
+            # If the count saw nobody at all, the tracked person is taken: VIDEO mode detects slightly more.
             if chosen is not None and chosen != tracked:
                 pose = self._restart_on(image, people[chosen], frame)
                 if pose is None:
@@ -200,7 +201,7 @@ class PoseLandmarker(Closing):
 
     def _is_count_due(self, time_s: float, *, is_sure: bool, is_expected: bool) -> bool:
         since_s = time_s - self._counted_s
-        # A jump: of the person, or of the tracker to somebody else.
+        # A jump: the person moved, or the tracker switched to somebody else.
         if not is_expected and self._was_followed:
             return since_s >= _CENSUS_AFTER_JUMP_S
         if not is_sure or self._follower.is_challenged():
@@ -223,7 +224,7 @@ class PoseLandmarker(Closing):
         factor = self._sparing.clock_factor
         pose, before = self._look(image, frame, factor * frame.timestamp_s), self._tracked
         if pose is not None and (before is None or shift_of(before, pose) > self._sparing.jump_scales):
-            # A fast person may not be found the second time; then the first look stands.
+            # A fast person may not be found the second time; then the first look is used.
             pose = self._look(image, frame, factor * (frame.timestamp_s + _SECOND_LOOK_AFTER_S)) or pose
         self._tracked = pose
         return pose
@@ -240,11 +241,11 @@ class PoseLandmarker(Closing):
         return _as_pose(result, frame)
 
     def _let_go(self, image: NDArray[np.uint8], frame: Frame) -> None:
-        """Show the tracker nothing, so that it looks for somebody next time."""
+        """Show the tracker an empty picture, so that it searches again next time."""
         self._track(np.full_like(image, _GREY), frame)
 
     def _restart_on(self, image: NDArray[np.uint8], figure: Figure, frame: Frame) -> Pose | None:
-        """Make the tracker let go, then show it one picture with nobody but this person."""
+        """Make the tracker lose its person, then show it one picture with only this person."""
         self._let_go(image, frame)
         height, width = image.shape[:2]
         left, right = ((figure.centre_x + side * _WINDOW_ASIDE * figure.size) * height for side in (-1, 1))
@@ -259,8 +260,8 @@ class PoseLandmarker(Closing):
         return self._track(alone, frame)
 
     def close(self) -> None:
-        """Let go of what is open."""
-        with suppress(RuntimeError):  # as that of the counter
+        """Release what is open."""
+        with suppress(RuntimeError):  # as for the counter
             self._tracker.close()
         self._counter.leave()
 

@@ -1,4 +1,4 @@
-"""Modules that are loaded when somebody first asks them for something."""
+"""Modules that are loaded on first use."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 
 class _Later(ModuleType):
-    """Stands in for a module; loads it, and leaves, when first asked for any of its names."""
+    """Stands in for a module; loads it and removes itself when any of its names is first used."""
 
     def __getattr__(self, name: str) -> Any:
         _leave(self.__name__.partition(".")[0])
@@ -20,10 +20,10 @@ class _Later(ModuleType):
 
 @contextmanager
 def loaded_later(package: str, module: str) -> Iterator[None]:
-    """Within, `import package.module` loads neither; both come when they are first used, by whomever.
+    """Inside the block, `import package.module` loads neither; both are loaded on first use, by any code.
 
-    For libraries that import at their start what hardly anybody asks them for.  Does nothing where the
-    package is loaded already.
+    For libraries that import rarely used modules at their start.  Does nothing if the package is loaded
+    already.
 
     Args:
         package: Such as "matplotlib".

@@ -35,12 +35,12 @@ class KnownModel:
 
     @property
     def file_name(self) -> str:
-        """As MediaPipe names it."""
+        """The file name that MediaPipe uses."""
         return f"pose_landmarker_{self.name}.task"
 
     @property
     def url_path(self) -> str:
-        """Below the official address."""
+        """The path below the official address."""
         return f"pose_landmarker_{self.name}/float16/1/{self.file_name}"
 
 
@@ -56,7 +56,7 @@ FETCHED = {
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """A model that is there and was checked."""
+    """A model file that exists and was checked."""
 
     name: str
     path: Path
@@ -64,7 +64,7 @@ class ModelFile:
 
     @property
     def identity(self) -> str:
-        """Name and start of the checksum, as stored beside results."""
+        """Name and start of the checksum, as stored with results."""
         return f"{self.name}-{self.sha256[:12]}"
 
 
@@ -77,7 +77,7 @@ def find_model(choice: str = "full", progress: DownloadProgress | None = None) -
 
     Args:
         choice: full, lite, heavy, or the path of a .task file of your own.
-        progress: Told about a download.
+        progress: Called during a download.
 
     Raises:
         ModelError: The file is missing, is not the right one, or cannot be fetched.
@@ -90,11 +90,11 @@ def find_model(choice: str = "full", progress: DownloadProgress | None = None) -
 
 
 def check_model(choice: str) -> None:
-    """Refuse what is no model, before any work; nothing is fetched.
+    """Refuse a file that is not a model, before any work; nothing is fetched.
 
     Raises:
-        ModelError: It is none of the known names, and no file of a pose model.
-        SourceError: It is named like recorded poses, and holds none.
+        ModelError: It is neither a known name nor a file of a pose model.
+        SourceError: It has the name of a poses file, but holds no poses.
     """
     if Path(choice).suffix.lower() == POSES_SUFFIX:
         PoseLog(Path(choice))
@@ -103,7 +103,7 @@ def check_model(choice: str) -> None:
 
 
 def shipped_path() -> Path:
-    """Where the shipped model lies."""
+    """The path of the shipped model."""
     return bundled_model(SHIPPED.file_name)
 
 
@@ -153,7 +153,7 @@ def _sha256_of(path: Path) -> str:
 
 
 def _download(model: KnownModel, target: Path, progress: DownloadProgress | None) -> None:
-    """Fetch a model, check it, and put it in place at once or not at all."""
+    """Fetch a model, check it, and put it in place completely or not at all."""
     url = f"{os.environ.get(URL_VARIABLE, OFFICIAL_URL).rstrip('/')}/{model.url_path}"
     hint = (
         f"Try again, use the full model that is already here, or put {model.file_name} "

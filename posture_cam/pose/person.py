@@ -1,4 +1,4 @@
-"""Which of several people is the one at the desk."""
+"""Which of several people is the person at the desk."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ CHALLENGER_STAYS_S = 4.0
 # Somebody smaller than this share of the person followed so far is a passer-by.
 PASSER_BY_BELOW = 0.5
 FORGOTTEN_AFTER_S = 5.0
-# Somebody small who stays for this long, with nobody else there, is the person at the desk after all.
+# A small person who stays for this long, with nobody else there, is the person at the desk after all.
 SMALL_ONE_STAYS_S = 10.0
-# How slowly the usual size follows: a passer-by, however near, must not become the measure.
+# How slowly the usual size adapts: a passer-by, however near, must not set it.
 USUAL_SIZE_WITHIN_S = 10.0
 UPPER_BODY = slice(0, 13)
 _HEAD_AND_SHOULDERS = np.array(HEAD_AND_SHOULDERS)
@@ -31,7 +31,7 @@ _HEAD_AND_SHOULDERS = np.array(HEAD_AND_SHOULDERS)
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """Where a person is, in fractions of the picture's height, and whether shoulders are seen there."""
+    """The place of a person, in fractions of the picture's height, and whether shoulders are seen there."""
 
     centre_x: float
     centre_y: float
@@ -46,8 +46,8 @@ class Figure:
 
         Args:
             landmarks: (33, 2 or more), fractions of width and height.
-            image_size_wh: Of the picture, for its aspect.
-            has_shoulders: Whether they are seen.
+            image_size_wh: The size of the picture, for its aspect ratio.
+            has_shoulders: Whether shoulders are seen.
         """
         aspect = image_size_wh[0] / image_size_wh[1]
         points = landmarks[UPPER_BODY, :2] * (aspect, 1.0)
@@ -63,9 +63,9 @@ class Figure:
 
 
 def index_of_tracked(tracked: Figure, counted: list[Figure]) -> int | None:
-    """The index of the tracked person among the people counted; None where the tracker holds nobody of them.
+    """The index of the tracked person among the people counted; None if the tracker follows none of them.
 
-    A count sees each person once and may read a person bent over at half the size that the tracker has
+    A count sees each person once.  It may read a person bent over at half the size that the tracker has
     settled on, but never larger.
     """
 
@@ -109,7 +109,7 @@ class PersonFollower:
         return self._challenged_since_s is not None
 
     def choose(self, figures: list[Figure], timestamp_s: float) -> int | None:
-        """The index of the person to follow among all that are seen, or None for nobody at the desk."""
+        """The index of the person to follow among all seen, or None if nobody is at the desk."""
         figures_by_size = sorted(range(len(figures)), key=lambda index: -figures[index].size)
         candidates = [i for i in figures_by_size if figures[i].size >= PASSER_BY_BELOW * self._usual_size]
         if not candidates:
@@ -159,17 +159,17 @@ class PersonFollower:
         if timestamp_s - self._small_since_s < SMALL_ONE_STAYS_S:
             return None
         self._small_since_s = None
-        self._usual_size = 0.0  # begins anew with them
+        self._usual_size = 0.0  # starts again with this person
         return figures_by_size[0]
 
 
 def shift_of(before: Pose, now: Pose) -> float:
     """How far head and shoulders have moved in the picture, at most, in body scales.
 
-    A body scale is the width of the shoulders joined with the height of the neck, so that it is much the same
-    from each side.
+    A body scale combines the width of the shoulders and the height of the neck, so that it is nearly the same
+    from every side.
     """
-    # Plain numbers: numpy would take four times as long for so few.
+    # Plain numbers: numpy would take four times as long for so few values.
     (width, height), marks = now.image_size_wh, now.landmarks[_HEAD_AND_SHOULDERS, :2].tolist()
     earlier = before.landmarks[_HEAD_AND_SHOULDERS, :2].tolist()
     most = 0.0

@@ -28,7 +28,7 @@ _READ_VERSIONS = (1, 2, 3)
 _SAME = "same"
 _HINT = "Make it again from the video with --poses."
 _TIME_DECIMALS, _IMAGE_DECIMALS, _WORLD_DECIMALS, _SEEN_DECIMALS = 6, 6, 5, 4
-# A line of a pose takes 4 kB; a header with its longest name some more.
+# A line with a pose takes 4 kB; a header with the longest name slightly more.
 _MOST_LINE_BYTES = 200_000
 _MOST_FRAMES = 1_000_000_000
 _WRITTEN = ("image_size_wh", "landmarks", "world_landmarks", "visibility", "presence")
@@ -39,8 +39,8 @@ class PoseLogHeader:
     """The header of a poses file.
 
     Attributes:
-        content: What tells the recording from others; None where there is no file.
-        written_at: The date of its file, ISO 8601 in UTC.
+        content: The checksum that identifies the recording; None if there is no file.
+        written_at: The date of the recording's file, ISO 8601 in UTC.
     """
 
     source: SourceInfo
@@ -71,7 +71,7 @@ class Rounding:
         self._has_looked = False
 
     def round(self, sample: Sample) -> Sample:
-        """The sample as it will be read; the first one is a look of its own."""
+        """The sample as it will be read back; the first one is never a reused look."""
         timestamp_s = round(sample.timestamp_s, _TIME_DECIMALS)
         is_reused = sample.is_reused and self._has_looked
         self._has_looked, pose = True, sample.pose
@@ -104,7 +104,7 @@ class PoseLogWriter:
         self._line({"kind": KIND, "schema_version": SCHEMA_VERSION, "version": __version__, **asdict(header)})
 
     def write(self, sample: Sample) -> None:
-        """Add one sample; a look that stands as a word."""
+        """Add one sample; a reused look is written as a word."""
         line: dict[str, Any] = {"frame": sample.index, "timestamp_s": sample.timestamp_s, "pose": None}
         if sample.is_reused:
             line["pose"] = _SAME
@@ -123,10 +123,10 @@ class PoseLogWriter:
 
 
 class PoseLog:
-    """Recorded poses; may be read as often as wanted.
+    """Recorded poses; may be read as often as needed.
 
     Raises:
-        SourceError: The file is missing, or not one of ours.
+        SourceError: The file is missing, or is not a poses file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -149,12 +149,12 @@ class PoseLog:
         self.end: PoseLogEnd | None = None
 
     def samples(self) -> Iterator[Sample]:
-        """The samples in order; `end` is known once all were read.
+        """The samples in order; `end` is known once all have been read.
 
-        A file that was cut off ends with its last whole sample, and `end.partial` says so.
+        A truncated file ends with its last whole sample, and `end.partial` says so.
 
         Raises:
-            SourceError: A line is not what it should be, or time does not advance.
+            SourceError: A line is invalid, or time does not advance.
         """
         last_s = -math.inf
         last: Sample | None = None
@@ -225,7 +225,7 @@ class PoseLog:
 
 
 def _lines(file: BinaryIO, path: Path) -> Iterator[tuple[int, bytes]]:
-    """The lines of a file and their numbers, each with its end.
+    """The lines of a file and their numbers, each line with its line end.
 
     Raises:
         SourceError: A line is longer than any that we write.

@@ -1,4 +1,4 @@
-"""Poses recorded before in the place of a model: for a second look at a recording, and for tests."""
+"""Recorded poses instead of a model: for a second look at a recording, and for tests."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from posture_cam.pose.landmark_names import MEDIAPIPE
 from posture_cam.pose.pose_log import PoseLog
 from posture_cam.records import Frame, Pose
 
-# A pose stands for as long as in a recording at most: the longest time without a look.
+# A pose holds at most as long as in a recording: the longest time without a look.
 _STANDS_S = 2.5
 
 
 class ReplayedPoses(Closing):
-    """Gives the pose that was recorded at the time of each picture, or last before it.
+    """Returns the pose that was recorded at the time of each picture, or the last one before it.
 
     Args:
         path: The poses file.
@@ -35,16 +35,16 @@ class ReplayedPoses(Closing):
 
     @property
     def model(self) -> str:
-        """Name and checksum of the model that saw them."""
+        """Name and checksum of the model that produced the poses."""
         return self._log.header.model
 
     @property
     def running_mode(self) -> str:
-        """How it looked."""
+        """The running mode of that model."""
         return self._log.header.running_mode
 
     def estimate(self, frame: Frame) -> Pose | None:
-        """The pose recorded then; None where nobody was seen, or nothing was recorded."""
+        """The pose recorded at that time; None if nobody was seen, or nothing was recorded."""
         number = bisect_right(self._times_s, frame.timestamp_s + 1e-6) - 1
         if number < 0 or frame.timestamp_s - self._times_s[number] > _STANDS_S:
             return None

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from posture_cam.records import Doubt, FloatArray, Landmark, Pose
 from posture_cam.settings import BackgroundSettings
 
-# Chosen, but for the ratio between the best match and the next, which is near that of Lowe, IJCV 60(2), 2004.
+# Chosen, except the ratio of the best match to the next, which is near that of Lowe, IJCV 60(2), 2004.
 _WIDTH = 480
 _FEATURES = 600
 _MATCH_RATIO = 0.75
@@ -28,26 +28,26 @@ _LIMBS = (
     *range(Landmark.LEFT_ELBOW, Landmark.RIGHT_WRIST + 1),
     *range(Landmark.LEFT_HIP, Landmark.RIGHT_HIP + 3),
 )
-# A head is about as high as the neck seems long; where that is foreshortened, by these.
+# A head is about as high as the neck seems long; if the neck is foreshortened, these factors are used.
 _HEAD_BY_EARS, _HEAD_BY_SHOULDERS = 1.1, 0.35
 _EDGE_WIDTH = 160
 _EDGE_SOFTNESS = 40.0
-# Shifts looked at, as a share of the picture; and of the edges those that must still be seen.
+# The largest shift tried, as a share of the picture; and the share of the edges that must still be seen.
 _REACH = 0.25
 _LEAST_ENERGY = 0.4
-# Back is nearer than this share of the smallest shift that counts.
+# The room is back if it is nearer than this share of the smallest shift that counts.
 _BACK_WITHIN = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """How the room differs in the picture from when it was first seen.
+    """How the room in the picture differs from when it was first seen.
 
     Attributes:
-        percent: Of the picture's width, how far its middle has moved.
+        percent: How far the middle of the picture has moved, in percent of its width.
         scale_percent: How much larger the room has become.
         roll_deg: How far it has turned.
-        squeeze_percent: How much wider it has become against its height.
+        squeeze_percent: How much wider it has become relative to its height.
     """
 
     percent: float
@@ -59,19 +59,19 @@ class Shift:
 class BackgroundWatch:
     """Compares the room with how it was first seen.
 
-    Points found again (ORB; Rublee 2011) give shift, turn and scale; where a plain wall offers too few of
-    them, edges do (normalised correlation under masks; Padfield 2012), for the shift alone.
+    Matched points (ORB; Rublee 2011) give shift, turn and scale.  If a plain wall has too few of them, edges
+    (normalised correlation under masks; Padfield 2012) give the shift alone.
 
     Attributes:
-        doubt: How the room differs from where it belongs, or None.
+        doubt: The change of the room, or None.
     """
 
     def __init__(self, settings: BackgroundSettings) -> None:
         self._settings = settings
         self._orb = cv2.ORB.create(nfeatures=_FEATURES, fastThreshold=10)
         self._matcher = cv2.BFMatcher(cv2.NORM_HAMMING)
-        self._home: _Seen | None = None
-        self._here: _Seen | None = None
+        self._home: _Room | None = None
+        self._here: _Room | None = None
         self._looked_s = -math.inf
         self._agreeing = 0
         self._seen: Doubt | None = None
@@ -82,14 +82,14 @@ class BackgroundWatch:
         return timestamp_s - self._looked_s >= self._settings.every_s
 
     def restart(self) -> None:
-        """Take the room as it is seen next for where it belongs."""
+        """Take the next look at the room as the reference."""
         self._home = self._here = self.doubt = self._seen = None
         self._agreeing, self._looked_s = 0, -math.inf
 
-    def update(self, image_bgr: NDArray[np.uint8], pose: Pose | None, timestamp_s: float) -> bool:
+    def compare(self, image_bgr: NDArray[np.uint8], pose: Pose | None, timestamp_s: float) -> bool:
         """Look at the room; True if it has moved since the last report, or is back.
 
-        A change counts once a few looks running agree.
+        A change counts once a few looks in a row agree.
         """
         self._looked_s = timestamp_s
         now = self._look(image_bgr, pose)
@@ -118,8 +118,8 @@ class BackgroundWatch:
             return None
         return self._between(self._home, now)
 
-    def _begins_with(self, now: _Seen) -> bool:
-        """Take this look for the room's own where there is none yet, or pictures have another shape now."""
+    def _begins_with(self, now: _Room) -> bool:
+        """Take this look as the reference if there is none yet, or if the pictures' shape has changed."""
         if self._home is not None and self._home.edges.shape == now.edges.shape:
             return False
         self.restart()
@@ -127,7 +127,7 @@ class BackgroundWatch:
         return True
 
     def _size(self, shift: Shift) -> float:
-        """How large a shift is; 1 at the smallest that counts."""
+        """The size of a shift; 1 is the smallest that counts."""
         settings = self._settings
         return max(
             shift.percent / settings.shift_percent,
@@ -140,22 +140,22 @@ class BackgroundWatch:
         is_squeezed = abs(shift.squeeze_percent) > self._settings.squeeze_percent
         return Doubt.PICTURE_CHANGED if is_squeezed else Doubt.CAMERA_MOVED
 
-    def _look(self, image_bgr: NDArray[np.uint8], pose: Pose | None) -> _Seen:
+    def _look(self, image_bgr: NDArray[np.uint8], pose: Pose | None) -> _Room:
         scale = _WIDTH / image_bgr.shape[1]
         small = cv2.resize(image_bgr, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).astype(np.uint8, copy=False)
         room = _room(grey.shape, pose)
         keypoints, descriptors = self._orb.detectAndCompute(grey, room)
-        return _Seen(
+        return _Room(
             np.array([keypoint.pt for keypoint in keypoints], np.float32).reshape(-1, 2),
             np.zeros((0, 32), np.uint8) if descriptors is None else descriptors.astype(np.uint8),
             *_edges(grey, room),
         )
 
-    def _between(self, then: _Seen, now: _Seen) -> Shift | None:
+    def _between(self, then: _Room, now: _Room) -> Shift | None:
         return self._by_points(then, now) or self._by_edges(then, now)
 
-    def _by_points(self, then: _Seen, now: _Seen) -> Shift | None:
+    def _by_points(self, then: _Room, now: _Room) -> Shift | None:
         least = self._settings.least_points
         if min(len(then.points), len(now.points)) < least:
             return None
@@ -169,7 +169,7 @@ class BackgroundWatch:
             then.points[[match.queryIdx for match in good]],
             now.points[[match.trainIdx for match in good]],
         )
-        # A squeezed picture fits no turn and scale; only then more freedom is given, as it also fits noise.
+        # A squeezed picture fits no turn and scale; only then is more freedom allowed, as it also fits noise.
         for estimate in (cv2.estimateAffinePartial2D, cv2.estimateAffine2D):
             matrix, inliers = estimate(*pairs_xy, method=cv2.RANSAC, ransacReprojThreshold=_INLIER_WITHIN_PX)
             if matrix is None or inliers is None or not np.isfinite(matrix).all():
@@ -179,11 +179,11 @@ class BackgroundWatch:
                 return _shift_of(np.asarray(matrix, np.float64), then.edges.shape)
         return None
 
-    def _by_edges(self, then: _Seen, now: _Seen) -> Shift | None:
+    def _by_edges(self, then: _Room, now: _Room) -> Shift | None:
         likeness, energy = _correlation(then, now)
         height, width = then.edges.shape
         reach = (round(_REACH * height), round(_REACH * width))
-        # Around no shift at all, which stands in the corner of a transform.
+        # Centred on zero shift, which is in the corner of a transform.
         likeness, energy = (
             np.roll(one, reach, axis=(0, 1))[: 2 * reach[0] + 1, : 2 * reach[1] + 1]
             for one in (likeness, energy)
@@ -194,7 +194,7 @@ class BackgroundWatch:
         if energy[reach] <= 0 or there < self._settings.least_likeness:
             return None
         if there - here < self._settings.clearly_better:
-            # Along a lone edge every shift looks alike: as long as none at all explains it, none it is.
+            # Along a single edge all shifts look alike: as long as zero shift explains it, zero is taken.
             return Shift(0.0, 0.0, 0.0)
         moved = float(np.hypot(best[0] - reach[0], best[1] - reach[1]))
         return Shift(100.0 * moved / width, 0.0, 0.0)
@@ -214,8 +214,8 @@ def _shift_of(matrix: FloatArray, edges_shape: tuple[int, ...]) -> Shift:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Seen:
-    """The room at a time; edges as complex numbers, x + iy, 0 under the person."""
+class _Room:
+    """The room at one time; edges as complex numbers, x + iy, 0 under the person."""
 
     points: NDArray[np.float32]
     descriptors: NDArray[np.uint8]
@@ -231,13 +231,13 @@ def _edges(grey: NDArray[np.uint8], room: NDArray[np.uint8]) -> tuple[NDArray[np
     mask[:, :2] = mask[:, -2:] = 0.0
     edges = cv2.Sobel(small, cv2.CV_64F, 1, 0) + 1j * cv2.Sobel(small, cv2.CV_64F, 0, 1)
     edges /= np.abs(edges) + _EDGE_SOFTNESS  # a strong edge counts no more than a clear one
-    # An edge of the mask is none of the room.
+    # An edge of the mask does not belong to the room.
     mask = np.asarray(cv2.erode(mask, np.ones((3, 3))), dtype=np.float64)
     return np.asarray(edges * mask, dtype=np.complex128), mask
 
 
-def _correlation(then: _Seen, now: _Seen) -> tuple[FloatArray, FloatArray]:
-    """Likeness (-1 to 1) of two looks for each shift, and how much of the first takes part in it."""
+def _correlation(then: _Room, now: _Room) -> tuple[FloatArray, FloatArray]:
+    """Likeness (-1 to 1) of two looks for each shift, and how much of the first contributes to it."""
     shape = [2 * size for size in then.edges.shape]
 
     def transform(values: NDArray[np.complex128] | FloatArray) -> NDArray[np.complex128]:
@@ -253,7 +253,7 @@ def _correlation(then: _Seen, now: _Seen) -> tuple[FloatArray, FloatArray]:
 
 
 def _room(shape: tuple[int, ...], pose: Pose | None) -> NDArray[np.uint8]:
-    """Where the room is seen: all but the head with its hair, and what lies below shoulders and arms."""
+    """Where the room is visible: everything except head and hair, and the area below shoulders and arms."""
     height, width = shape[:2]
     mask = np.full((height, width), 255, np.uint8)
     if pose is None:

@@ -1,4 +1,4 @@
-"""The one book of a run: entries, their sums, and what days and recordings add up to."""
+"""The record of a run: entries, their sums, and totals of days and recordings."""
 
 from posture_cam.runlog.entries import (
     ANSWERED_WITHIN_S,

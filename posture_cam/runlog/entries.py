@@ -19,7 +19,7 @@ ANSWERED_WITHIN_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of one state; unjudged ones have one reason throughout."""
+    """A stretch of one state; an unjudged stretch has a single reason."""
 
     start_s: Seconds
     end_s: Seconds
@@ -39,9 +39,9 @@ class Portion:
 
     Attributes:
         seconds: How long it was measured.
-        error: Mean half width of the 90 % interval, where it has one.
+        error: Mean half width of the 90 % interval, if it has one.
         fault_s: How long it was outside its good range in fair or poor time.
-        worst: The value furthest from neutral then.
+        worst: The value furthest from neutral during that time.
     """
 
     seconds: Seconds
@@ -55,7 +55,7 @@ class Portion:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A minute of a run, or as much of a recording as its length suggests; only what was seen of it.
+    """A minute of a run, or a longer or shorter slot of a recording; it covers only the time that was seen.
 
     Attributes:
         score_sum: Score times seconds, over `score_s` seconds that had one.
@@ -106,9 +106,9 @@ class Spoken:
     """An alert and what followed.
 
     Attributes:
-        answered_s: When the user began to sit well, or left the chair; None where that did not happen.
-        watched_s: How long was watched after it.
-        is_live: It was said; else it would have been, in the analysis of a recording.
+        answered_s: When the user began to sit well, or left the chair; None if that did not happen.
+        watched_s: How long the user was observed afterwards.
+        is_live: Whether it was really given; otherwise it would have been, by the analysis of a recording.
     """
 
     time_s: float
@@ -123,12 +123,12 @@ class Spoken:
 
     @property
     def is_about_posture(self) -> bool:
-        """Whether sitting well answers it: breaks and a moved camera are something else."""
+        """Whether sitting well answers it; not so for breaks and a moved camera."""
         return self.kind != AlertKind.BREAK and self.measure is not None
 
     @property
     def was_answered(self) -> bool | None:
-        """Whether it was answered within a minute; None where the run ended too early to know."""
+        """Whether it was answered within a minute; None if the run ended too early to know."""
         if not self.is_about_posture:
             return None
         if self.answered_s is not None:
@@ -138,14 +138,14 @@ class Spoken:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Where a sitting's numbers come from.
+    """The origin of a sitting's numbers.
 
     Attributes:
         start_s, end_s: Its part of the sitting.
-        is_analysis: A recording; else a live run.
-        how_it_ended: Empty: as it should; else `interrupted`, `cut off` or `running`.
-        neutral: What was compared with, in words.
-        views: Seconds seen from where.
+        is_analysis: Whether it is a recording; otherwise a live run.
+        how_it_ended: Empty for a normal end; else `interrupted`, `cut off` or `running`.
+        neutral: The neutral posture used, in words.
+        views: Seconds in each view.
     """
 
     number: int
@@ -168,11 +168,11 @@ class Sitting:
     """The time at the desk of a day, or of a recording.
 
     Attributes:
-        name: What to call it: the date, or the recording's name.
+        name: The title: the date, or the recording's name.
         day: The date, or None for a recording without one.
-        origin_s: Seconds since 1970 in UTC of the origin, or None where times count from a recording's start.
-        zone: Of the place, for the time of day.
-        length_s: Of the day (23 or 25 h when summer time begins or ends), or of the recording.
+        origin_s: Seconds since 1970 in UTC of the origin, or None if times count from a recording's start.
+        zone: The time zone of the place, for the time of day.
+        length_s: The length of the day (23 or 25 h when summer time begins or ends), or of the recording.
     """
 
     name: str
@@ -196,5 +196,5 @@ class Sitting:
         return f"{moment:%H:%M:%S}" if is_fine else f"{moment:%H:%M}"
 
     def moment(self, seconds: float) -> datetime:
-        """The moment in the zone of the place; only for sittings that have a time of day."""
+        """The moment in local time; only for sittings that have a time of day."""
         return datetime.fromtimestamp((self.origin_s or 0.0) + seconds, UTC).astimezone(self.zone)

@@ -1,4 +1,4 @@
-"""The log of one run: everything that is said, shown or stored of it afterwards is read from here."""
+"""The log of one run: the only source for everything that is said, shown or stored of it later."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from posture_cam.settings import Settings
 
 # Stretches of a fault that are closer than this are one.
 _JOINED_WITHIN_S = 2.0
-# Shorter ones are in the sums and the slots all the same.
+# Shorter ones still count in the sums and the slots.
 LEAST_FAULT_S, LEAST_HOLD_S = 10.0, 60.0
 _STRETCHES_TOLD = 3
 UNSEEN = (Reason.NOBODY, Reason.HEAD_HIDDEN, Reason.TOO_SMALL)
@@ -62,11 +62,11 @@ class Course:
     """A run over time, in slots of one length.
 
     Args:
-        slot_s: How long a slot is.
+        slot_s: The length of a slot.
         origin_s: Slots begin at whole multiples of `slot_s` after this time before the run's start.
 
     Attributes:
-        slots: Those that are closed, of time that was seen.
+        slots: The closed slots, of time that was seen.
     """
 
     def __init__(self, slot_s: float, origin_s: float = 0.0) -> None:
@@ -75,7 +75,7 @@ class Course:
         self._slot: _OpenSlot | None = None
 
     def add(self, piece: Piece, observation: Observation, *, is_change: bool) -> None:
-        """Add a piece of time, and whether the posture has changed at its start."""
+        """Add a piece of time; `is_change` says whether the posture has changed at its start."""
         start_s = piece.start_s
         while start_s < piece.end_s - 1e-9:
             number = (start_s + self._shift_s + 1e-9) // self.slot_s
@@ -141,14 +141,14 @@ class RunLog:
     """Takes what is final of a run, in order of time.
 
     Args:
-        settings: When away is a break, and over which gaps holds and changes of posture are not followed.
+        settings: When an absence is a break, and which gaps end holds and changes of posture.
 
     Attributes:
-        spans, faults, holds, breaks: Entries that are closed: nothing changes them any more.
-        courses: The run over time, in slots of the lengths that were asked for.
-        sums: Everything added up.
-        longest_hold: Of all holds, shorter ones than are listed included.
-        end_s: Up to where the run is known.
+        spans, faults, holds, breaks: Closed entries, which no longer change.
+        courses: The run over time, in slots of the requested lengths.
+        sums: All sums.
+        longest_hold: The longest of all holds, including those too short to be listed.
+        end_s: The time up to which the run is known.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -171,12 +171,12 @@ class RunLog:
         self._hold: Hold | None = None
 
     def course(self, slot_s: float, origin_s: float = 0.0) -> Course:
-        """Have the run cut into slots; to be asked for before anything is added."""
+        """Have the run cut into slots; to be called before anything is added."""
         self.courses.append(Course(slot_s, origin_s))
         return self.courses[-1]
 
     def explain(self, start_s: float, end_s: float, reason: Reason) -> None:
-        """Why there are no observations in a stretch of time; said before the next one is added."""
+        """Give the reason for a gap in the observations; to be called before the next one is added."""
         if end_s > start_s:
             self._known_gaps.append((start_s, end_s, reason))
 
@@ -186,13 +186,13 @@ class RunLog:
             self.take(piece)
 
     def finish(self, end_s: float) -> None:
-        """The run ended at this time; what is open is closed."""
+        """End the run at this time, and close what is open."""
         for piece in self.gaps(self.end_s, end_s):
             self.take(piece)
         self.close()
 
     def pieces(self, observations: Iterable[Observation]) -> Iterator[Piece]:
-        """Observations in order of time, and the gaps before and between them; nothing is added."""
+        """Observations in order of time, and the gaps before and between them; adds nothing."""
         end_s = self.end_s
         for observation in observations:
             assessment = observation.assessment
@@ -204,7 +204,7 @@ class RunLog:
             yield Piece(assessment.timestamp_s, end_s, assessment.state, reason, observation)
 
     def gaps(self, start_s: float, end_s: float) -> Iterator[Piece]:
-        """The time between two observations, cut where what is known of it changes."""
+        """The time between two observations, cut where its known reason changes."""
         if end_s - start_s <= 1e-6:
             return
         known = [gap for gap in self._known_gaps if gap[0] < end_s and gap[1] > start_s]
@@ -270,7 +270,7 @@ class RunLog:
         """Stretches of one state, in order, without gaps between them."""
         found: list[Episode] = []
         for span in self.spans:
-            if found and found[-1].state == span.state:  # unjudged for another reason
+            if found and found[-1].state == span.state:  # unjudged, with another reason
                 found[-1] = replace(found[-1], end_s=span.end_s)
             else:
                 found.append(Episode(span.start_s, span.end_s, span.state, span.worst))
@@ -278,7 +278,7 @@ class RunLog:
 
     @property
     def statistics(self) -> dict[Measure, Statistic]:
-        """Of every measure, over the judged time in which it was measured."""
+        """Statistics of every measure, over the judged time in which it was measured."""
         return {name: self._series[name].statistic() for name in Measure if name in self._series}
 
     @property
@@ -335,7 +335,7 @@ class RunLog:
             self.sums.breaks += 1
 
     def _follow_hold(self, piece: Piece, observation: Observation) -> bool:
-        """Follow the posture held; whether it has just changed."""
+        """Follow the present posture; returns whether it has just changed."""
         still_min = observation.measures.values.get(Measure.STILLNESS)
         if still_min is None or piece.state not in JUDGED_STATES:
             return False

@@ -1,4 +1,4 @@
-"""The running sum: whatever is added up of a run, of days or of a batch is added up here."""
+"""The running sum: all sums of a run, of days or of a batch are formed here."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 
 from posture_cam.records import JUDGED_STATES, Measure, Reason, State, Statistic, View
 
-# Values are kept as counts of time in steps this fine, so that a day takes no more room than an hour.
+# Values are stored as counts of time in steps this fine, so that a day takes no more memory than an hour.
 _STEPS_PER_UNIT = 100
-# A single moment stands for no time, and still has a value.
+# A single moment has no duration, but still has a value.
 _LEAST_WEIGHT_S = 1e-9
 
 
@@ -29,7 +29,7 @@ class Series:
     error_weight_s: float = 0.0
 
     def add(self, value: float, held_s: float, error: float | None = None) -> None:
-        """Add a value that stood for so long, with half the width of its 90 % interval where it has one."""
+        """Add a value with its duration, and with half the width of its 90 % interval if it has one."""
         if value < self.least:
             self.least = value
         if value > self.most:
@@ -64,9 +64,9 @@ class Sums:
     """The sums so far.
 
     Attributes:
-        fault_s, worst: Of each measure, the time outside its good range in fair or poor time, and the value
-            furthest from neutral then.
-        off_s: Of each measure, the time outside its good range in judged time, good time included.
+        fault_s, worst: For each measure, the time outside its good range in fair or poor time, and the value
+            furthest from neutral in that time.
+        off_s: For each measure, the time outside its good range in judged time, good time included.
         longest_hold_s: The longest time in one posture, or None.
     """
 
@@ -89,7 +89,7 @@ class Sums:
             self.unjudged_s_by_reason[reason or Reason.NOT_MEASURABLE] += seconds  # type: ignore[assignment]
 
     def add_score(self, score: float, seconds: float) -> None:
-        """Add a score that stood for so long."""
+        """Add a score with its duration."""
         self.score_sum += score * seconds
         self.score_s += seconds
 
@@ -109,5 +109,5 @@ class Sums:
 
     @property
     def score(self) -> float | None:
-        """Mean of the scores by time; None where there were none."""
+        """Mean of the scores weighted by time; None if there are none."""
         return self.score_sum / self.score_s if self.score_s > 0 else None

@@ -12,13 +12,13 @@ from posture_cam.runlog.entries import Sitting, Slot, Spoken
 from posture_cam.runlog.sums import Sums
 from posture_cam.words import duration_words
 
-# In less judged time than this no hold is no surprise; in more it may also be that none were kept.
+# In less judged time than this, a missing hold means a short one; in more, holds may not have been stored.
 _SHORT_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
 class FaultTotal:
-    """How long a measure was outside its good range in all, and its worst value."""
+    """The total time a measure was outside its good range, and its worst value."""
 
     measure: Measure
     seconds: float
@@ -56,7 +56,7 @@ class Totals:
         return self.seconds_by_state.get(State.GOOD, 0.0) / self.judged_s
 
     def per_hour(self, count: int) -> float | None:
-        """So often per judged hour; None for less than ten minutes, which tell no rate."""
+        """A count per judged hour; None for less than ten minutes, which are too few for a rate."""
         return count / (self.judged_s / 3600.0) if self.judged_s >= 600.0 else None
 
     @property
@@ -66,20 +66,20 @@ class Totals:
         return sum(known), len(known)
 
     def tips(self, allows: Callable[[Tip], bool] = lambda _tip: True) -> tuple[Tip, ...]:
-        """For the longest faults, else for what was off in good time; only those that the person may get."""
+        """Tips for the longest faults, else for measures off in good time; only tips the person may get."""
         faults = {fault.measure: fault.seconds for fault in self.faults}
         return tips_for_faults(faults or self.off_s, allows=allows)
 
 
 def hold_words(sums: Totals) -> str:
-    """The longest time in one posture; shorter ones than a minute are not kept."""
+    """The longest time in one posture; times below a minute are not stored."""
     if sums.longest_hold_s is not None:
         return duration_words(sums.longest_hold_s)
     return "under 1 min" if 0 < sums.judged_s < _SHORT_S else "–"
 
 
 def totals(sittings: Iterable[Sitting]) -> Totals:
-    """Everything added up."""
+    """The totals of all sittings."""
     sums, spoken = Sums(), list[Spoken]()
     for sitting in sittings:
         limits = limits_of([sitting])
@@ -94,7 +94,7 @@ def totals(sittings: Iterable[Sitting]) -> Totals:
                 if portion.fault_s > 0 and portion.worst is not None:
                     sums.add_fault(measure, portion.fault_s, portion.worst)
         sums.breaks += len(sitting.breaks)
-        spoken += (one for one in sitting.spoken if one.is_live)  # a recording answers to nobody
+        spoken += (one for one in sitting.spoken if one.is_live)  # alerts of a recording reach nobody
         for hold in sitting.holds:
             sums.add_hold(hold.seconds)
     return _totals(sums, spoken)
@@ -136,13 +136,13 @@ def _totals(sums: Sums, spoken: Sequence[Spoken]) -> Totals:
 
 
 def limits_of(sittings: Sequence[Sitting]) -> dict[Measure, MeasureInfo]:
-    """The limits that sittings were judged by."""
+    """The limits by which sittings were judged."""
     by_estimator = any(run.estimator for sitting in sittings for run in sitting.runs)
     return load_measures("estimated" if by_estimator else "formulas")
 
 
 def statistic(slots: Iterable[Slot], measure: Measure) -> Statistic | None:
-    """How a measure was distributed over slots, by their means and the time they were measured."""
+    """How a measure was distributed over slots, from their means and measured times."""
     portions = sorted(
         (slot.measures[measure] for slot in slots if measure in slot.measures), key=lambda one: one.mean
     )

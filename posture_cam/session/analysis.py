@@ -1,7 +1,7 @@
 """Analysing a recording.
 
-An analysis takes two passes.  The first looks at the recording, or reads poses recorded before; the second
-judges the looks, once it is known which posture is neutral.
+An analysis takes two passes.  The first looks at the recording, or reads recorded poses; the second judges
+the looks, once the neutral posture is known.
 """
 
 from __future__ import annotations
@@ -55,29 +55,29 @@ from posture_cam.session.poses import (
 from posture_cam.settings import Settings, load_settings
 from posture_cam.words import words_of
 
-# Older dates of files come from clocks that were never set.
+# Older file dates come from clocks that were never set.
 _FILES_SINCE = datetime(1990, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class AnalysisRequest:
-    """A request: the recording, the way to analyse it, and the places of the results.
+    """A request: the recording, how to analyse it, and where the results go.
 
     Attributes:
         path: A video, or poses recorded by an earlier analysis (`.jsonl`).
-        rate_hz: Looks a second; None takes samples at the rate of the settings, and looks where something
-            has moved since the last look.
+        rate_hz: Looks a second; None takes samples at the rate of the settings, and looks at those in which
+            something has moved since the last look.
         every_frame: Look at every frame instead.
         neutral_s: The stretch to take as neutral posture, start and end in seconds.
         profile: The name of a stored neutral posture.
         model: full, lite, heavy, or the path of a model.
-        estimator: Use the learned angle estimator; else formulas.
+        estimator: Use the learned angle estimator instead of formulas.
         json: A file, or an open text stream, or None.
         csv, video, poses: Files, or None.
         save: Keep the result in the history.
-        recorded_at: The moment the recording began, with its zone; None takes it from the file's date.
-        processors: How many parts of a long recording to look at at once, which changes no result; None takes
-            all there are.
+        recorded_at: When the recording began, with the zone; None takes it from the file's date.
+        processors: How many parts of a long recording to process at once; results do not depend on it.  None
+            uses all processors.
     """
 
     path: Path
@@ -111,22 +111,23 @@ def analyze(
     """Analyse a recording and write the results asked for.
 
     Args:
-        request: What is wanted.
+        request: The request.
         listener: Follows the work.
         seen: Called with each observation in order of time, as known in hindsight.
-        kept: Called with how it was filed in the history, or why it could not be, which then is no error.
+        kept: Called with how the result was stored in the history, or why it could not be stored; a failure
+            to store it then raises no error.
 
     Returns:
-        The summary; `partial` where the listener stopped it.
+        The summary; `partial` if the listener stopped the analysis.
 
     Raises:
         UsageError: Options that do not go together.
         SourceError: The recording cannot be read.
-        NothingJudged: It was read, but nothing in it could be judged; results are written all the same.
+        NothingJudged: It was read, but nothing in it could be judged; results are written nevertheless.
         ModelError: The pose model is missing, wrong, or cannot be fetched.
         NeutralError: No such profile, or the person is not seen in the stretch asked for.
         OutputError: A result cannot be written.
-        HistoryError: It cannot be kept; results are written all the same.
+        HistoryError: It cannot be stored in the history; results are written nevertheless.
     """
     listener = listener or Listener()
     settings = load_settings()
@@ -164,15 +165,15 @@ def analyze(
 def judge_poses(
     poses: Iterable[Pose], request: AnalysisRequest, *, seen: Callable[[Observation], None] | None = None
 ) -> SessionSummary:
-    """Judge poses that came from elsewhere, as if they had been recorded.
+    """Judge poses from another source as if they had been recorded.
 
     Args:
-        poses: In order of time.
-        request: Its neutral posture, profile and estimator are used, and its path as the name.
+        poses: Poses in order of time.
+        request: Only its neutral posture, profile and estimator are used, and its path as the name.
         seen: Called with each observation in order of time, as known in hindsight.
 
     Raises:
-        SourceError: There are none, or their time does not advance.
+        SourceError: There are no poses, or their time does not advance.
         NothingJudged: Nothing in them could be judged.
         NeutralError: No such profile, or the person is not seen in the stretch asked for.
     """
@@ -217,7 +218,7 @@ def _check_request(request: AnalysisRequest) -> None:
         raise UsageError("--recorded-at goes with --save.", "Add --save, or leave it out.")
     if request.save:
         with Writer(is_exclusive=False):
-            pass  # obstacles are reported before the work, not after it
+            pass  # report obstacles before the work, not after it
     taken: list[str] = []
     for target in (request.json, request.csv, request.video, request.poses):
         if isinstance(target, Path):
@@ -242,7 +243,7 @@ def _neutral(
     poses: Poses,
     settings: Settings,
 ) -> Neutral | None:
-    """The posture to compare with: asked for, stored, or found; None where there is none."""
+    """The neutral posture to compare with: requested, stored or found; None if there is none."""
     if profile is not None:
         poses.notes += misfits(profile, poses.header, first_minute(poses), settings)
         if profile.slouch and not request.estimator:
@@ -297,7 +298,7 @@ def _judge(
     judging.begin(header.source, header.model)
     judging.notes += poses.notes
     end_s, partial, is_first = poses.end_s, poses.partial, True
-    was_stopped = listener.should_stop()  # in the first pass; what it found is still judged
+    was_stopped = listener.should_stop()  # the first pass was stopped; what it found is still judged
     with ExitStack() as stack:
         sinks = _sinks(request, poses, neutral, judging.log, stack)
 
@@ -328,10 +329,10 @@ def _keeper(request: AnalysisRequest, poses: Poses) -> KeptAnalysis:
     """The keeper of the result.
 
     Raises:
-        UsageError: It cannot be told when the recording was made.
+        UsageError: It is not known when the recording was made.
     """
     header, recorded_at = poses.header, request.recorded_at
-    if recorded_at is None:  # a file is usually written until the recording ends
+    if recorded_at is None:  # a file's date is usually the end of the recording
         if header.written_at is None:
             raise UsageError(
                 f"{request.path.name} does not tell when the recording was made.",

@@ -1,4 +1,4 @@
-"""Calibrating: a person's own neutral posture, from a camera or a recording, kept as a profile."""
+"""Calibration: takes a person's neutral posture from a camera or a recording and stores it as a profile."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _WATCHED_AGAINST_STORED = (
 SIT_WELL = "Sit the way you want to sit, and look at the screen."
 # Chosen: as long as a neutral posture has to be held.
 _SLOUCH_MIN_S = 3.0
-# A slouch of less than this share of any poor limit is none.
+# A slouch that reaches less than this share of every poor limit does not count.
 _SLOUCH_LEAST_SHARE = 0.35
 
 
@@ -57,11 +57,11 @@ class CalibrationRequest:
         profile: The name to store it under.
         camera: A camera's number or a stream's address; used where `recording` is None.
         recording: A video, or recorded poses.
-        at_s: The stretch of the recording to take, start and end in seconds; None looks for one.
-        slouch: Ask for the person's own slouch as well (camera).
+        at_s: The stretch of the recording to use, start and end in seconds; None looks for a suitable one.
+        slouch: Ask for the person's own slouch as well (camera only).
         slouch_s: The stretch of the recording that shows it.
         model: full, lite, heavy, or a path.
-        replace: Take the place of a stored posture without a question, also where the new one is worse.
+        replace: Replace a stored posture without asking, even if the new one is worse.
     """
 
     profile: str = "default"
@@ -76,7 +76,7 @@ class CalibrationRequest:
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
-    """The result of a calibration; `replaced` where a profile of that name existed before."""
+    """The result of a calibration; `replaced` if a profile of that name existed before."""
 
     profile: str
     path: Path
@@ -91,24 +91,24 @@ def calibrate(
     *,
     ask: Ask | None = None,
 ) -> Calibrated:
-    """Take a neutral posture and store it; one clearly worse than the stored one only if that is meant.
+    """Take a neutral posture and store it; one clearly worse than the stored one only with consent.
 
     Args:
-        request: From what.
+        request: The request.
         say: Guides the person in front of a camera.
         listener: Follows the work on a recording.
-        ask: Asks the person a question; None: there is nobody to ask.
+        ask: Asks the person a question; None if there is nobody to ask.
 
     Raises:
         UsageError: Options that do not go together.
         SourceError: The camera, stream or recording cannot be read.
-        NeutralError: The person moved, or could not be seen, or sits worse than in the stored posture; the
-            reason is named.
+        NeutralError: The person moved, could not be seen, or sits worse than in the stored posture; the
+            message gives the reason.
         ModelError: A model is missing, wrong, or cannot be fetched.
         OutputError: The profile cannot be written.
     """
     settings, listener = load_settings(), listener or Listener()
-    replaced = has_profile(request.profile)  # refuses a name before any work is done
+    replaced = has_profile(request.profile)  # refuses an invalid name before any work is done
     if request.recording is None and (request.at_s is not None or request.slouch_s is not None):
         raise UsageError("--at and --slouch-at name times of a recording.", "Add --from VIDEO.")
     if request.recording is not None and request.slouch:
@@ -134,7 +134,7 @@ def _check_better(
     """Let the person decide where a new neutral posture is clearly worse than the stored one.
 
     Raises:
-        NeutralError: It is, and is not to be stored.
+        NeutralError: It is worse, and the person does not want it stored.
     """
     worse = worse_words(name, neutral, settings, estimator)
     if worse and not (ask is not None and ask(f"{worse} Store it all the same?")):
@@ -145,9 +145,9 @@ def _check_better(
 
 
 def worse_words(name: str, neutral: Neutral, settings: Settings, estimator: AngleEstimator) -> str:
-    """How a neutral posture is worse than the one stored under a name, in a sentence; empty where it is not.
+    """How a neutral posture is worse than the one stored under a name, in a sentence; empty if it is not.
 
-    Seen from another side the two cannot be compared; a stored one that is damaged is none.
+    Postures seen from different sides cannot be compared; a damaged profile counts as missing.
     """
     try:
         stored = load_profile(name)
@@ -232,10 +232,10 @@ def _steady_stretch(poses: Poses, settings: Settings) -> tuple[float, float]:
 
 
 def _steady(moments: Iterable[Features], calibrator: Calibrator) -> list[Features] | str:
-    """The longest steady run among some moments, or why there is none."""
+    """The longest steady run among some moments, or the reason why there is none."""
     best: list[Features] = []
     for moment in moments:
-        calibrator.update(moment)
+        calibrator.collect(moment)
         if calibrator.is_done and len(calibrator.kept) > len(best):
             best = list(calibrator.kept)
     return best or _refusal_words(calibrator)
@@ -246,16 +246,16 @@ def _refusal_words(calibrator: Calibrator) -> str:
 
 
 def built(features: list[Features], header: PoseLogHeader, settings: Settings) -> Neutral:
-    """The neutral posture, to be stored, out of what a calibrator kept."""
+    """Build the neutral posture to be stored from the features that a calibrator collected."""
     neutral = neutral_from(features, header, settings, is_stored=True)
-    assert neutral is not None  # a calibrator keeps more than enough
+    assert neutral is not None  # a calibrator collects more than enough
     return neutral
 
 
 def _with_slouch(
     neutral: Neutral, features: list[Features], settings: Settings, estimator: AngleEstimator
 ) -> Neutral:
-    """The neutral posture with the person's own slouch as measures against it."""
+    """The neutral posture with the person's own slouch added, measured against it."""
     limits = load_measures("estimated")
     assert neutral.pose is not None  # it was built just now
     estimates = estimator.against(neutral.pose).of_many(
@@ -320,7 +320,7 @@ def guided(
     settings: Settings,
     say: Say,
 ) -> list[Features]:
-    """A steady stretch in front of the camera, after a countdown; what is wrong is said as it happens."""
+    """A steady stretch in front of the camera, after a countdown; problems are reported as they occur."""
     start_s: float | None = None
     for frame, features in stream:
         start_s = frame.timestamp_s if start_s is None else start_s
@@ -330,7 +330,7 @@ def guided(
             goes_on = say(f"{invitation} {math.ceil(left_s)}", 0.0, frame)
         else:
             brightness = float(frame.image_bgr[::8, ::8].mean())
-            advice = calibrator.update(features, brightness)
+            advice = calibrator.collect(features, brightness)
             goes_on = say(words_of(advice.hint), advice.share, frame)
             if calibrator.is_done:
                 return list(calibrator.kept)

@@ -1,4 +1,4 @@
-"""Coaching through an exercise: from poses to counts and one correction at a time."""
+"""Coaches a person through an exercise: turns poses into counts and one correction at a time."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from posture_cam.geometry import Estimator, MovementMeter
 from posture_cam.records import Landmark, Movement, Pose
 from posture_cam.settings import Settings
 
-# A correction stands for so long.
+# How long a correction is shown.
 _SAID_FOR_S = 4.0
-# A hold is worth a word where it is shorter than this share of the dose, and the dose at least so long.
+# A hold is corrected if it is shorter than this share of the dose, and the dose is at least this long.
 _SHORT_BELOW, _HOLD_MATTERS_FROM_S = 0.7, 2.0
-# Movements that go one way only, from a rest that somebody may be mistaken for holding.
+# One-way movements, whose rest posture may be taken by mistake while the person is in mid-movement.
 _ONE_WAY = frozenset({Movement.SHOULDER_RISE, Movement.LEANING_BACK, Movement.DRAWING_BACK, Movement.RISING})
 _BACKWARDS_SHARE = 0.6
-# Who was last seen at the top of the picture has left it there, and soon sits down again.
+# A person last seen at the top of the picture has left it there, and soon sits down again.
 _TOP_SHARE, _UP_FOR_S = 0.25, 8.0
 REST_WORDS = "Sit at rest and look ahead, arms down."
 UNSEEN_WORDS = "Head and shoulders are not seen well: move until they are in the picture."
 
 
 class Coach:
-    """Counts one exercise of one person, from the rest posture that it begins with.
+    """Counts one exercise of one person, starting from the rest posture.
 
     Args:
-        exercise: One that the camera can count.
-        settings: For the counting.
-        estimator: Of the changes of inclination.
+        exercise: An exercise that the camera can count.
+        settings: Settings for counting.
+        estimator: Estimates the changes of inclination.
 
     Attributes:
         can_see: Whether the movement can be measured from here; None until the rest posture is known.
@@ -46,7 +46,7 @@ class Coach:
         self.can_see: bool | None = None
 
     def _start_over(self) -> None:
-        """Nothing is known of rest yet, and nothing counted."""
+        """Forget the rest posture and all counts."""
         self._finder = RestFinder(self._settings.exercise, self._settings.gates.min_seen)
         self._meter: MovementMeter | None = None
         self._counter = RepetitionCounter(
@@ -72,13 +72,13 @@ class Coach:
         """Take the next look.
 
         Args:
-            now_s: Its time.
-            pose: What was seen; None for nobody.
+            now_s: The time of the look.
+            pose: The pose seen; None if nobody was seen.
         """
         self._first_s = now_s if self._first_s is None else self._first_s
         self._now_s = now_s
         if self._meter is None:
-            share = self._finder.update(pose)
+            share = self._finder.find(pose)
             if self._finder.pose is not None:
                 self._begin(self._finder.pose)
             return self._moment(REST_WORDS if pose is not None else UNSEEN_WORDS, share=share)
@@ -91,7 +91,7 @@ class Coach:
             return self._moment(REST_WORDS)
         if amount is not None or self._measured_s is None:
             self._measured_s = now_s
-        reached = self._counter.update(now_s, amount)
+        reached = self._counter.take(now_s, amount)
         self._correct(reached)
         self._was_whole = self._was_whole or self.is_whole
         if now_s - self._measured_s >= self._settings.exercise.unseen_s:
@@ -103,7 +103,7 @@ class Coach:
         return self._moment(words, reached=None if reached is None else self._name(reached))
 
     def _is_opposite(self, amount: float | None) -> bool:
-        """Whether somebody stays where the movement would go backwards: rest was taken in mid-movement."""
+        """Whether the person stays on the wrong side of rest: the rest posture was taken in mid-movement."""
         is_backwards = (
             self._movement in _ONE_WAY
             and amount is not None
@@ -118,7 +118,7 @@ class Coach:
         return self._now_s - self._opposite_since_s >= self._settings.exercise.rest_s
 
     def _gone_up(self, amount: float | None) -> float | None:
-        """Who stands up may leave the picture at its top: that is all the way, for a while."""
+        """The amount; full for a while after somebody who stands up leaves the picture at its top."""
         if self._movement != Movement.RISING or amount is not None or self._last_pose is None:
             return amount
         left_at = float(self._last_pose.landmarks[Landmark.NOSE, 1])
@@ -157,7 +157,7 @@ class Coach:
 
     @property
     def _side(self) -> SideCounter:
-        """The one that moves, else the one with fewer repetitions."""
+        """The side that moves, else the side with fewer repetitions."""
         moving = [side for side in self._counter.sides if side.phase != Phase.REST]
         return (moving or sorted(self._counter.sides, key=lambda side: side.count))[0]
 
@@ -187,13 +187,13 @@ class Coach:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the dose is done: on each side, and the last one let go."""
+        """Whether the dose is done on each side, and the person is back at rest."""
         return self._counter.phase == Phase.REST and all(
             len(side.repetitions) >= self._exercise.repetitions for side in self._counter.sides
         )
 
     def done(self) -> ExerciseDone:
-        """The result; no more poses may follow."""
+        """End the counting and return the result; no more poses may follow."""
         self._counter.finish()
         sides = self._counter.sides
         in_order = sorted((one for side in sides for one in side.repetitions), key=lambda one: one.time_s)

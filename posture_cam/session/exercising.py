@@ -21,7 +21,7 @@ from posture_cam.settings import Settings, load_settings
 Show = Callable[[CoachMoment, float, Frame | None], bool]
 """Called with what there is to show, the time, and the picture; False ends the exercise."""
 
-# MediaPipe smooths over several looks: so much before the stretch is looked at, too.
+# MediaPipe smooths over several looks, so looking begins this long before the stretch.
 _LEAD_IN_S = 1.0
 _LET_GO_S = 3.0
 _TICK_S = 0.2
@@ -33,7 +33,7 @@ class ExerciseRequest:
     """Which exercise, and where it is seen.
 
     Attributes:
-        exercise: Which one.
+        exercise: The exercise.
         camera: A camera's number or a stream's address; used where `recording` is None.
         recording: A video, or recorded poses.
         at_s: The stretch of the recording, start and end in seconds.
@@ -53,7 +53,7 @@ def count_recording(request: ExerciseRequest, show: Show, listener: Listener | N
     Raises:
         UsageError: The camera cannot count this exercise.
         SourceError: The recording cannot be read, or ends before the stretch.
-        NothingJudged: The person is not seen at rest, or the movement cannot be seen from there.
+        NothingJudged: The person is not seen at rest, or the camera's position does not show the movement.
         ModelError: A model is missing, wrong, or cannot be fetched.
     """
     exercise, path = request.exercise, request.recording
@@ -100,7 +100,7 @@ def guide_camera(
     """Guide a person in front of the camera until the dose is done, or `show` or the listener ends it.
 
     Returns:
-        What was done; None where the movement cannot be seen from there, so that it has to be timed.
+        The result; None if the camera's position does not show the movement, so that it has to be timed.
 
     Raises:
         SourceError: The camera or the stream cannot be opened, or has gone.
@@ -134,13 +134,13 @@ def guide_camera(
 def guide_by_clock(
     exercise: Exercise, show: Show, clock: Callable[[], float], wait: Callable[[float], None]
 ) -> ExerciseDone:
-    """Say and time an exercise that the camera cannot count.
+    """Guide a person by the clock through an exercise that the camera cannot count.
 
     Args:
-        exercise: Which one.
+        exercise: The exercise.
         show: Shows a moment; False ends the exercise.
-        clock: Seconds.
-        wait: Waits for so many seconds.
+        clock: Returns the time in seconds.
+        wait: Waits for a number of seconds.
     """
     began_s = clock()
     done = 0
@@ -194,7 +194,7 @@ def _timed(exercise: Exercise, done: int, holds: list[float], duration_s: float)
 def _looks(
     path: Path, request: ExerciseRequest, settings: Settings, listener: Listener, stack: ExitStack
 ) -> Iterator[tuple[float, Pose | None, Frame | None]]:
-    """Time, pose and picture of each look at a recording, a little before the stretch on."""
+    """Time, pose and picture of each look at a recording, from a little before the stretch."""
     if is_recorded(path):
         yield from ((one.timestamp_s, one.pose, None) for one in PoseLog(path).samples())
         return

@@ -12,13 +12,13 @@ T = TypeVar("T")
 
 
 class Guarded:
-    """Passes everything on to an output until that fails; then says so once and leaves it alone.
+    """Passes everything on to an output until the output fails; then reports the failure once and stops.
 
-    An output that the run is made for (`is_essential`) ends it with its failure.
+    The failure of an essential output (`is_essential`) ends the run.
 
     Args:
-        sink: The output, of ours or of a caller.
-        lost: Takes a sentence about the failure.
+        sink: The output, our own or a caller's.
+        lost: Called with a sentence about the failure.
     """
 
     def __init__(self, sink: LiveSink, lost: Callable[[str], None]) -> None:
@@ -26,7 +26,7 @@ class Guarded:
         self._has_failed = False
 
     def write(self, observation: Observation) -> None:
-        """Take what was judged just now."""
+        """Take the newest observation."""
         self._passed(lambda: self._sink.write(observation), None)
 
     def tell(self, event: SourceEvent) -> None:
@@ -38,7 +38,7 @@ class Guarded:
         self._passed(lambda: self._sink.say(words, share, frame), None)
 
     def adopt(self, neutral: Neutral) -> None:
-        """Another neutral posture is compared with from now on."""
+        """Use another neutral posture for comparison from now on."""
         self._passed(lambda: self._sink.adopt(neutral), None)
 
     def commands(self) -> tuple[Command, ...]:
@@ -54,7 +54,7 @@ class Guarded:
             return otherwise
         try:
             return call()
-        except Exception as error:  # whatever a window system, or code of a caller, may raise
+        except Exception as error:  # window systems and callers' code may raise anything
             if getattr(self._sink, "is_essential", False):
                 raise
             self._fail(error)

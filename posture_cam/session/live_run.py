@@ -1,4 +1,4 @@
-"""The live run: a source that never ends, looked at now and then, and judged as a recording would be."""
+"""The live run: looks at an endless source at intervals, and judges it as it would a recording."""
 
 from __future__ import annotations
 
@@ -48,28 +48,28 @@ from posture_cam.words import clock, count_words, duration_words
 if TYPE_CHECKING:
     from posture_cam.session.looking import Looking
 
-# Waits between two looks, for keys and signals to be noticed at once; chosen.
+# Waits between two looks, short so that keys and signals are noticed at once; chosen.
 _WAIT_S = 0.05
 _LEAST_WAIT_S = 0.02
-# Pictures in a row that the model may refuse.
+# Pictures in a row that the model may fail on.
 _MOST_FAILURES = 50
 # A key that would replace something stored has to be pressed twice.
 _PRESS_AGAIN_WITHIN_S = 10.0
 
 
 class RoomWatch(Protocol):
-    """Whether the camera has moved; see pose/background.py."""
+    """Detects whether the camera has moved; see pose/background.py."""
 
     doubt: Doubt | None
 
     def is_due(self, timestamp_s: float) -> bool:
         """Whether it is time for another look."""
 
-    def update(self, image_bgr: NDArray[np.uint8], pose: Pose | None, timestamp_s: float) -> bool:
-        """Look; True where it now counts as moved, or as back."""
+    def compare(self, image_bgr: NDArray[np.uint8], pose: Pose | None, timestamp_s: float) -> bool:
+        """Look; True if the camera has just come to count as moved, or as back."""
 
     def restart(self) -> None:
-        """The room is where it belongs."""
+        """Accept the camera's present position as the right one."""
 
 
 class Pace:
@@ -113,7 +113,7 @@ class LiveRun:
         self._sinks = [Guarded(sink, self._lost) for sink in sinks]
         self._estimator = estimator
         self._looking, self._background = looking, background
-        self._room_doubts: set[Doubt] = set()  # those that the background raised, and may take back
+        self._room_doubts: set[Doubt] = set()  # doubts that the background raised, and may withdraw
         self._profile_name, self._is_stored = profile_name, neutral is not None
         self._pace = Pace(settings.pace, eco)
         self._policy = AlertPolicy(settings.alerts, started_at=started_at, permission=permission)
@@ -144,12 +144,12 @@ class LiveRun:
         self._should_stop: Callable[[], bool] = lambda: False
 
     def _lost(self, words: str) -> None:
-        """An output has failed: said on the others, once, and the run goes on without it."""
+        """Report a failed output on the others, once; the run goes on without it."""
         self._say(words)
         self._judging.notes.append(words)
 
     def watch(self, should_stop: Callable[[], bool]) -> SessionSummary:
-        """Until asked to stop, or the source ends."""
+        """Run until asked to stop, or until the source ends."""
         self._should_stop = lambda: self._is_over or should_stop()
         self._judging.begin(self._source.info, self._estimator.model)
         if self._judging.neutral is None:
@@ -167,7 +167,7 @@ class LiveRun:
                 self._flush()
         except Exception:
             with suppress(Exception):
-                self._finish(has_failed=True)  # the judgements until then are reported all the same
+                self._finish(has_failed=True)  # judgements made so far are still reported
             raise
         return self._finish()
 
@@ -198,7 +198,9 @@ class LiveRun:
                 return
             self._failures = 0
             self._looking.looked(now_s)
-            if self._background.is_due(now_s) and self._background.update(frame.image_bgr, self._pose, now_s):
+            if self._background.is_due(now_s) and self._background.compare(
+                frame.image_bgr, self._pose, now_s
+            ):
                 self._camera_moved(now_s)
         notes = len(self._judging.notes)
         sample = Sample(frame.index, now_s, self._pose, is_reused=is_still)
@@ -213,7 +215,7 @@ class LiveRun:
         self._learn(frame)
         self._watch_offer(observation)
         interval_s = self._pace.interval_s(observation)
-        if self._calibrator is not None:  # taken soon, it shows the posture at the request
+        if self._calibrator is not None:  # look soon, to catch the posture at the time of the request
             interval_s = min(interval_s, 1.0 / self._settings.sampling.rate_hz)
         self._due_s = max(
             self._due_s + interval_s,
@@ -221,9 +223,9 @@ class LiveRun:
         )
 
     def _watch_offer(self, observation: Observation) -> None:
-        """Whether the exercise that a break offered is done."""
+        """Watch whether the exercise offered with a break is done."""
         now_s = observation.assessment.timestamp_s
-        self._tell_taken(self._offers.update(now_s, self._pose, observation.alert))
+        self._tell_taken(self._offers.follow(now_s, self._pose, observation.alert))
 
     def _tell_taken(self, taken: tuple[ExerciseDone, float] | None) -> None:
         if taken is not None:
@@ -233,7 +235,7 @@ class LiveRun:
             self._took(done, began_s)
 
     def _failed(self, error: ModelError) -> None:
-        """A picture that the model cannot take is left out; when none can be taken, the run is over."""
+        """Leave out a picture that the model fails on; after too many in a row, end the run."""
         self._failures += 1
         if self._failures == 1:
             self._say(f"{error.message} Going on with the next picture.")
@@ -246,7 +248,7 @@ class LiveRun:
         features = self._judging.features
         assert features is not None
         if self._calibrator is not None:
-            self._calibrator.update(features, float(frame.image_bgr[::8, ::8].mean()))
+            self._calibrator.collect(features, float(frame.image_bgr[::8, ::8].mean()))
             if self._calibrator.is_done and (neutral := self._provisional(self._calibrator)) is not None:
                 at = clock(frame.timestamp_s)
                 self._adopt(neutral)
@@ -300,7 +302,7 @@ class LiveRun:
             words = f"{what}; nothing is judged until that is settled."
             self._tell(SourceEvent(now_s, fit.reason, words, now_s))
         else:
-            for one in self._room_doubts:  # what else is doubted, the room knows nothing of
+            for one in self._room_doubts:  # the background says nothing about other doubts
                 fit.undo_change(one)
             self._room_doubts.clear()
             self._tell(SourceEvent(now_s, fit.reason, "The camera is back where it was.", now_s))
@@ -314,7 +316,7 @@ class LiveRun:
         self._tell(SourceEvent(now_s, None, words, now_s))
 
     def _note(self, event: SourceEvent) -> None:
-        """Keep the books of what the source could not show."""
+        """Record what the source could not show."""
         now_s = event.timestamp_s
         if event.is_end:
             self._is_over = True
@@ -368,7 +370,7 @@ class LiveRun:
         self._tell(SourceEvent(now_s, None, "Going on.", since_s, now_s))
 
     def _calibrate(self, now_s: float) -> None:
-        """Take a neutral posture now, and store it; a stored one is replaced only where that is meant."""
+        """Take a neutral posture now and store it; a stored one is replaced only after confirmation."""
         try:
             is_stored = has_profile(self._profile_name)
         except PostureCamError:
@@ -401,7 +403,7 @@ class LiveRun:
         self._judging.explain(start_s, self._due_s, Reason.CALIBRATING)
 
     def _is_meant(self, worse: str) -> bool:
-        """Whether the person wants a posture stored that is worse than the stored one."""
+        """Whether the person wants to store a posture that is worse than the stored one."""
         self._say(f"{worse} Press c within {_PRESS_AGAIN_WITHIN_S:.0f} s to store it all the same.")
         end_s = self._source.now_s + _PRESS_AGAIN_WITHIN_S
         while self._source.now_s < end_s and not self._should_stop():

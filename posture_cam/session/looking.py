@@ -1,4 +1,4 @@
-"""When the model looks, in a recording and live: the one rule, to be replaced here."""
+"""The rule for when the model looks, for recordings and live runs; replace it here."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from posture_cam.records import Frame
 from posture_cam.settings import MotionSettings
 from posture_cam.source.motion import MotionWatch, small_grey
 
-# Times of frames lie a little beside the grid that they are taken by.
+# Frame times deviate slightly from the grid by which frames are taken.
 _BESIDE_S = 1e-3
 
 
 class Looking:
-    """Decides at which pictures the model looks: soon where something has moved, else now and then.
+    """Decides which pictures the model looks at: soon if something has moved, else now and then.
 
-    Where it does not look, the last look stands; after a movement the posture is taken to change evenly into
-    that of the next look.
+    In between, the last look stands; after a movement the posture is assumed to change evenly into that of
+    the next look.
 
     Args:
-        settings: What counts as movement.
-        moving_s: How long after a look the next is due where something has moved since.
-        still_s: How long after it where nothing has.
+        settings: Defines what counts as movement.
+        moving_s: How long after a look the next is due if something has moved since.
+        still_s: How long after a look the next is due if nothing has moved.
 
     Attributes:
         has_moved: Whether the last picture showed a change since the last look.
@@ -38,8 +38,8 @@ class Looking:
         """Whether to look at this picture.
 
         Args:
-            small: The picture, as `small_grey` makes it.
-            timestamp_s: Its time.
+            small: The picture, as made by `small_grey`.
+            timestamp_s: The time of the picture.
         """
         changed = self._motion.changed_cells(small)
         self.has_moved = changed is not None and changed >= self._least_cells
@@ -51,6 +51,6 @@ class Looking:
         return self.is_due(small_grey(frame.image_bgr), frame.timestamp_s)
 
     def looked(self, timestamp_s: float) -> None:
-        """The model has looked at the last picture; those that follow are compared with it."""
+        """Record that the model has looked at the last picture; later pictures are compared with it."""
         self._motion.looked()
         self._looked_s = timestamp_s

@@ -1,4 +1,4 @@
-"""Watching live: what to watch, which neutral posture belongs to it, and the run put together."""
+"""Live monitoring: chooses the source and its neutral posture, and puts the run together."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class MonitorRequest:
     Attributes:
         source: A camera's number, a stream's address, or a recording.
         realtime: Play a recording at its own pace.
-        profile: The neutral posture; None takes the one that fits the camera, if there is one.
+        profile: The name of the neutral posture; None takes the profile that fits the camera, if any.
         model: full, lite, heavy, or a path.
-        estimator: Use the learned angle estimator; else formulas.
-        eco: Look less often; asked now and then, as a laptop may be unplugged.
+        estimator: Use the learned angle estimator instead of formulas.
+        eco: Whether to look less often; asked repeatedly, as a laptop may be unplugged.
         started_at: The time of day at the start, with its zone.
     """
 
@@ -61,17 +61,17 @@ def monitor(
     Args:
         request: What to watch.
         settings: All settings.
-        sinks: Where it goes; commands come from them too.
-        source: Taken instead of the one that the request names, for a source of your own.
-        keeper: Keeps the run for later.
-        took: Called with an exercise that a break offered and that was seen done, and when it began.
-        permission: Which exercises and tips may be offered to the person; asked for each.
+        sinks: The outputs; they also supply commands.
+        source: A source of your own, used instead of the one that the request names.
+        keeper: Stores the run.
+        took: Called with an exercise that was offered with a break and seen done, and when it began.
+        permission: Which exercises and tips may be offered to the person; called for each offer.
         should_stop: Asked many times a second.
         download: Called while a model is fetched.
 
     Raises:
         SourceError: The source cannot be opened at the start.
-        NeutralError: There is no such profile, or several and none fits.
+        NeutralError: There is no such profile, or there are several and none fits.
         ModelError: A model is missing, wrong, or cannot be fetched.
     """
     profile_name, neutral = choose_profile(request)
@@ -123,7 +123,7 @@ def choose_profile(request: MonitorRequest) -> tuple[str, Neutral | None]:
     here = request.source.name if isinstance(request.source, Path) else source_name(request.source)
     fitting = []
     for name in names:
-        with suppress(NeutralError):  # a damaged one does not stand in the way of the others
+        with suppress(NeutralError):  # a damaged profile does not block the others
             if load_profile(name).source == here:
                 fitting.append(name)
     if len(fitting) == 1:

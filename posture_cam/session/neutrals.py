@@ -1,4 +1,4 @@
-"""Which neutral posture a session compares with, and whether it fits."""
+"""Finds the neutral posture for a session, and checks whether it fits."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ ESTIMATOR_FILE = "angle_estimator.npz"
 # Shoulders this much wider or narrower than at calibration mean another seat or another camera.
 _WIDTH_OFF_BY = 0.3
 FIRST_S = 60.0
-# Moments of it that are compared with the neutral posture, and how many of them have to be near it.
+# Interval of the moments compared with the neutral posture, and how many of them have to be near it.
 _LOOKED_EVERY_S, _LEAST_NEAR = 1.0, 3
 _AHEAD_DEG, _SQUEEZED_BY = 20.0, 0.2
 _SAGITTAL = (Measure.NECK_INCLINATION_CHANGE, Measure.TRUNK_INCLINATION_CHANGE)
-# The elevation read off a level head is right within 8 to 10 deg (geometry/features.py).
+# The elevation read from a level head is accurate to 8 to 10 deg (geometry/features.py).
 _ELEVATION_OFF_BY_DEG = 15.0
 
 
@@ -42,7 +42,7 @@ def load_estimator() -> AngleEstimator:
 
 
 def moments_of(poses: Poses, *stretches_s: tuple[float, float]) -> list[Features]:
-    """The features of some stretches of a recording, each by its start and end in seconds."""
+    """The features of some stretches of a recording; each stretch is a start and an end in seconds."""
     return [
         look.features
         for look in poses.looks
@@ -51,7 +51,7 @@ def moments_of(poses: Poses, *stretches_s: tuple[float, float]) -> list[Features
 
 
 def steady_stretch(poses: Poses, settings: Settings) -> tuple[Stretch | None, View | None]:
-    """The most upright steady stretch of a recording, and the view that it mostly shows; None for neither."""
+    """The most upright steady stretch of a recording and the most frequent view; None if not found."""
     finder = NeutralFinder(settings)
     for look in poses.looks:
         finder.add(look.features)
@@ -59,7 +59,7 @@ def steady_stretch(poses: Poses, settings: Settings) -> tuple[Stretch | None, Vi
 
 
 def found_neutral(poses: Poses, settings: Settings) -> Neutral | None:
-    """The neutral posture out of that stretch and those like it, else the average one of the view, if any."""
+    """The neutral posture from that stretch and similar ones, else the average one of the view, if any."""
     stretch, view = steady_stretch(poses, settings)
     found = None
     if stretch is not None and stretch.is_plausible:
@@ -78,14 +78,14 @@ def neutral_from(
     *,
     is_stored: bool = False,
 ) -> Neutral | None:
-    """The neutral posture out of some moments, or None where too few of them are usable.
+    """The neutral posture from some moments, or None if too few of them are usable.
 
     Args:
         features: The moments.
-        header: Where they come from.
-        settings: How many are needed.
-        view: Only those seen from here; None takes the most frequent view.
-        is_stored: It becomes a profile, with the time of its making.
+        header: The source of the moments.
+        settings: How many moments are needed.
+        view: Use only moments in this view; None takes the most frequent view.
+        is_stored: The posture becomes a profile, with the time of its creation.
     """
     usable = take_stretch(features, view)
     if len(usable) < settings.neutral.min_samples:
@@ -102,16 +102,16 @@ def neutral_from(
 
 
 def misfits(profile: Neutral, header: PoseLogHeader, first: list[Features], settings: Settings) -> list[str]:
-    """Where a stored neutral posture does not fit a run, each with what to do.
+    """The ways in which a stored neutral posture does not fit a run, each with advice.
 
-    Where the camera stands is told only from moments in which the person sits about as at calibration: a
+    The camera's position is judged only from moments in which the person sits about as at calibration: a
     slouch looks like a camera that stands higher.
 
     Args:
         profile: The neutral posture.
         header: What is known of the run.
         first: Usable moments of its first minute (`first_minute`).
-        settings: For comparing.
+        settings: Settings for the comparison.
     """
     size_wh = (header.source.width_px, header.source.height_px)
     pairs = {
@@ -144,10 +144,11 @@ def misfits(profile: Neutral, header: PoseLogHeader, first: list[Features], sett
 
 
 def is_squeezed(profile: Neutral, first: Sequence[Features]) -> bool:
-    """Whether faces are wider or narrower against their height than at calibration, in most of some moments.
+    """Whether faces are wider or narrower in relation to their height than at calibration, by the median.
 
-    Distance of the eyes by height of the face, of heads that look ahead.  Its median over a rendered sitting
-    is within 13 % of the neutral's in 98 of 100 sittings; a picture of 4:3 shown as 16:9 changes it by 33 %.
+    Compares the distance of the eyes divided by the height of the face, for heads that look ahead.  The
+    median over a rendered sitting is within 13 % of the neutral in 98 of 100 sittings; a 4:3 picture shown
+    as 16:9 changes it by 33 %.
     """
     then = _face_shape(profile.centre, profile.image_size_wh)
     now = [
@@ -172,7 +173,7 @@ def _face_shape(values: Mapping[Feature, float], size_wh: tuple[int, int]) -> fl
 
 
 def _near_neutral(moments: Sequence[Features], profile: Neutral, settings: Settings) -> list[Features]:
-    """Of some moments, one a second at most, those in which neck and trunk read about as in the neutral."""
+    """The moments, at most one a second, in which neck and trunk measure about as in the neutral posture."""
     if profile.pose is None:
         return []
     limits, estimates = load_measures("estimated"), load_estimator().against(profile.pose)
@@ -199,11 +200,11 @@ def first_minute(poses: Poses) -> list[Features]:
 
 
 def _camera_misfits(profile: Neutral, moments: list[Features]) -> list[str]:
-    """Whether the camera stands elsewhere about the person than at calibration, or shows them otherwise."""
+    """Sentences on a camera position or a size of the person that differs from calibration."""
     then = {**profile.centre, **profile.context}
 
     def change_of(name: Feature) -> tuple[float, float] | None:
-        """The median of a feature in these moments, and what it was at calibration."""
+        """The median of a feature in these moments, and its value at calibration."""
         now = [moment.values[name] for moment in moments if name in moment.values]
         return (float(np.median(now)), then[name]) if now and name in then else None
 

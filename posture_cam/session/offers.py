@@ -1,4 +1,4 @@
-"""Whether somebody takes up the exercise that a movement break offers."""
+"""Detects whether the person takes up the exercise offered with a movement break."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from posture_cam.records import Alert, Pose
 from posture_cam.session.coach import Coach
 from posture_cam.settings import Settings
 
-# So long after the offer it counts as taken,
+# An exercise counts as taken up if it follows within this time after the offer,
 _TAKEN_WITHIN_S = 300.0
-# with this share of the dose; so long after that without a further repetition it is over.
+# with this share of the dose; it is over after this long without a further repetition.
 _TAKEN_SHARE, _OVER_AFTER_S = 0.5, 20.0
 
 
 class OfferWatch:
-    """Counts along, quietly, after an exercise was offered.
+    """Counts silently after an exercise was offered.
 
     Args:
-        settings: For the counting.
-        estimator: Of the changes of inclination; None watches for nothing.
+        settings: Settings for counting.
+        estimator: Estimates the changes of inclination; None turns the watch off.
     """
 
     def __init__(self, settings: Settings, estimator: Estimator | None) -> None:
@@ -30,14 +30,14 @@ class OfferWatch:
         self._offered_s = self._last_s = self._began_s = 0.0
         self._least = self._count = 0
 
-    def update(
+    def follow(
         self, now_s: float, pose: Pose | None, alert: Alert | None
     ) -> tuple[ExerciseDone, float] | None:
-        """Take the next look; what was done of the exercise offered and when it began, once that is over.
+        """Take the next look; once the offered exercise is over, return its result and when it began.
 
         Args:
-            now_s: The time.
-            pose: What was seen.
+            now_s: The current time.
+            pose: The pose seen.
             alert: An alert given just now.
         """
         if alert is not None and alert.exercise is not None:
@@ -58,7 +58,7 @@ class OfferWatch:
         return self.finish() if moment.is_whole or is_late or is_paused else None
 
     def finish(self) -> tuple[ExerciseDone, float] | None:
-        """The result of the offered exercise, once it is over or the run ends."""
+        """End the watch; return the result and start of the exercise, or None if too little was done."""
         coach, self._coach = self._coach, None
         if coach is None:
             return None

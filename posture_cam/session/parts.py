@@ -1,8 +1,8 @@
-"""A long recording, looked at in several parts at once.
+"""Processes a long recording in several parts at once.
 
-Each part but the first begins at a key picture, a lead-in before its own time, knowing nothing of what was
-before; what it sees in the lead-in is thrown away.  Parts depend on the recording alone: one processor finds
-the same as many.
+Each part but the first begins at a key picture, a lead-in before its own time, without knowledge of earlier
+pictures; the results of the lead-in are discarded.  The division into parts depends only on the recording, so
+one processor gets the same results as many.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _ARENA_MAX = -8  # as <malloc.h> of glibc calls it
 _LOOK_ROUND_S = 0.05
 # Outcomes whose pictures are compared with those of a lead-in.
 _COMPARED = 200
-# When memory is given back, in seconds of the recording: a model leaves much behind while it is loaded and
-# first used.  Giving back takes 5 ms.
+# When memory is given back, in seconds of the recording: loading and first using a model leaves much memory
+# behind.  Giving it back takes 5 ms.
 _GIVE_BACK_FIRST_S, _GIVE_BACK_EVERY_S = 1.0, 30.0
 
 
@@ -45,7 +45,7 @@ class Outcome(NamedTuple):
 
 
 class Positioned(Protocol):
-    """A source that knows how far it was read."""
+    """A source that knows how far it has been read."""
 
     @property
     def position_s(self) -> float:
@@ -60,9 +60,9 @@ Begin = Callable[[float, ExitStack], tuple[Positioned, Iterator[Outcome]]]
 
 
 def goals_s(duration_s: float | None, settings: PartsSettings) -> list[float]:
-    """Where the second and all further parts of a recording would best begin; none where it is short.
+    """The best start times for the second and all further parts; empty for a short recording.
 
-    An even number of parts, so that two processors are done at one time.
+    The number of parts is even, so that two processors finish at the same time.
     """
     if duration_s is None or duration_s < 2 * settings.least_s:
         return []
@@ -71,7 +71,7 @@ def goals_s(duration_s: float | None, settings: PartsSettings) -> list[float]:
 
 
 def starts_s(found_s: Sequence[float], duration_s: float | None, settings: PartsSettings) -> list[float]:
-    """Where parts begin: at 0, and of the key pictures found at those that are far enough from each other."""
+    """Where parts begin: at 0, and at those of the key pictures found that are far enough apart."""
     starts = [0.0]
     least_s = settings.least_s / 2
     for time_s in found_s:
@@ -81,30 +81,30 @@ def starts_s(found_s: Sequence[float], duration_s: float | None, settings: Parts
 
 
 def share_memory() -> None:
-    """Have all threads take memory from one place, where Linux's C library would give each its own.
+    """Let all threads take memory from one arena; Linux's C library would give each thread its own.
 
-    What one part has freed serves the next one then, in pieces of just the right size.  To be called before
-    models are loaded; it takes no time.  It holds for the whole process, which must therefore be our own: the
-    command line calls this, the library does not.
+    Memory freed by one part then serves the next one, in pieces of just the right size.  Call this before
+    models are loaded; it takes no time.  It affects the whole process, which must therefore be our own: the
+    command line calls it, the library does not.
     """
     with suppress(OSError, TypeError, AttributeError):  # elsewhere there is none, or none of that name
         ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)
 
 
 class _Part:
-    """A part, looked at as far as is asked for.
+    """A part of a recording, processed up to a given time.
 
     Args:
         start_s: Where it begins.
-        own_s: From where on it counts.
-        until_s: Where the next one counts.
+        own_s: The time from which its outcomes count.
+        until_s: The time from which those of the next part count.
         begin: See `Parts`.
 
     Attributes:
-        outcomes: What it saw and counts, as far as it was not taken out.
-        lead_in: The outcomes before that.
-        position_s: How far it has come.
-        is_over: It has come to the end of the recording.
+        outcomes: Outcomes that count and have not been taken out yet.
+        lead_in: The outcomes before `own_s`.
+        position_s: How far it has got.
+        is_over: Whether it has reached the end of the recording.
         end_s: The time of the last picture of all, once it is over.
         clock_repairs: How often the recording's clock was bridged so far.
     """
@@ -132,11 +132,11 @@ class _Part:
 
     @property
     def failure(self) -> BaseException | None:
-        """The failure that ended it early; None while it is busy."""
+        """The failure that ended it early; None without one, or while the part is busy."""
         return self._work.exception() if self._work is not None and self._work.done() else None
 
     def go_on(self, pool: ThreadPoolExecutor, is_left: Event) -> None:
-        """Look on, up to where the next part counts; what goes wrong is kept as its failure."""
+        """Continue up to where the next part counts; an error is stored as its failure."""
         self._work = pool.submit(self._look_on, is_left)
 
     def _look_on(self, is_left: Event) -> None:
@@ -162,23 +162,23 @@ class _Part:
                 _give_back_memory()
 
     def wait(self) -> None:
-        """For a moment, or until it is no longer busy."""
+        """Wait for a moment, or until the part is no longer busy."""
         if self._work is not None:
             wait([self._work], timeout=_LOOK_ROUND_S)
 
     def close(self) -> None:
-        """Release the recording and the model; not while it is busy."""
+        """Release the recording and the model; must not be called while the part is busy."""
         self._stack.close()
         if self._work is None:  # never begun, or closed already
             return
-        # Nothing of it may stay: a decoder holds many pictures, and a failure holds where it was raised.
+        # No reference may stay: a decoder holds many pictures, and a failure holds its stack frames.
         self._source, self._all_outcomes, self._work = None, iter(()), None
         self.outcomes.clear()
         _give_back_memory()
 
 
 def _give_back_memory() -> None:
-    """Have the C library of Linux give back what was freed, which it keeps in pieces too small for a part."""
+    """Make Linux's C library give back freed memory, which it keeps in pieces too small for a part."""
     with suppress(OSError, TypeError, AttributeError):  # elsewhere there is none, or none of that name
         ctypes.CDLL(None).malloc_trim(0)
 
@@ -187,12 +187,12 @@ class Parts:
     """All parts of a recording.
 
     Args:
-        starts_s: Where they begin; the first at 0.
-        begin: Opens the recording for one of them, on whatever thread, and looks at it picture by picture.
-            What is to be closed after it goes on the stack.
-        settings: How long the lead-in is, and how many parts are looked at at once at most.
-        processors: So many parts are looked at at once, up to that limit.
-        until_s: Nothing much after this is needed; None goes to the end.
+        starts_s: Where the parts begin; the first at 0.
+        begin: Opens the recording for one part, on any thread, and looks at it picture by picture.  Resources
+            to be closed after the part go on the stack.
+        settings: The length of the lead-in, and the limit of parts processed at once.
+        processors: The number of parts to process at once, up to that limit.
+        until_s: The time after which little is needed; None goes to the end.
     """
 
     def __init__(
@@ -212,7 +212,7 @@ class Parts:
 
     @property
     def done_s(self) -> float:
-        """How many seconds of the recording were looked at, in all parts together; never less than before."""
+        """Seconds of the recording processed so far, in all parts together; never decreases."""
         first, *others = self._parts
         ahead_s = sum(max(min(part.position_s, part.until_s) - part.own_s, 0.0) for part in others)
         self._done_s = max(self._done_s, first.position_s + ahead_s)
@@ -229,16 +229,16 @@ class Parts:
         return self._parts[0].clock_repairs
 
     def leave(self) -> None:
-        """Look at no more pictures; what was looked at from the beginning on is still given out."""
+        """Look at no more pictures; outcomes without a gap from the beginning are still given out."""
         self._is_left.set()
 
     def outcomes(self) -> Generator[Outcome | None]:
         """The outcomes of the pictures in order; None while nothing is new.
 
-        Closing it ends the work.
+        Closing the generator ends the work.
 
         Raises:
-            PostureCamError: What the part that is needed failed with.
+            PostureCamError: The failure of a part whose outcomes are needed.
         """
         with ExitStack() as stack:
             for part in self._parts:
@@ -248,12 +248,12 @@ class Parts:
             yield from self._one_after_the_other(pool)
 
     def _one_after_the_other(self, pool: ThreadPoolExecutor) -> Iterator[Outcome | None]:
-        shift, is_seam = 0, False  # of its count of pictures; before the first outcome of a later part
+        shift, is_seam = 0, False  # added to picture numbers; before the first outcome of a later part
         given: deque[Outcome] = deque(maxlen=_COMPARED)
         while True:
             part = self._parts[0]
             self._keep_going(pool)
-            is_busy = part.is_busy  # before what it has seen is taken
+            is_busy = part.is_busy  # checked before its outcomes are taken
             while part.outcomes and (len(self._parts) == 1 or part.outcomes[0].time_s < part.until_s):
                 outcome = _placed(part.outcomes.popleft(), shift, is_new=is_seam)
                 is_seam = is_seam and outcome.sample is None
@@ -279,7 +279,7 @@ class Parts:
                 shift, is_seam = _shift(given, following.lead_in), True
                 self._parts.popleft().close()
                 continue
-            # It cannot be read from there, or its times are not those of the recording: this part goes on.
+            # The next part cannot be read from its start, or its times are wrong: this part does its work.
             while following.is_busy:
                 yield None
                 following.wait()
@@ -289,9 +289,9 @@ class Parts:
             part.go_on(pool, self._is_left)
 
     def _keep_going(self, pool: ThreadPoolExecutor) -> None:
-        """Begin as many parts as there are processors, and one more only where the current one waits for it.
+        """Begin as many parts as there are processors, and one more only if the current part waits for it.
 
-        Each holds a model until it is closed, also while it waits for the next one.
+        Each part holds a model until it is closed, even while it waits for the next part.
         """
         begun = sum(part.has_begun for part in self._parts)
         for number, part in enumerate(self._parts):
@@ -305,7 +305,7 @@ class Parts:
 
 
 def _shift(given: Sequence[Outcome], lead_in: Sequence[Outcome]) -> int:
-    """What a later part's numbers of pictures lack, by a picture that the part before has seen, too."""
+    """The offset of a later part's picture numbers, from a picture that the previous part has seen, too."""
     number_at = {one.time_s: one.sample.index for one in given if one.sample is not None}
     for one in lead_in:
         if one.sample is not None and one.time_s in number_at:
@@ -314,7 +314,7 @@ def _shift(given: Sequence[Outcome], lead_in: Sequence[Outcome]) -> int:
 
 
 def _placed(outcome: Outcome, shift: int, *, is_new: bool) -> Outcome:
-    """An outcome with the recording's own number; the first of a part is a look of its own."""
+    """An outcome with its number in the whole recording; the first of a later part counts as a new look."""
     sample = outcome.sample
     if sample is None or not (shift or is_new):
         return outcome

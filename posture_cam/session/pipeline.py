@@ -1,4 +1,4 @@
-"""From poses to the log of a run, the same for recordings and live runs."""
+"""Turns poses into the log of a run, in the same way for recordings and live runs."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ from posture_cam.runlog import RunLog
 from posture_cam.settings import Settings
 from posture_cam.words import clock, words_of
 
-# Poses that the estimator takes at once.
+# How many poses the estimator processes at once.
 _ESTIMATED_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A look and what was measured in it."""
+    """A look and its measures."""
 
     look: Look
     measures: Measures
@@ -63,7 +63,7 @@ class Judgement(NamedTuple):
 
     Attributes:
         now: The moment, as a live run shows it.
-        settled: Earlier moments that nothing can change any more; they are in the log.
+        settled: Earlier moments that can no longer change; they are in the log.
     """
 
     now: Observation
@@ -73,8 +73,8 @@ class Judgement(NamedTuple):
 def in_hindsight(moments: Iterable[Measured]) -> Iterator[Measured]:
     """The same moments, with interpolated measures between two looks where the picture had changed.
 
-    So a movement is not judged late because looks are rare.  Only recordings allow this: a live run has the
-    measures of the last look until the next.
+    This prevents late judgement of a movement when looks are rare.  It works for recordings only: a live run
+    keeps the measures of the last look until the next.
     """
     start: Measured | None = None
     on_way: list[Measured] = []
@@ -97,24 +97,24 @@ class Pipeline:
     """Judges samples in order of time and keeps the log of them.
 
     Args:
-        neutral: What is compared with at first, or None.
+        neutral: The neutral posture to begin with, or None.
         settings: All settings.
-        estimator: Of changes of inclination; None leaves them to formulas.
+        estimator: Estimates changes of inclination; None leaves them to formulas.
         policy: When to speak.
-        keeper: Keeps the run for later, or None.
+        keeper: Stores the run, or None.
         is_fresh: The neutral posture was taken in this very run.
-        needs_own: A live run: without a neutral posture nothing counts, as one is about to be taken, and one
-            of pictures of another shape is asked about.
+        needs_own: For a live run: nothing counts without a neutral posture, as one is about to be taken; a
+            neutral posture from pictures of another shape has to be confirmed.
         origin: Where the neutral posture comes from.
         permission: What the person may be offered.
-        profile: What the neutral posture is stored as, or None.
+        profile: The name under which the neutral posture is stored, or None.
 
     Attributes:
-        neutral: What is compared with, or None where there is none yet.
-        fit: Whether it may be.
-        log: What is final.
-        features: Of the last sample.
-        alerts: All so far.
+        neutral: The current neutral posture, or None if there is none yet.
+        fit: Whether the neutral posture may be used.
+        log: The final moments.
+        features: The features of the last sample.
+        alerts: All alerts so far.
         notes: Sentences for the summary.
     """
 
@@ -145,14 +145,14 @@ class Pipeline:
         self._compare_with(neutral)
 
     def adopt(self, neutral: Neutral, profile: str | None = None) -> None:
-        """Compare with this neutral posture, taken just now and stored as `profile`, from now on."""
+        """From now on compare with this neutral posture, just taken and stored as `profile`, if given."""
         self._origin = NeutralOrigin.RUN if profile is None else NeutralOrigin.PROFILE
         self._profile = profile
         self._compare_with(neutral)
         self.confirm()
 
     def confirm(self) -> None:
-        """The person confirms that the neutral posture fits."""
+        """Record that the person confirms that the neutral posture fits."""
         self.fit.confirm()
         self._policy.restart()
 
@@ -182,7 +182,7 @@ class Pipeline:
 
         Args:
             sample: The next moment.
-            frame: Its picture, for outputs of a live run.
+            frame: The picture of the sample, for outputs of a live run.
         """
         return self.judge(self._measure(self._extractor.look(sample)), frame=frame)
 
@@ -247,7 +247,7 @@ class Pipeline:
         return kept
 
     def flush(self, now_s: float, trouble: tuple[float, Reason] | None = None) -> None:
-        """Have everything up to now written, where it is time for that.
+        """Have everything up to now written, if a write is due.
 
         Args:
             now_s: The time on the source's clock.
@@ -264,12 +264,12 @@ class Pipeline:
         self._keeper.flush(now_s, [*tail, *gaps])
 
     def explain(self, start_s: float, end_s: float, reason: Reason) -> None:
-        """Why there are no samples in a stretch of time."""
+        """Record why there are no samples in a stretch of time."""
         self._hindsight.cut(start_s)
         self.log.explain(start_s, end_s, reason)
 
     def finish(self, end_s: float) -> Sequence[Observation]:
-        """The rest, now in the log, which ends here."""
+        """End the log, and return the remaining observations, which are now in it."""
         end = None if self.fit.is_set_aside else self._judge.conclude()
         if end is not None:
             end = end[0], max(end[1], self.fit.judged_from_s)
@@ -280,7 +280,7 @@ class Pipeline:
     def summary(
         self, source: SourceInfo, model: str, *, partial: bool, is_live: bool = False
     ) -> SessionSummary:
-        """Everything said about the run, once it is finished."""
+        """The summary of the run, once it is finished."""
         log, sums, hold = self.log, self.log.sums, self.log.longest_hold
         faults = log.fault_times
         return SessionSummary(

@@ -1,4 +1,4 @@
-"""The first half of the way: from a recording to its looks, which stay in memory."""
+"""The first half of an analysis: from a recording to its looks, which stay in memory."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from posture_cam.settings import Settings
 if TYPE_CHECKING:
     from posture_cam.source import VideoFile
 
-# A recording that ends this much before its container says was cut off.
+# A recording shorter than this share of the container's duration was cut off.
 _CUT_OFF_BELOW = 0.9
 _CUT_OFF_BY_S = 2.0
 _PACKED_AT_ONCE = 256
@@ -39,12 +39,12 @@ _PACKED_AT_ONCE = 256
 
 @dataclass(slots=True)
 class Listener:
-    """How a caller follows the work; every part may be left out.
+    """Callbacks with which a caller follows the work; each is optional.
 
     Attributes:
-        progress: Called with the name of the pass, the seconds done and the seconds in all.
-        download: Called while a model is fetched: its name, bytes done, bytes in all.
-        should_stop: Asked between samples; True ends the work and keeps what is done.
+        progress: Called with the name of the pass, the seconds done and the total seconds.
+        download: Called while a model is fetched, with its name, bytes done and total bytes.
+        should_stop: Asked between samples; True ends the work and keeps the results so far.
     """
 
     progress: Callable[[str, float, float | None], None] = lambda _pass, _done, _total: None
@@ -53,9 +53,9 @@ class Listener:
 
 
 class Looks:
-    """Looks in order of time, iterated over as often as wanted.
+    """Looks in order of time, which can be iterated over repeatedly.
 
-    All but the last few are held as bytes: two hours take 30 MB, as objects nearly twice as much.
+    All but the last few are stored as bytes: two hours take 30 MB, and nearly twice as much as objects.
     """
 
     def __init__(self) -> None:
@@ -63,14 +63,14 @@ class Looks:
         self._last: list[Look] = []
 
     def append(self, look: Look) -> None:
-        """Add the next one."""
+        """Add the next look."""
         self._last.append(look)
         if len(self._last) == _PACKED_AT_ONCE:
             self._packed.append(pickle.dumps(self._last, pickle.HIGHEST_PROTOCOL))
             self._last = []
 
     def __iter__(self) -> Iterator[Look]:
-        """All of them."""
+        """All looks, in order."""
         for block in self._packed:
             yield from pickle.loads(block)
         yield from self._last
@@ -87,7 +87,7 @@ class Poses:
     Attributes:
         header: What was known before the first look.
         looks: In order of time.
-        turns: Quarter turns against the clock by which it was turned, as it lay on its side.
+        turns: Quarter turns anticlockwise by which the recording was turned, as it lay on its side.
     """
 
     header: PoseLogHeader
@@ -104,10 +104,10 @@ def is_recorded(path: Path) -> bool:
 
 
 def recorded_poses(path: Path, settings: Settings) -> Poses:
-    """The looks of poses recorded before.
+    """The looks from a file of recorded poses.
 
     Raises:
-        SourceError: They cannot be read, or there are none.
+        SourceError: The poses cannot be read, or there are none.
     """
     log, extractor, looks = PoseLog(path), FeatureExtractor(settings), Looks()
     for sample in log.samples():
@@ -119,7 +119,7 @@ def recorded_poses(path: Path, settings: Settings) -> Poses:
 
 
 def given_poses(poses: Iterable[Pose], settings: Settings, name: str) -> Poses:
-    """The looks of poses that came from elsewhere, in order of time.
+    """The looks of poses from another source, in order of time.
 
     Raises:
         SourceError: There are none, or their time does not advance.
@@ -155,7 +155,7 @@ def estimated_poses(
     until_s: float | None = None,
     processors: int | None = None,
 ) -> Poses:
-    """Look at a video; one that lies on its side is turned.
+    """Look at a video; a video that lies on its side is turned.
 
     Args:
         path: The video.
@@ -163,13 +163,13 @@ def estimated_poses(
         listener: Follows the work.
         stack: Owns what is open until the poses are no longer needed.
         rate_hz: Samples a second; None takes every frame.
-        is_sparing: Look only where something has moved; else at each sample.
+        is_sparing: Look mainly where something has moved, not at each sample.
         model: full, lite, heavy, or a path.
         target: A file for the poses, or None.
-        stretch_s: A stretch that is asked for and must not lie beyond the end.
-        until_s: What comes after this is left out.
-        processors: How many parts of a long recording to look at at once, which changes nothing about what is
-            found; None takes all there are.
+        stretch_s: A requested stretch, which must not lie beyond the end.
+        until_s: The time after which the video is left out.
+        processors: How many parts of a long recording to process at once; results do not depend on it.  None
+            uses all processors.
 
     Raises:
         SourceError: The video cannot be read.
@@ -215,16 +215,16 @@ def _estimated(
     processors: int | None,
     turns: int = 0,
 ) -> Poses:
-    """A pass over a video; it ends early, with the turn, where the video has to be turned first."""
+    """One pass over a video; it ends early and returns the turn if the video has to be turned first."""
     # Slow to import, and not needed for recorded poses.
     from posture_cam.source import VideoFile
 
     def opened(start_s: float, stack: ExitStack) -> VideoFile:
-        # One thread decodes, so that the other processors are the model's.
+        # One thread decodes, which leaves the other processors to the model.
         source = VideoFile(path, rate_hz, threads=1, is_sparse=is_sparing, start_s=start_s, turns=turns)
         return stack.enter_context(source)
 
-    first = stack.enter_context(ExitStack())  # what the beginning is looked at with
+    first = stack.enter_context(ExitStack())  # resources of the first part
     source = opened(0.0, first)
     check_stretch(stretch_s, source.info.duration_s)
     starts = [0.0]
@@ -263,7 +263,7 @@ def _estimated(
                     if writer is not None:
                         writer.write(sample)
                     if sample.pose is not None and not sample.is_reused and not turns:
-                        orientation.update(sample.pose)
+                        orientation.note(sample.pose)
                         has_to_turn = orientation.turns
             if has_to_turn:
                 partial = True
@@ -294,7 +294,7 @@ def _writer(target: Path, header: PoseLogHeader, stack: ExitStack) -> PoseLogWri
 def _looks(
     source: VideoFile, estimate: Callable[[Frame], Pose | None], settings: Settings, *, is_sparing: bool
 ) -> Generator[Outcome]:
-    """Look at a recording from where it is open on."""
+    """Look at a recording from its current position."""
     from posture_cam.session.looking import Looking
     from posture_cam.source import read_ahead
 
@@ -302,11 +302,11 @@ def _looks(
     looking = Looking(settings.motion, sparing.moving_s, sparing.still_s) if is_sparing else None
     pose: Pose | None = None
     is_damaged = False
-    # The number of clock repairs belongs to each picture; reading may be ahead.
+    # The number of clock repairs is passed along with each picture, as reading may be ahead.
     with read_ahead((glimpse, source.clock_repairs) for glimpse in source.glimpses()) as glimpses:
         for glimpse, repairs in glimpses:
             time_s = glimpse.timestamp_s
-            # In the place of a damaged picture the next one is looked at.
+            # The next picture is looked at in place of a damaged one.
             is_due = looking is None or looking.is_due(glimpse.small, time_s) or is_damaged
             frame = glimpse.frame() if is_due else None
             is_damaged = is_due and frame is None
@@ -333,7 +333,7 @@ def check_stretch(stretch_s: tuple[float, float] | None, duration_s: float | Non
     """Refuse a stretch that lies beyond the end of a recording.
 
     Raises:
-        NeutralError: It does.
+        NeutralError: The stretch lies beyond the end.
     """
     if stretch_s is not None and duration_s is not None and stretch_s[0] >= duration_s:
         raise NeutralError(
@@ -343,7 +343,7 @@ def check_stretch(stretch_s: tuple[float, float] | None, duration_s: float | Non
 
 
 def _end_s(last_s: float, info: SourceInfo, rate_hz: float | None) -> float:
-    """The last picture stands for as long as one of its kind does."""
+    """The end of a recording: the last picture lasts as long as the others."""
     return last_s + 1.0 / (info.frame_rate or rate_hz or 30.0)
 
 

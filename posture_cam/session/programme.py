@@ -1,4 +1,4 @@
-"""Programmes from what is kept: the plan for a person, how far it is, and what has changed."""
+"""Programmes based on the history: a person's plan, its progress, and what has changed."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from posture_cam.measures import load_measures
 from posture_cam.records import Measure
 from posture_cam.runlog import totals
 
-# Chosen: faults of two weeks, plans of whole weeks.
+# Chosen: plans consider the faults of two weeks.
 _FAULT_DAYS = 14
 _WEEK = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where somebody stands.
+    """A person's programme and progress.
 
     Attributes:
-        programme: The one begun last; None where there was none.
-        progress: How far it is; None where none goes on.
-        changes: What has changed, in sentences; from two weeks on.
+        programme: The programme begun last; None if there was none.
+        progress: Its progress; None if no programme is running.
+        changes: What has changed, in sentences; after two weeks at the earliest.
         done_today: Repetitions by exercise.
         permission: Which exercises may be offered.
     """
@@ -48,9 +48,9 @@ class Standing:
 
 
 def permission() -> Permission:
-    """Which exercises may be offered to the person now, by their check-ins.
+    """Which exercises may be offered to the person now, according to their check-ins.
 
-    A history that cannot be read is told where it is used; here it allows gentle exercises only.
+    If the history cannot be read, only gentle exercises are allowed; the error is reported elsewhere.
     """
     try:
         with History.opened() as kept:
@@ -60,7 +60,7 @@ def permission() -> Permission:
 
 
 def standing() -> Standing:
-    """Where the person stands today.
+    """The person's programme and progress today.
 
     Raises:
         HistoryError: The history cannot be read.
@@ -87,7 +87,7 @@ def proposal(weeks: int, per_week: int) -> Programme:
     """A plan from the faults of the last two weeks and the check-ins.
 
     Raises:
-        UsageError: Weeks or sessions lie outside of what the article tells of.
+        UsageError: Weeks or sessions lie outside the article's range.
         HistoryError: The history cannot be read.
     """
     day = today()
@@ -100,7 +100,7 @@ def proposal(weeks: int, per_week: int) -> Programme:
 
 
 def _change_in_posture(kept: History, programme: Programme, day: date) -> str:
-    """The share of good posture in the first week against the last seven days."""
+    """The share of good posture in the first week compared with the last seven days, in a sentence."""
     if (day - programme.start).days < CHANGE_AFTER_DAYS:
         return ""
     then = totals(kept.sittings(programme.start, programme.start + _WEEK - timedelta(days=1))).good_share

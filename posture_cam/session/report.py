@@ -1,4 +1,4 @@
-"""A report: of kept days, or of the result of one analysis, with pictures where they are asked for."""
+"""Reports on stored days or on the result of one analysis, with pictures on request."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ from posture_cam.runlog import FaultStretch, Sitting, joined, limits_of, totals
 from posture_cam.settings import load_settings
 from posture_cam.words import clock, sentence, value_words
 
-# Chosen: what a page has room for.
+# Chosen: as much as a page has room for.
 _DEFAULT_DAYS = 7
 _WEEKS = 8
 _PICTURES = 4
-# A recording this much longer or shorter than its result is another one.
+# A recording that differs more than this in length from a result is another recording.
 _SAME_LENGTH_S = 2.0
 
 
@@ -46,10 +46,10 @@ class ReportRequest:
 
     Attributes:
         target: The page to write.
-        first, last: Days, both included; None: the last seven, or as far as is kept.
-        result: The result of an analysis instead, or the folder of a batch.
-        frames: Its video, for pictures of the worst stretches.
-        person: Whose report it is; or empty.
+        first, last: First and last day, both included; None takes the last seven days, or what is stored.
+        result: The result of an analysis, or the folder of a batch, to report on instead.
+        frames: The video of the result, for pictures of the worst stretches.
+        person: The person the report is about; or empty.
         model: The pose model that finds the person in those pictures.
     """
 
@@ -63,11 +63,11 @@ class ReportRequest:
 
 
 def report(request: ReportRequest, download: Callable[[str, int, int], None] | None = None) -> Report:
-    """Write a report, and give what it was made from.
+    """Write a report, and return its content.
 
     Raises:
         UsageError: Options that do not go together.
-        HistoryError: Nothing is kept of these days, or the history cannot be read.
+        HistoryError: Nothing is stored for these days, or the history cannot be read.
         SourceError: The result or the video cannot be read, or they do not belong together.
         ModelError: The pose model is missing, wrong, or cannot be fetched.
         OutputError: The page cannot be written.
@@ -93,11 +93,11 @@ def report(request: ReportRequest, download: Callable[[str, int, int], None] | N
 
 
 def of_days(first: date | None, last: date | None, *, person: str = "", path: Path | None = None) -> Report:
-    """Collect the content of a report of days.
+    """Collect the content of a report on days.
 
     Raises:
         UsageError: The days are in the wrong order.
-        HistoryError: Nothing is kept of them, or the history cannot be read.
+        HistoryError: Nothing is stored for them, or the history cannot be read.
     """
     if first is not None and last is not None and last < first:
         raise UsageError(f"--to {last} lies before --from {first}.", "Write the earlier day first.")
@@ -127,7 +127,7 @@ def of_days(first: date | None, last: date | None, *, person: str = "", path: Pa
 
 
 def _empty(day: date) -> Sitting:
-    """A day without a sitting, on which there is something else to tell of."""
+    """A day without a sitting, on which there is something else to report."""
     zone = zone_of(zone_name())
     start_s, end_s = day_bounds_s(day, zone)
     return Sitting(f"{day:%A} {day.day} {day:%B %Y}", day, start_s, zone, end_s - start_s)
@@ -151,7 +151,7 @@ def _of_result(
 
 
 def _of_batch(request: ReportRequest, folder: Path) -> Report:
-    """All results of a batch in one page."""
+    """All results of a batch on one page."""
     if request.frames is not None:
         raise UsageError("--frames goes with one result.", "Name the result of that recording.")
     found, notes = [], []
@@ -235,7 +235,7 @@ def _pictures(
 
 
 def _is_same(found: ReadResult, video: Path, info: SourceInfo) -> bool:
-    """Whether a video is the recording of a result; by its content, else by what is known of it."""
+    """Whether a video is the recording of a result, judged by its content, else by its properties."""
     if found.content is not None:
         return content_of(video) == found.content
     is_whole = found.sitting.runs[0].how_it_ended == ""
@@ -246,7 +246,7 @@ def _is_same(found: ReadResult, video: Path, info: SourceInfo) -> bool:
 
 
 def _worst(sitting: Sitting) -> list[FaultStretch]:
-    """The longest stretches, no two of them at the same time, in order of time."""
+    """The longest fault stretches that do not overlap, in order of time."""
     chosen: list[FaultStretch] = []
     for fault in sorted(sitting.faults, key=lambda one: -one.seconds):
         if all(fault.start_s >= one.end_s or fault.end_s <= one.start_s for one in chosen):
@@ -257,7 +257,7 @@ def _worst(sitting: Sitting) -> list[FaultStretch]:
 
 
 def _moment(sitting: Sitting, fault: FaultStretch) -> tuple[float, dict[Measure, float]]:
-    """When it was worst, and what was measured then."""
+    """The moment when a fault was worst, and the measures at that moment."""
     inside = [
         slot
         for slot in sitting.slots

@@ -1,4 +1,4 @@
-"""A look at a desk: how far, how high, how turned the camera stands, and the light."""
+"""A look at a desk: distance, height and direction of the camera, and the light."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _RATE_HZ = 2.0
 _LEAST_LOOKS = 6
 # OSHA's eTool: 20 to 40 inches from eyes to screen.
 CLOSE_CM, FAR_CM = 51.0, 102.0
-# The elevation read off a level head is right within 8 to 10 deg.
+# The elevation read from a level head is accurate to 8 to 10 deg.
 LOW_BELOW_DEG = -15.0
 _USUAL_FOVS_DEG = (55.0, 75.0)
-# Of the whole picture: a dark face alone may be dark skin.
+# Brightness of the whole picture: a dark face alone may be dark skin.
 _DARK_BELOW, _IN_SHADE_BELOW = 35.0, 60.0
 # A window overexposes a picture; a white wall does not.
 _GLARING, _GLARING_SHARE = 250, 0.3
@@ -38,9 +38,9 @@ class DeskLook:
     """The findings of the camera.
 
     Attributes:
-        values: By name, with the unit in it.
-        lines: The same in sentences, with what could not be told.
-        findings: Names of items that do not hold.
+        values: Values by name; the name contains the unit.
+        lines: The same in sentences, with what could not be measured.
+        findings: Names of items whose criteria are not met.
     """
 
     values: dict[str, float | str]
@@ -49,7 +49,7 @@ class DeskLook:
 
 
 @dataclass(slots=True)
-class _Seen:
+class _Sightings:
     distances_cm: tuple[list[float], ...]
     elevations_deg: list[float] = field(default_factory=list)
     views: list[View] = field(default_factory=list)
@@ -59,7 +59,7 @@ class _Seen:
 
 
 def look_at_workspace(place: int | str | Path, should_stop: Callable[[], bool]) -> DeskLook:
-    """DeskLook for half a minute.
+    """Look at a desk for half a minute.
 
     Args:
         place: A camera's number, a stream's address, or a recording.
@@ -73,7 +73,7 @@ def look_at_workspace(place: int | str | Path, should_stop: Callable[[], bool]) 
     settings = load_settings()
     extractor, nobody = FeatureExtractor(settings), average_neutral(View.FRONT)
     by_fov = [_with_fov(settings, fov_deg) for fov_deg in _fovs_deg(settings)]
-    seen = _Seen(tuple([] for _ in by_fov))
+    seen = _Sightings(tuple([] for _ in by_fov))
     with ExitStack() as stack:
         landmarker = stack.enter_context(open_estimator("full", settings))
         for frame in _frames(place, stack):
@@ -105,7 +105,7 @@ def look_at_workspace(place: int | str | Path, should_stop: Callable[[], bool]) 
 
 
 def _fovs_deg(settings: Settings) -> tuple[float, ...]:
-    """The field of view that is set, or the narrowest and the widest that are usual."""
+    """The field of view from the settings, or else the narrowest and the widest usual ones."""
     own_deg = settings.camera.horizontal_fov_deg
     return (own_deg,) if own_deg > 0 else _USUAL_FOVS_DEG
 
@@ -124,7 +124,7 @@ def _frames(place: int | str | Path, stack: ExitStack) -> Iterator[Frame]:
 
 
 def _light(frame: Frame, pose: Pose) -> tuple[float, float, float]:
-    """Brightness of the face and beside the person, 0 to 255, and how much of the latter is glaring."""
+    """Brightness of the face and beside the person, 0 to 255, and the glaring share of the latter."""
     height, width = frame.image_bgr.shape[:2]
     head = pose.landmarks[:11, :2] * (width, height)
     low, high = np.clip(head.min(0), 0, (width - 1, height - 1)), np.clip(head.max(0), 1, (width, height))
@@ -137,7 +137,7 @@ def _light(frame: Frame, pose: Pose) -> tuple[float, float, float]:
     return float(grey[top:bottom, left:right].mean()), float(around.mean()), float((around > _GLARING).mean())
 
 
-def _told(seen: _Seen, settings: Settings) -> DeskLook:
+def _told(seen: _Sightings, settings: Settings) -> DeskLook:
     values: dict[str, float | str] = {}
     lines, findings = [], set()
     view = max(set(seen.views), key=seen.views.count)
@@ -147,7 +147,7 @@ def _told(seen: _Seen, settings: Settings) -> DeskLook:
         findings.add("camera-aside")
         lines.append("Distance and height cannot be told from there.")
     if view == View.FRONT and all(seen.distances_cm):
-        # A wide field of view makes the same face a closer one.
+        # With a wider field of view, the same face in the picture means a closer person.
         ends_cm = sorted(float(np.median(one)) for one in seen.distances_cm)
         values["viewing_distance_min_cm"] = round(ends_cm[0])
         values["viewing_distance_max_cm"] = round(ends_cm[-1])

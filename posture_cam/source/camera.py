@@ -1,4 +1,4 @@
-"""Cameras, read by OpenCV as they come."""
+"""Cameras, read through OpenCV."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from posture_cam.media import cv2
 from posture_cam.records import Reason, SourceInfo
 from posture_cam.source.timeline import sane_frame_rate
 
-# Pictures that fail in a row before a camera counts as gone.
+# Failed pictures in a row after which a camera counts as gone.
 _FAILURES = 30
 
 
 class CameraGone(SourceError):  # noqa: N818
-    """A camera or stream that cannot be opened, or gives no more pictures.
+    """A camera or stream cannot be opened, or gives no more pictures.
 
     Attributes:
-        reason: For the record.
-        why: What is known of it, in a few words; or empty.
+        reason: The reason for the record.
+        why: What is known of the cause, in a few words; or empty.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Camera(Closing):
     """A camera by its number; a context manager that always releases it.
 
     Args:
-        number: The camera's.
+        number: The camera's number.
 
     Raises:
         CameraGone: It cannot be opened.
@@ -51,7 +51,7 @@ class Camera(Closing):
     def __init__(self, number: int) -> None:
         self._name = source_name(number)
         self._capture = cv2.VideoCapture(number)
-        self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # where it can, old pictures do not queue
+        self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # where supported, old pictures do not queue
         if not self._capture.isOpened():
             self._capture.release()
             raise _cannot_open(number, self._name)
@@ -72,7 +72,7 @@ class Camera(Closing):
     def grab(self) -> bool:
         """Wait for the next picture; False once there are no more.
 
-        A picture or two that fail are waited over.
+        A few failed pictures in a row are skipped.
         """
         for _ in range(_FAILURES):
             if self._capture.grab():
@@ -117,10 +117,10 @@ def _cannot_open(number: int, name: str) -> CameraGone:
 
 
 def source_name(spec: int | str) -> str:
-    """How a source is called in messages and files: user names, passwords and queries are left out.
+    """The name of a source in messages and files, without user names, passwords and queries.
 
     Raises:
-        UsageError: The address is none.
+        UsageError: The address is not valid.
     """
     if isinstance(spec, int):
         return f"camera {spec}"

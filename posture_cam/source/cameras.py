@@ -1,4 +1,4 @@
-"""Which cameras there are, by number and name, and who uses them."""
+"""The cameras of this machine by number and name, and the programs that use them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from posture_cam.source.camera import Camera
 
 # Numbers of devices; longer ones are mistakes.
 _MOST_DIGITS = 4
-# They hold cameras open only to offer them to others.
+# These programs hold cameras open only to offer them to others.
 _BROKERS = {"pipewire", "wireplumber", "pipewire-media-"}
 
 
@@ -34,7 +34,7 @@ def list_cameras(*, look: bool = False) -> list[CameraEntry]:
     """The cameras of this machine, each once.
 
     Args:
-        look: Open each for a moment to learn its size; its light goes on.
+        look: Open each camera briefly to learn its picture size; its light goes on.
     """
     backend = {"linux": cv2.CAP_V4L2, "darwin": cv2.CAP_AVFOUNDATION, "win32": cv2.CAP_MSMF}.get(sys.platform)
     found: dict[int, CameraEntry] = {}
@@ -59,7 +59,7 @@ def camera_number(wanted: str, cameras: list[CameraEntry] | None = None) -> int:
     """The number of a camera named by its number, its name or a part of it.
 
     Raises:
-        UsageError: No camera, or more than one, is called so.
+        UsageError: No camera, or more than one, has that name.
     """
     if wanted.strip().isascii() and wanted.strip().isdecimal() and len(wanted.strip()) <= _MOST_DIGITS:
         return int(wanted)
@@ -79,7 +79,7 @@ def camera_number(wanted: str, cameras: list[CameraEntry] | None = None) -> int:
 
 
 def camera_users(number: int, proc: Path = Path("/proc"), dev: Path = Path("/dev")) -> dict[int, str]:
-    """Other programs of this user that have a camera open, by process.
+    """Other programs of this user that have a camera open, by process number.
 
     On Linux only; elsewhere cameras are shared.
     """

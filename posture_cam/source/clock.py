@@ -11,6 +11,6 @@ def steady_clock() -> float:
     if sys.platform == "linux":
         return time.clock_gettime(time.CLOCK_BOOTTIME)
     elif sys.platform == "darwin":  # noqa: RET505 - mypy reads it as one choice
-        return time.clock_gettime(time.CLOCK_MONOTONIC)  # where time.monotonic() stops in sleep
+        return time.clock_gettime(time.CLOCK_MONOTONIC)  # time.monotonic() stops during sleep there
     else:
         return time.monotonic()

@@ -1,7 +1,7 @@
-"""Recordings as PyAV reads them: pictures in order, upright and in their true shape, with their own times.
+"""Reads recordings through PyAV: pictures in order, upright and in their true shape, with their own times.
 
-Half of the pictures of many recordings serve no other picture: H.264 and HEVC mark them.  Whoever looks five
-times a second can leave them undecoded.
+In many recordings half of the pictures are not needed to decode any other; H.264 and HEVC mark them.  A
+reader that looks five times a second can leave them undecoded.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from numpy.typing import NDArray
 from posture_cam.media import av, cv2
 from posture_cam.source.timeline import ASSUMED_FRAME_RATE, sane_frame_rate
 
-# Codecs that mark pictures which serve no other.
+# Codecs that mark pictures which no other picture depends on.
 _SPARSE_CODECS = ("h264", "hevc")
-# Containers in which time only advances, and that can be searched for it.
+# Containers whose time only advances and that can be searched by time.
 _WITH_INDEX = ("mp4", "matroska")
-# They look for it by the time at which it is decoded, which is earlier.
+# They search by the decoding time, which is earlier than the time of the picture.
 _BEYOND_S = (0.0, 0.05, 0.1, 0.2, 0.5, 1.0)
 # Formats whose first plane is the luma, a byte for each pixel.
 _WITH_LUMA = ("yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12", "gray")
-# Few colours, mixed by dots: their noise is no detail.
+# Codecs with few colours, mixed by dots; this noise is not detail.
 _DITHERED_CODECS = ("gif",)
 # What PyAV raises on damaged files.
 FAILURES = (OSError, ValueError, av.FFmpegError)
-# Pixels of a shape that no camera has are a mistake of the file.
+# No camera has pixels more oblong than this; such a value is an error in the file.
 _MOST_PIXEL_ASPECT = 4.0
 
 
@@ -43,18 +43,18 @@ class Recording:
     """Reads the pictures of a recording in order; on request only as many as are needed.
 
     Args:
-        container: Open, with a stream of video.
-        stream: That stream.
-        most_s: Pictures that none other is made from may be left out where steps stay within this; None
-            leaves out nothing.
-        threads: That decode; None leaves it to FFmpeg.
-        turns: Quarter turns against the clock, besides those that the recording asks for.
+        container: An open container with a video stream.
+        stream: The video stream.
+        most_s: Pictures that no other depends on may be left out as long as the steps between pictures do
+            not exceed this; None leaves out nothing.
+        threads: Number of decoding threads; None leaves the choice to FFmpeg.
+        turns: Quarter turns anticlockwise, in addition to those that the recording asks for.
 
     Attributes:
-        index: Of the picture grabbed last, counted among all of the recording.
-        time_s: Its time by the container's clock.
-        end_s: The time of the last picture known of, decoded or not.
-        first_s: The time of the first picture of all.
+        index: Number of the picture grabbed last, among all pictures of the recording.
+        time_s: The time of that picture by the container's clock.
+        end_s: The time of the last known picture, decoded or not.
+        first_s: The time of the recording's first picture.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Recording:
         self._container, self._stream, self._turns = container, stream, turns
         is_sparse = most_s is not None and is_fit_for_sparse(stream)
         self._most_s = most_s if is_sparse else None
-        # One for all: making one takes as long as a picture.  It serves one thread at a time.
+        # One for all pictures: making one takes as long as a picture.  One thread uses it at a time.
         self._reformatter, self._in_use = av.video.reformatter.VideoReformatter(), threading.Lock()
         if threads is None:
             stream.thread_type = "AUTO"
@@ -79,7 +79,7 @@ class Recording:
             stream.codec_context.skip_frame = "NONREF"
         self.frame_rate = _frame_rate(stream)
         self._frame: Any = None
-        self._waiting: list[int] = []  # times of pictures that are known of but not counted yet
+        self._waiting: list[int] = []  # times of known pictures that are not counted yet
         self._untimed = 0
         self._frames: Iterator[Any] = self._decoded()
         self.index = -1
@@ -89,7 +89,7 @@ class Recording:
     def open(
         cls, path: Path, *, most_s: float | None = None, threads: int | None = None, turns: int = 0
     ) -> Self | None:
-        """A recording, its first picture known; None where it holds no video that can be decoded."""
+        """Open a recording and decode its first picture; None if it holds no video that can be decoded."""
         try:
             container = av.open(str(path.absolute()))
         except FAILURES:
@@ -115,14 +115,14 @@ class Recording:
 
     @property
     def size_wh(self) -> tuple[int, int]:
-        """Width and height of its pictures as they are handed out."""
+        """Width and height of its pictures as they are returned."""
         frame = self._frame
         width, height = round(frame.width * self._pixel_aspect(frame)), frame.height
         return (height, width) if self._orientation[0] % 2 else (width, height)
 
     @property
     def duration_s(self) -> float | None:
-        """How long the container says that the pictures last, or None."""
+        """The duration of the pictures according to the container, or None."""
         stream, container = self._stream, self._container
         if stream.duration and stream.time_base:
             return float(stream.duration * stream.time_base)
@@ -135,13 +135,13 @@ class Recording:
         return None
 
     def _since_first(self, end_s: float) -> float:
-        """The duration of a container that counts from a clock which started long before."""
+        """The duration for an end time; some containers count from a clock that started long before."""
         return end_s - self.first_s if 0.1 * end_s < self.first_s < end_s else end_s
 
     def key_time_s(self, before_s: float) -> float | None:
-        """The time of a picture that needs no earlier one, about the last one up to a time; None if unknown.
+        """The time of about the last key picture up to a time; None if unknown.
 
-        Leaves the reading there.
+        A key picture needs no earlier one.  Reading continues from there.
         """
         if not any(name in self._container.format.name for name in _WITH_INDEX):
             return None
@@ -153,10 +153,10 @@ class Recording:
         return None
 
     def go_to(self, key_time_s: float) -> None:
-        """Read on from the picture there, one that needs no earlier one; `index` counts from there.
+        """Continue reading from the key picture at a time; `index` counts from there.
 
         Raises:
-            OSError: There is no going there.
+            OSError: Reading cannot continue there.
         """
         for beyond_s in _BEYOND_S:
             found_s = self.key_time_s(key_time_s + beyond_s)
@@ -171,7 +171,7 @@ class Recording:
         raise OSError("no picture to begin with is found there again")
 
     def go_before(self, time_s: float) -> None:
-        """Read on from a picture before a time, or from the beginning where there is no going there."""
+        """Continue reading from a picture before a time, or else from the beginning."""
         try:
             self._seek(max(time_s, self.first_s))
             self._begin_at(time_s)
@@ -195,7 +195,7 @@ class Recording:
             return False
         self._frame = frame
         before_s = self.time_s
-        if frame.pts is None:  # bare streams carry no times: counted from the frame rate
+        if frame.pts is None:  # bare streams carry no times; they are computed from the frame rate
             self.index += 1
             self.time_s = self._untimed / (self.frame_rate or ASSUMED_FRAME_RATE)
             self._untimed += 1
@@ -214,7 +214,7 @@ class Recording:
     def picture(self) -> Callable[[], NDArray[np.uint8] | None]:
         """A function that makes the picture grabbed last, at any later time, on any thread.
 
-        It gives height x width x 3, blue-green-red; None where it cannot be had.
+        It returns height x width x 3, blue-green-red; None if the picture cannot be made.
         """
         frame = self._frame
         assert frame is not None
@@ -235,9 +235,9 @@ class Recording:
 
     @functools.cached_property
     def _orientation(self) -> tuple[int, bool]:
-        """Quarter turns against the clock, and before them whether it is mirrored, to show it upright.
+        """How to show pictures upright: quarter turns anticlockwise, and whether to mirror before them.
 
-        Asked of one picture only: PyAV would keep each that was asked, until Python looks for cycles.
+        Read from one picture only: PyAV would keep each picture it is read from until Python collects cycles.
         """
         turns, is_mirrored = 0, False
         with suppress(*FAILURES, KeyError, AttributeError):
@@ -254,23 +254,23 @@ class Recording:
         return aspect if 1 / _MOST_PIXEL_ASPECT <= aspect <= _MOST_PIXEL_ASPECT else 1.0
 
     def luma(self) -> NDArray[np.uint8] | None:
-        """The luma of the picture grabbed last, as it was decoded; None where it has none to be taken so."""
+        """The luma of the picture grabbed last, as decoded; None where its format has no plain luma plane."""
         frame = self._frame
         assert frame is not None
         if frame.format.name not in _WITH_LUMA:
             return None
         plane: Any = frame.planes[0]
-        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)  # keeps what it is a view of
+        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)  # keeps the plane it is a view of
         return np.asarray(rows[: frame.height, : frame.width], np.uint8)
 
     def close(self) -> None:
-        """Release the file, and at once what the decoder holds: it and this hold each other."""
+        """Release the file and, at once, all that the decoder holds: it and this object hold each other."""
         self._frames, self._frame = iter(()), None
         self._container.close()
         vars(self).pop("_stream", None)  # closing the container leaves its decoder open
 
     def _decoded(self) -> Iterator[Any]:
-        with suppress(*FAILURES):  # a file that breaks off ends there
+        with suppress(*FAILURES):  # a file that is cut off ends there
             for packet in self._container.demux(self._stream):
                 if packet.pts is not None:
                     heapq.heappush(self._waiting, packet.pts)
@@ -296,30 +296,30 @@ def _upright(
 
 
 def is_fit_for_sparse(stream: Any) -> bool:
-    """Whether pictures of a stream can be left out, and carry a time: bare streams of H.264 do not."""
+    """Whether pictures of a stream can be left out, and carry a time; those of bare H.264 streams do not."""
     is_marked = stream.codec_context.name in _SPARSE_CODECS
     return is_marked and stream.time_base is not None and stream.start_time is not None
 
 
 def orientation_of(matrix: bytes) -> tuple[int, bool]:
-    """How to show a picture upright by the matrix that its container gives (ISO 14496-12, 16.16 fixed point).
+    """How to show a picture upright, from the matrix of its container (ISO 14496-12, 16.16 fixed point).
 
     Args:
         matrix: Nine 32-bit integers.
 
     Returns:
-        Quarter turns against the clock, and whether it is mirrored left to right before them.
+        Quarter turns anticlockwise, and whether to mirror it left to right before them.
     """
     a, b, _, c, d, *_ = struct.unpack("=9i", matrix[:36])
     is_mirrored = a * d - b * c < 0
     if is_mirrored:
         a, b = -a, -b
-    degrees = math.degrees(math.atan2(b, a))  # how far the matrix turns a point, y down: with the clock
+    degrees = math.degrees(math.atan2(b, a))  # how far the matrix turns a point, clockwise as y points down
     return round(-degrees / 90.0) % 4, is_mirrored
 
 
 def _main_stream(container: Any) -> Any:
-    """The video that is no cover picture."""
+    """The first video stream that is not a cover picture."""
     streams = [one for one in container.streams.video if not _is_cover(one)]
     return streams[0] if streams else None
 
@@ -332,7 +332,7 @@ def _is_cover(stream: Any) -> bool:
 
 def _frame_rate(stream: Any) -> float | None:
     rates = [stream.average_rate, stream.guessed_rate, stream.base_rate]
-    if stream.start_time is None:  # a bare stream: its average is none, but what FFmpeg takes for granted
+    if stream.start_time is None:  # a bare stream: its average rate is only FFmpeg's assumption
         rates.reverse()
         rates.sort(key=lambda rate: rate != stream.guessed_rate)
     for told in rates:

@@ -1,7 +1,7 @@
-"""A live source that looks after itself: the newest picture on demand, and a word when there is none.
+"""A live source that looks after itself: it gives the newest picture on demand, or reports why there is none.
 
-A thread of its own reads the device, so that slow work elsewhere never makes pictures queue; only those asked
-for are decoded.  What goes wrong is told as an event, tried again with growing pauses, and ends by itself.
+A separate thread reads the device, so that slow work elsewhere never makes pictures queue; only requested
+pictures are decoded.  A failure is reported as an event and retried with growing pauses until it is over.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ from posture_cam.source.clock import steady_clock
 from posture_cam.source.stream import NetworkStream, PictureRefused
 from posture_cam.words import duration_words, sentence
 
-# Chosen. Waits are cut into slices so that the end of a run is noticed at once; every tenth pixel is enough to
-# recognise a black or frozen picture.
+# Chosen. Waits are cut into slices so that the end of a run is noticed at once; every tenth pixel is enough
+# to recognise a black or frozen picture.
 _SLICE_S = 0.25
 _LOOK_AT_EVERY_PX = 10
 _TROUBLED_LOOK_EVERY_S = 0.5
 _JOIN_S = 1.0
-# Damaged pictures in a row before a device counts as gone.
+# Damaged pictures in a row after which a device counts as gone.
 _MOST_DAMAGED = 30
 
 
 class Device(Protocol):
-    """A device that gives pictures as they come."""
+    """A device that gives pictures as they arrive."""
 
     can_freeze: bool
 
     @property
     def info(self) -> SourceInfo:
-        """Its properties."""
+        """The properties of the device."""
 
     def grab(self) -> bool:
         """Wait for the next picture; False once there are no more."""
@@ -50,7 +50,7 @@ class Device(Protocol):
         """The picture grabbed last."""
 
     def close(self) -> None:
-        """Let go of it."""
+        """Release the device."""
 
     def __enter__(self) -> Self: ...
     def __exit__(self, *_: object) -> None: ...
@@ -68,12 +68,12 @@ def open_device(spec: int | str) -> Device:
 def paced(device: Device, rate_hz: float, clock: Callable[[], float] = time.monotonic) -> Iterator[Frame]:
     """Pictures of a device at the rate asked for, until the reader stops.
 
-    Time runs from the first picture on a clock that cannot be set.  Pictures between two looks are grabbed,
-    not decoded further, so that what is looked at is always new.
+    Time is counted from the first picture, by a clock that cannot be set.  Pictures in between are grabbed
+    but not decoded, so that each picture yielded is new.
 
     Raises:
         CameraGone: The camera or the stream has gone.
-        PictureRefused: Its pictures are of a size that nothing can be made of.
+        PictureRefused: Its pictures have a size that cannot be used.
     """
     started_s: float | None = None
     due_s, failures, index = 0.0, 0, 0
@@ -95,18 +95,18 @@ def paced(device: Device, rate_hz: float, clock: Callable[[], float] = time.mono
 
 
 class LiveSource(Closing):
-    """The newest picture of a camera or stream, on demand; a context manager that always lets go of it.
+    """The newest picture of a camera or stream, on demand; a context manager that always releases the device.
 
     Args:
         opener: Opens the device; called again after it was lost.
-        settings: When what counts as trouble.
-        name: What the device is called until it tells so itself.
+        settings: The limits from which something counts as trouble.
+        name: The device's name until it reports its own.
         clock: Seconds; timestamps count from when the source was opened.
-        users: Other programs that have the device open, name by process, looked at every few seconds.  Those
-            that had it open while it gave pictures to us feed it (virtual cameras), or do not mind.
+        users: Other programs that have the device open, name by process, checked every few seconds.  Programs
+            that had it open while it gave pictures to us feed it (virtual cameras), or can share it.
 
     Raises:
-        CameraGone: It cannot be opened now, for another reason than that it is busy.
+        CameraGone: The device cannot be opened at once, and not because it is busy.
     """
 
     def __init__(
@@ -143,7 +143,7 @@ class LiveSource(Closing):
         self._has_opened = threading.Event()
         self._thread = threading.Thread(target=self._read, name="camera", daemon=True)
         self._thread.start()
-        # Opening a camera may hang; the user hears of it soon, and can quit.
+        # Opening a camera may hang; the user is told soon, and can quit.
         if not self._has_opened.wait(settings.first_word_s):
             with self._lock:
                 self._enter(Reason.CAMERA_GONE, f"{self._title} has sent no picture yet; waiting for it.")
@@ -166,11 +166,11 @@ class LiveSource(Closing):
         return self._clock() - self._start_s
 
     def take(self, due_s: float, timeout_s: float) -> Frame | SourceEvent | None:
-        """The next event, else the first picture from `due_s` on; None if there is neither in time.
+        """The next event, else the first picture from `due_s` on; None if neither comes in time.
 
         Args:
-            due_s: On the source's clock.
-            timeout_s: The longest to wait.
+            due_s: A time on the source's clock.
+            timeout_s: The longest time to wait.
         """
         end_s = self.now_s + timeout_s
         with self._lock:
@@ -190,7 +190,7 @@ class LiveSource(Closing):
                 self._look_at_clock()
 
     def pause(self) -> None:
-        """Let go of the camera until `resume`."""
+        """Release the camera until `resume`."""
         with self._lock:
             self._is_paused, self._must_reopen, self._frame = True, True, None
             self._trouble = None
@@ -205,10 +205,10 @@ class LiveSource(Closing):
             self._lock.notify_all()
 
     def _look_at_clock(self) -> None:
-        """Notice that the computer slept, and that pictures stay out although nothing failed."""
+        """Detect that the computer slept, and that no pictures arrive although nothing failed."""
         now_s = self.now_s
         before_s, self._awake_s = self._awake_s, now_s
-        if before_s is None:  # the first look; loading the model took its time
+        if before_s is None:  # the first call; loading the model took time
             self._grabbed_s = max(self._grabbed_s, now_s) if self._device is not None else self._grabbed_s
             return
         if now_s - before_s > self._settings.asleep_after_s:
@@ -220,7 +220,7 @@ class LiveSource(Closing):
         if not self._is_paused and self._trouble is None and waited_s > self._settings.stalled_after_s:
             self._enter(Reason.CAMERA_GONE, f"{self._info.name} gives no pictures; waiting for it.")
 
-    # What follows runs in the thread, or under the lock.
+    # The methods below run in the thread, or under the lock.
 
     def _read(self) -> None:
         pause_s = self._settings.retry_s
@@ -246,14 +246,14 @@ class LiveSource(Closing):
                 return
             with self._lock:
                 self._enter(error.reason, f"{error.message} Waiting for it.")
-        except Exception:  # drivers and decoders fail in any way; it is tried again
+        except Exception:  # drivers and decoders fail in many ways; opening is tried again
             with self._lock:
                 self._enter(Reason.CAMERA_GONE, f"{self._title} cannot be read. Waiting for it.")
         finally:
             self._has_opened.set()
 
     def _read_once(self, pause_s: float) -> float:
-        """Open and read the device until something happens; how long to wait after the next failure."""
+        """Open and read the device until something happens; return the pause after the next failure."""
         if self._is_paused:
             self._let_go()
             self._wait(_SLICE_S)
@@ -266,7 +266,7 @@ class LiveSource(Closing):
             if self._serve():
                 pause_s = self._settings.retry_s
             self._let_go()
-        except Exception as error:  # drivers and decoders fail in any way; the day goes on
+        except Exception as error:  # drivers and decoders fail in many ways; the run goes on
             self._let_go()
             is_ours = isinstance(error, SourceError)
             reason = error.reason if isinstance(error, CameraGone) else Reason.CAMERA_GONE
@@ -294,7 +294,7 @@ class LiveSource(Closing):
             with self._lock:
                 self._grabbed += 1
                 is_due = self._due_s is not None and now_s >= self._due_s - 1e-6
-                # A covered camera gives pictures all day; whether they are sound again may wait a moment.
+                # A covered camera gives pictures all day; whether they are good again may wait a moment.
                 is_rested = now_s - self._looked_s >= _TROUBLED_LOOK_EVERY_S
                 is_wanted = is_due if self._trouble is None else is_rested
                 if is_wanted:
@@ -320,7 +320,7 @@ class LiveSource(Closing):
                 self._judge(image, now_s, can_freeze=device.can_freeze)
 
     def _is_shared(self, now_s: float) -> bool:
-        """Let go of the camera while another program wants it."""
+        """Release the camera while another program wants it."""
         self._users_looked_s = now_s
         now = self._users()
         if self._known_users is None:
@@ -339,7 +339,7 @@ class LiveSource(Closing):
         return True
 
     def _judge(self, image: NDArray[np.uint8], now_s: float, *, can_freeze: bool) -> None:
-        """Hand a picture on, unless it shows nothing, or the same as ever."""
+        """Hand a picture on, unless it is black or frozen."""
         look = np.ascontiguousarray(image[::_LOOK_AT_EVERY_PX, ::_LOOK_AT_EVERY_PX])
         # A dark room still shows noise and shapes; a shutter or a lid does not.
         is_black = look.mean() < self._settings.black_below and look.std() < self._settings.black_below / 2
@@ -361,7 +361,7 @@ class LiveSource(Closing):
                 self._same_since_s,
             )
         elif self._trouble is not None and (is_black or is_same):
-            return  # not sound yet
+            return  # not good again yet
         else:
             self._leave(now_s)
             self._frame, self._due_s = Frame(self._grabbed - 1, now_s, image), None
@@ -374,7 +374,7 @@ class LiveSource(Closing):
     def _enter(
         self, reason: Reason, message: str, since_s: float | None = None, *, is_news: bool = False
     ) -> None:
-        """Tell of a trouble, once; and again where more is known of it."""
+        """Report a trouble once, and again when more is known about it."""
         is_told = self._trouble == reason and (message == self._said or not is_news)
         if is_told or self._is_paused:
             return
@@ -418,7 +418,7 @@ class LiveSource(Closing):
             self._lock.wait_for(lambda: self._is_closing, seconds)
 
     def close(self) -> None:
-        """Let go of what is open."""
+        """Stop the thread and release the device."""
         with self._lock:
             self._is_closing = True
             self._lock.notify_all()
@@ -426,4 +426,4 @@ class LiveSource(Closing):
         if self._thread.is_alive() and isinstance(device := self._device, NetworkStream):
             device.close()  # wakes its reader
             self._thread.join(_JOIN_S)
-        # A camera that hangs in its driver is let go by the thread, or by the end of the process.
+        # A camera that hangs in its driver is released by the thread, or by the end of the process.

@@ -1,4 +1,4 @@
-"""Detects change between pictures, at little cost, so that the pose model can rest."""
+"""Detects changes between pictures at little cost, so that the pose model can rest."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class MotionWatch:
             return 0
         # Most of the picture does not move.
         some = difference[_SOME, _SOME].flatten()
-        light = _median_of(some)  # or the camera's exposure
+        light = _median_of(some)  # a change in light, or in the camera's exposure
         noise = max(_SIGMA_OF_MEDIAN * _median_of(np.abs(some - light)), _LEAST_NOISE)
         self._noise = min(max(noise, self._noise / _NOISE_FALLS_BY), _NOISE_RISES_BY * self._noise)
         level = max(self._settings.level, self._settings.noise_factor * self._noise)
@@ -63,12 +63,12 @@ class MotionWatch:
         return int(np.count_nonzero(np.abs(difference) > level))
 
     def looked(self) -> None:
-        """The model has looked at the picture given last."""
+        """Record that the model has looked at the picture given last."""
         self._then = self._small
 
 
 def _median_of(values: NDArray[np.float32]) -> float:
-    """The upper one of two middle values, which are put in another order; np.median takes far longer."""
+    """The upper of the two middle values; reorders the values.  np.median takes far longer."""
     middle = values.size // 2
     values.partition(middle)
     return float(values[middle])

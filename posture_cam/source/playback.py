@@ -12,7 +12,7 @@ from posture_cam.source.video import VideoFile
 
 
 class PlayedFile(Closing):
-    """A recording as a live source; without a pace of its own it is played as fast as it is taken.
+    """A recording as a live source; unless played in real time, it is read as fast as pictures are taken.
 
     Times are those of the recording.
 
@@ -62,7 +62,7 @@ class PlayedFile(Closing):
                 return Frame(self._index, time_s, image)
 
     def _is_time(self, time_s: float, end_s: float) -> bool:
-        """Wait for a picture's time; False if that lies beyond the time to wait."""
+        """Wait for a picture's time; False if that is later than `end_s`."""
         now_s = steady_clock()
         if self._start_s is None:
             self._start_s = now_s - time_s
@@ -82,5 +82,5 @@ class PlayedFile(Closing):
         self._paused_s = None
 
     def close(self) -> None:
-        """Let go of what is open."""
+        """Release the file."""
         self._file.close()

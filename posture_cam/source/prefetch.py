@@ -1,4 +1,4 @@
-"""Reading frames on a thread of its own, so that they are decoded while the model looks at earlier ones."""
+"""Reads frames on a separate thread, so that they are decoded while the model looks at earlier ones."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _WAIT_S = 0.1
 
 @contextmanager
 def read_ahead(frames: Iterable[T], depth: int = 4) -> Iterator[Iterator[T]]:
-    """The same frames, or what is made of them, in the same order, up to `depth` of them made ahead.
+    """The same frames, or whatever the iterable yields, in the same order, up to `depth` of them made ahead.
 
     Leaving the block ends the reading; only then may the source be closed.
 
     Args:
-        frames: Read on another thread; what they raise is raised here, in its place.
+        frames: Read on another thread; an error raised there is raised here, at the same place in the order.
         depth: How many to hold.
     """
     waiting: queue.Queue[T | BaseException | None] = queue.Queue(depth)

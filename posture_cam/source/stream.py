@@ -1,7 +1,7 @@
-"""Network streams, read by PyAV as they come: MJPEG as IP cameras and phone apps serve it, HLS, RTSP.
+"""Network streams, read through PyAV: MJPEG as IP cameras and phone apps serve it, HLS, RTSP.
 
-Of an MJPEG stream only the pictures that are looked at are decoded.  Its answer is asked for here, not by
-FFmpeg: what is in the way is then known and can be said.
+Of an MJPEG stream only the pictures that are looked at are decoded.  The HTTP request is made here, not by
+FFmpeg, so that the cause of a failure is known and can be reported.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from posture_cam.source.camera import CameraGone, gone, source_name
 from posture_cam.source.container import FAILURES
 from posture_cam.source.timeline import sane_frame_rate
 
-# Chosen: a camera in the same building answers in a fraction of it.
+# Chosen: a camera in the same building answers in a fraction of this time.
 _TIMEOUT_S = 10.0
 _PAGES = ("text/html", "application/xhtml+xml")
-# Pictures that a desk can be seen in; a decoder would take gigabytes for larger ones.
+# Sizes in which a desk can be seen; a decoder would need gigabytes for larger pictures.
 _LEAST_PX, _MOST_PX, _MOST_ASPECT = 64, 8192, 8.0
 _LIMITS = {"max_pixels": str(_MOST_PX * _MOST_PX)}
-# FFmpeg would read on for seconds to learn the frame rate.
+# Without these, FFmpeg would read for seconds to learn the frame rate.
 _MJPEG = {"analyzeduration": "1", "fpsprobesize": "0", "probesize": "32"}
-# Where an address may lead: not to files of this machine.
+# Protocols that an address may lead to; files of this machine are not among them.
 _PROTOCOLS = {"protocol_whitelist": "http,https,tcp,tls,crypto,rtp,rtsp,rtsps,udp"}
-# Of the markers before a JPEG's data those that carry its size: all frame headers (ITU-T T.81, B.1.1.3).
+# JPEG markers that carry the picture's size: all frame headers (ITU-T T.81, B.1.1.3).
 _FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _NO_LENGTH = frozenset(range(0xD0, 0xD9)) | {0x01}
 _LOGIN_HINT = "Put user name and password before the host: http://user:password@host/path"
@@ -51,17 +51,17 @@ _MOST_LOST = 20_000
 
 
 class PictureRefused(SourceError):  # noqa: N818
-    """A picture of a size that nothing can be made of."""
+    """A picture has a size that cannot be used."""
 
 
 class NetworkStream(Closing):
-    """A stream by its address; a context manager that always lets go of it.
+    """A stream by its address; a context manager that always releases it.
 
     Args:
         url: http, https or rtsp; a user name and password in it are used to log in.
 
     Raises:
-        CameraGone: It cannot be opened.
+        CameraGone: The stream cannot be opened.
     """
 
     can_freeze = True
@@ -80,10 +80,10 @@ class NetworkStream(Closing):
                 self._container = av.open(url, options=_PROTOCOLS | _LIMITS, timeout=_TIMEOUT_S)
             self._stream = self._container.streams.video[0]
             self._stream.codec_context.options = _LIMITS
-            self._stream.codec_context.thread_count = 1  # more of them hold pictures back
+            self._stream.codec_context.thread_count = 1  # more threads delay pictures
             self._pictures = self._read()
             if not self.grab():
-                raise gone(self._name)  # noqa: TRY301 - it is let go below
+                raise gone(self._name)  # noqa: TRY301 - it is released below
         except (*FAILURES, IndexError) as error:
             self.close()
             raise CameraGone(
@@ -124,7 +124,7 @@ class NetworkStream(Closing):
             return self._picture is not None
 
     def _read(self) -> Iterator[Any]:
-        """Pictures of MJPEG as they come, undecoded; of other codecs each is needed for the next."""
+        """Pictures of MJPEG undecoded; those of other codecs decoded, as each is needed for the next."""
         if self._stream.codec_context.name != "mjpeg":
             for packet in self._container.demux(self._stream):
                 with contextlib.suppress(*FAILURES):  # a damaged picture
@@ -137,7 +137,7 @@ class NetworkStream(Closing):
                     if packet.size:
                         lost = 0
                         yield packet
-            except av.InvalidDataError:  # what looked like a mark stood in a picture: on to the next mark
+            except av.InvalidDataError:  # what looked like a mark was part of a picture: on to the next mark
                 lost += 1
             else:
                 return
@@ -162,7 +162,7 @@ class NetworkStream(Closing):
             return None
 
     def close(self) -> None:
-        """End the connection, also while another thread reads from it."""
+        """End the connection, even while another thread reads from it."""
         self._is_closed = True
         if self._response is not None:
             with contextlib.suppress(OSError, ValueError, AttributeError):
@@ -170,7 +170,7 @@ class NetworkStream(Closing):
                 descriptor.shutdown(socket.SHUT_RDWR)  # wakes the reading thread
                 descriptor.close()
         if not self._in_use.acquire(timeout=_LEAVE_S):
-            return  # its reader gives up in time, and holds the last of it
+            return  # the reader will give up, and holds the last references
         try:
             self._picture, self._pictures = None, iter(())
             container, self._container = self._container, None
@@ -184,9 +184,10 @@ class NetworkStream(Closing):
 
 
 class _Body:
-    """The body of an answer for FFmpeg: what has come, as it comes.
+    """The body of an answer, passed to FFmpeg as it arrives.
 
-    FFmpeg knows a stream by the mark before its first picture; some cameras send marks after pictures only.
+    FFmpeg recognises a stream by the mark before its first picture; some cameras send marks only after
+    pictures, so a missing first mark is added.
     """
 
     def __init__(self, response: HTTPResponse) -> None:
@@ -207,7 +208,7 @@ class _Body:
 
 
 def _answer(url: str, name: str) -> HTTPResponse | None:
-    """The answer of a camera that sends one picture after the other; None where FFmpeg has to ask by itself.
+    """The answer of a camera that sends one picture after the other; None if FFmpeg has to make the request.
 
     Raises:
         CameraGone: It answers with something else, or not at all.
@@ -229,11 +230,11 @@ def _answer(url: str, name: str) -> HTTPResponse | None:
 
 
 class _AsksForMore(Exception):  # noqa: N818
-    """The camera asks for digest authentication, which FFmpeg knows."""
+    """The camera asks for digest authentication, which FFmpeg supports."""
 
 
 class _WithinHttp(urllib.request.HTTPRedirectHandler):
-    """Follows a redirect to another address of the web only: neither to files nor to FTP."""
+    """Follows redirects to http and https addresses only: neither to files nor to FTP."""
 
     def redirect_request(
         self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str

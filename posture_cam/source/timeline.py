@@ -1,11 +1,11 @@
-"""One clean time axis out of whatever timestamps a container reports."""
+"""Makes one clean time axis from whatever timestamps a container reports."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
 
-# Where a container names none; the rate of most webcams.
+# Used where a container reports none; the rate of most webcams.
 ASSUMED_FRAME_RATE = 30.0
 # A step back or a stretch of frames without progress longer than this is a broken clock, not jitter.
 TOLERANCE_S = 1.0
@@ -26,7 +26,7 @@ class Timeline:
 
     Attributes:
         frame_rate: The container's frame rate, or None.
-        duration_s: The container's duration, or None; times far beyond it are not believed.
+        duration_s: The container's duration, or None; times far beyond it are rejected.
         repaired: How often the clock had to be bridged.
         last_s: The latest time given out.
     """
@@ -40,7 +40,7 @@ class Timeline:
     _stands_still: bool = False
 
     def place(self, reported_s: float) -> float | None:
-        """The time of the next frame in seconds from the first, or None: leave this frame out."""
+        """The time of the next frame in seconds from the first; None if the frame is to be left out."""
         period_s = 1.0 / (self.frame_rate or ASSUMED_FRAME_RATE)
         if self._offset_s is None:
             if not math.isfinite(reported_s):

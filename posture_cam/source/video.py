@@ -1,4 +1,4 @@
-"""Recorded videos: what is due of their frames, and when."""
+"""Recorded videos: which of their frames are due, and when."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", "
 # Ten seconds at the rate of most webcams; chosen.
 MAX_FRAMES_WITHOUT_PICTURE = 300
 _MOST_OF_INTERVAL = 0.7
-# Of the time between two frames: as near as this it is the frame that was meant.
+# As a share of the time between two frames: a frame this near is the one asked for.
 _NEAR = 0.4
 
 
@@ -33,12 +33,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Glimpse:
-    """A frame as far as it is needed to know whether anything moves.
+    """As much of a frame as is needed to detect motion.
 
     Attributes:
         index: Counts the source's frames.
-        small: As `small_grey` makes it.
-        picture: Makes the whole picture, blue-green-red, or None where it is damaged; on any thread.
+        small: A small grey copy, as made by `small_grey`.
+        picture: Makes the whole picture, blue-green-red, on any thread; None if it is damaged.
     """
 
     index: int
@@ -47,7 +47,7 @@ class Glimpse:
     picture: Callable[[], NDArray[np.uint8] | None]
 
     def frame(self) -> Frame | None:
-        """The whole of it; None where it is damaged."""
+        """The whole frame; None if it is damaged."""
         image = self.picture()
         return None if image is None else Frame(self.index, self.timestamp_s, image)
 
@@ -55,17 +55,17 @@ class Glimpse:
 class VideoFile(Closing):
     """A recording; a context manager that releases the file on every way out.
 
-    Pictures come upright and with square pixels, as the container says.
+    Pictures are turned upright and given square pixels, as the container specifies.
 
     Args:
         path: The file.
-        rate_hz: Frames to yield per second of video; None yields every frame.  The frames between are
-            decoded, not converted.
-        threads: That decode; None leaves it to FFmpeg.  One takes the least work in all.
-        is_sparse: Pictures that none other is made from may be left out where there are enough of the rest;
-            frames then lie up to 0.7 of an interval from the times they are due at.
-        start_s: Begin there, at one of the `starts`; frames are then counted from it.
-        turns: Quarter turns against the clock, for a recording that lies on its side without saying so.
+        rate_hz: Frames to yield per second of video; None yields every frame.  Frames in between are
+            decoded, but not converted.
+        threads: Number of decoding threads; None leaves it to FFmpeg.  One takes the least work overall.
+        is_sparse: Pictures that no other depends on may be left out if enough others remain; frames then
+            lie up to 0.7 of an interval from their due times.
+        start_s: The time to begin at, one of the `starts`; frames are then counted from it.
+        turns: Quarter turns anticlockwise, for a recording that lies on its side without being marked so.
 
     Raises:
         SourceError: The file is missing, not readable, or holds no video that can be decoded.
@@ -116,14 +116,14 @@ class VideoFile(Closing):
 
     @property
     def position_s(self) -> float:
-        """The time of the last frame known of."""
+        """The time of the last known frame."""
         last_s = max(self._timeline.last_s, 0.0)
         if not self._timeline.repaired:
             return last_s + max(self._recording.end_s - self._recording.time_s, 0.0)
         return last_s
 
     def starts(self, goals_s: Sequence[float]) -> list[float]:
-        """Times that reading can begin at, at those asked for or before; none where only at its beginning."""
+        """Times that reading can begin at, at or before the goals; empty if only at the very beginning."""
         if not self._recording.is_sparse or not goals_s:
             return []
         recording = Recording.open(self._path, threads=1)
@@ -146,7 +146,7 @@ class VideoFile(Closing):
             raise SourceError(f"{self._path} cannot be read from {start_s:g} s on: {error}.") from error
 
     def grab_next(self) -> float | None:
-        """Go to the next frame with a time of its own; that time in seconds, or None at the end."""
+        """Go to the next frame with a time of its own; return that time in seconds, or None at the end."""
         while self._recording.grab():
             time_s = self._timeline.place(self._recording.time_s)
             if time_s is not None:
@@ -158,9 +158,9 @@ class VideoFile(Closing):
         return self._recording.picture()()
 
     def picture_at(self, time_s: float) -> Frame | None:
-        """The picture at a time, wherever the last one was; None where it cannot be decoded.
+        """The picture at a time, regardless of the reading position; None if it cannot be decoded.
 
-        Not to be called where pictures may be left out.
+        Must not be called on a sparse recording.
         """
         assert not self._recording.is_sparse
         wanted_s = time_s + self._recording.first_s
@@ -186,7 +186,7 @@ class VideoFile(Closing):
         return self._taken(self._frame)
 
     def glimpses(self) -> Iterator[Glimpse]:
-        """The same frames, whose pictures are made on demand where that saves work.
+        """The frames due, as glimpses: their pictures are made on demand where that saves work.
 
         Raises:
             SourceError: Not one picture could be decoded.
@@ -234,17 +234,17 @@ class VideoFile(Closing):
 
 
 def shown_name(path: Path) -> str:
-    """The name of a file for people; what is no valid text in it is replaced."""
+    """The name of a file for people; bytes that are not valid text are replaced."""
     return os.fsencode(path.name).decode("utf-8", "replace")
 
 
 def _check_file(path: Path) -> None:
-    """Say plainly what is wrong with a path before FFmpeg fails without words."""
+    """Report plainly what is wrong with a path, before FFmpeg fails without an explanation."""
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
         raise SourceError(f"{path} does not exist.", "Check the name and the folder you are in.") from None
-    except OSError as error:  # a folder on the way that is kept from us
+    except OSError as error:  # a parent folder that we may not read
         raise SourceError(
             f"{path} cannot be read ({error.strerror or error}).", "Check the permissions of its folder."
         ) from error
