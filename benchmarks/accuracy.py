@@ -44,9 +44,9 @@ from posture_cam.settings import load_settings
 
 OURS = "posture_cam"
 DOCS = ROOT / "docs" / "accuracy.md"
-# What counts as bad in sessions: neck (deg), trunk (deg), drop of the shoulders (cm) beyond the neutral.
+# What counts as bad in sessions: change from neutral of neck (deg), trunk (deg), drop of the shoulders (cm).
 BAD = np.array([12.0, 10.0, 5.0])
-# Good limits for a single picture. The program judges over time, where noise averages out, by lower limits.
+# Good limits for a single picture. The program uses lower limits, because noise averages out over time.
 _GOOD_LIMITS = {
     Measure.NECK_INCLINATION_CHANGE: 12.0,
     Measure.TRUNK_INCLINATION_CHANGE: 10.0,
@@ -70,7 +70,7 @@ class Errors:
 
     Attributes:
         mean, p95: Mean absolute error and its 95th percentile.
-        correlation, slope, bias: Of estimate against truth.
+        correlation, slope, bias: Those of the estimate against the truth.
         inside: Share of truths inside the stated 90 % interval.
     """
 
@@ -98,7 +98,7 @@ class Errors:
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """How well a rule tells bad from good: AUC, good called bad, bad found at the rule's own limits."""
+    """How well a rule separates bad from good: AUC, good called bad and bad found at the rule's limits."""
 
     auc: float
     false: float
@@ -106,7 +106,7 @@ class Telling:
 
     @classmethod
     def of(cls, score: FloatArray, called: Mask, bad: Mask) -> Telling:
-        """Of scores (higher is worse), what is called bad, and what is."""
+        """The figures from scores (higher is worse), frames called bad, and frames that are bad."""
         known = np.isfinite(score)
         return cls(
             auc=auc(score[known], bad[known]),
@@ -127,7 +127,7 @@ class Group:
 
 
 def auc(score: FloatArray, bad: Mask) -> float:
-    """Chance that a bad frame scores above a good one (ties count half); NaN where one kind is missing."""
+    """Chance that a bad frame scores above a good one (ties count half); NaN if one kind is missing."""
     count = int(bad.sum())
     if not 0 < count < len(bad):
         return float("nan")
@@ -137,7 +137,7 @@ def auc(score: FloatArray, bad: Mask) -> float:
 
 
 def sureness(values: FloatArray, errors: FloatArray) -> FloatArray:
-    """How surely a limit is passed: the largest distance beyond one in half intervals; above 0 is bad."""
+    """How surely a limit is passed: the largest distance beyond a limit in half intervals; above 0 is bad."""
     beyond = [(values[..., index] - limit) / errors[..., index] for index, limit in _JUDGED]
     return np.asarray(np.max(beyond, axis=0) + _ERROR_SHARE)
 
@@ -145,7 +145,7 @@ def sureness(values: FloatArray, errors: FloatArray) -> FloatArray:
 def estimates(
     estimator: AngleEstimator, sessions: Sessions, relative: Relative
 ) -> tuple[FloatArray, FloatArray]:
-    """Values and half intervals; sessions seen in training only by the network that has not seen them."""
+    """Values and half intervals; training sessions are judged only by the network that has not seen them."""
     values = np.full((len(sessions), len(OUTPUTS)), np.nan)
     errors = np.full_like(values, np.nan)
     prints = sessions.fingerprints()
@@ -267,9 +267,9 @@ class Clip:
     """How a clip with known truth is judged over time.
 
     Attributes:
-        onset_s, release_s: From the start of a bad stretch to fair or poor, and from its end to good, as a
-            live run would show them.
-        wrong_s_per_min: Seconds of labelled time judged wrongly, in hindsight, per minute of it.
+        onset_s, release_s: Time from the start of a bad stretch to fair or poor, and from its end to good, in
+            a live run.
+        wrong_s_per_min: Seconds judged wrongly, in hindsight, per minute of labelled time.
         found: Share of each bad label's samples that are fair or poor.
         good: Share of the good labels' samples that are good.
         false_alerts: Alerts outside bad stretches.
@@ -376,7 +376,7 @@ def _live_states(
 
 
 def _delay(live: list[tuple[float, State]], start: float, end: float, wanted: tuple[State, ...]) -> float:
-    """From a moment to the first wanted state; NaN where it does not come in time."""
+    """The time from a moment to the first wanted state; NaN if it does not come in time."""
     return next(
         (time - start for time, state in live if start <= time <= end and state in wanted), float("nan")
     )
@@ -462,7 +462,7 @@ def recording_table(recordings: list[Recording]) -> str:
 
 
 def clip_table(clips: list[Clip]) -> str:
-    """Over time."""
+    """The figures over time."""
     head = (
         "clip",
         "onset",
@@ -510,7 +510,7 @@ def _mean(tellings: list[Telling]) -> Telling | None:
 
 
 def write_docs(tables: dict[str, str], path: Path = DOCS) -> None:
-    """Put each table between its two marks in the page."""
+    """Write each table between its two marks in the page."""
     text = path.read_text("utf-8")
     for name, table in tables.items():
         pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
@@ -547,7 +547,7 @@ def measure(paths: Sequence[Path], estimator: AngleEstimator, *, with_clips: boo
 
 
 def _known(value: Any) -> Any:
-    """The same with null for what could not be told, as JSON knows no NaN."""
+    """The same with null for unknown figures, because JSON has no NaN."""
     if isinstance(value, dict):
         return {key: _known(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -104,7 +104,7 @@ def _piece(
 
 
 def fill(path: Path, last: date, days: int, hours: float, seed: int = 1) -> None:
-    """Write that many days up to `last`, from nine in the morning, in the zone of the place."""
+    """Write that many days up to `last`, from nine in the morning, in the local time zone."""
     zone = zone_name()
     with Writer(path) as writer:
         for back in range(days):
@@ -156,7 +156,7 @@ def _spoken(pieces: list[Piece], seed: int) -> list[Spoken]:
 
 
 def main() -> None:
-    """Fill a history, report it in a process of its own, and tell what that took."""
+    """Fill a history, make its report in a separate process, and print the cost."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--days", type=int, default=30)
     parser.add_argument("--hours", type=float, default=8.0)

@@ -1,8 +1,8 @@
 """How much work the monitor takes, against a loop that looks at every picture.
 
-Both watch the same MJPEG stream (720p, 30 pictures a second, made from a sample, with the noise of a sensor),
-served by a process of its own, in turns and in one run.  CPU seconds per second of stream are compared;
-start-up is left out.  Then an hour is simulated, and the memory of its start compared with that of its end.
+Both take turns in one run to watch the same MJPEG stream (720p, 30 pictures a second, made from a sample,
+with the noise of a sensor), which a separate process serves.  CPU seconds per second of stream are compared,
+without start-up.  Then an hour is simulated, and the memory at its start and at its end is compared.
 
     uv run python benchmarks/monitor.py [--seconds 20] [--rounds 2] [--hour] [--json]
 """
@@ -37,7 +37,7 @@ HOUR_S = 3600.0
 
 
 def pictures(kind: str) -> list[NDArray[np.uint8]]:
-    """Ten seconds of somebody who moves, or one picture of somebody who does not, each with fresh noise."""
+    """Ten seconds of a moving person, or one picture of a still person repeated, each with fresh noise."""
     capture = cv2.VideoCapture(str(CLIP))
     capture.set(cv2.CAP_PROP_POS_MSEC, 8000.0)  # from here on the person bends and comes back
     clean: list[NDArray[np.uint8]] = []
@@ -55,7 +55,7 @@ def pictures(kind: str) -> list[NDArray[np.uint8]]:
 
 
 def serve(kind: str) -> None:
-    """Serve the pictures over and over, there and back, and print the port."""
+    """Serve the pictures over and over, forwards and backwards, and print the port."""
     jpegs = [
         cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes() for image in pictures(kind)
     ]
@@ -87,7 +87,7 @@ def serve(kind: str) -> None:
 
 
 def naive(url: str, seconds: float) -> dict[str, float]:
-    """Read and look at every picture, as a first program does."""
+    """Read and look at every picture, as a simple program does."""
     import mediapipe as mp
     from mediapipe.tasks.python import BaseOptions, vision
 
@@ -137,7 +137,7 @@ def ours(url: str, seconds: float) -> dict[str, float]:
                 self.worst_latency_s = max(self.worst_latency_s, observation.latency_s or 0.0)
                 if now_s - self.start[0] >= seconds and self.end is None:
                     self.end = _measured(self.start, now_s, self.looks)
-            elif observation.assessment.timestamp_s >= SETTLING_S + 5.0:  # a posture to compare with is taken
+            elif observation.assessment.timestamp_s >= SETTLING_S + 5.0:  # the reference posture is taken
                 self.start = (now_s, time.process_time())
 
     meter = Meter()

@@ -1,8 +1,8 @@
 """The rules of other tools, restated in a few lines each, to be measured on the same landmarks.
 
-Each takes poses and the neutral posture of the same person and gives a score that is above 1 where the
-tool's own limit is passed.  The sources are read, not copied; where a tool has more around its rule (dwell,
-smoothing), that is left out for all alike.
+Each rule takes poses and the neutral posture of the same person, and returns a score that is above 1 where
+the tool's own limit is passed.  The sources were read, not copied.  Anything that a tool adds to its rule
+(dwell, smoothing) is left out for all of them.
 """
 
 from __future__ import annotations

@@ -41,12 +41,12 @@ NOISE = 4.0
 OUR_RATE_HZ = 5.0
 SAMPLES = ("desk-side", "desk-laptop", "desk-monitor", "desk-oblique")
 CONTENDERS = ("naive", "naive-sparse", "ours")
-FIRST_SEEDS = (0, 100, 200)  # of the noises that time per state is compared with
+FIRST_SEEDS = (0, 100, 200)  # of the noises used to compare time per state
 MARK = "<!-- speed -->"
 
 
 def make_recording(sample: str, target: Path, minutes: float, first_seed: int = 0) -> None:
-    """The sample over and over, there and back, larger, smoother and with fresh noise."""
+    """The sample over and over, forwards and backwards, larger, smoother and with fresh noise."""
     import av
     import cv2
     import numpy as np
@@ -81,7 +81,7 @@ def make_recording(sample: str, target: Path, minutes: float, first_seed: int = 
 
 
 def repeat(path: Path, target: Path, times: int) -> None:
-    """A recording over and over, without encoding it again."""
+    """Repeat a recording without encoding it again."""
     import av
 
     with av.open(str(path)) as source, av.open(str(target), "w") as container:
@@ -100,7 +100,7 @@ def repeat(path: Path, target: Path, times: int) -> None:
 
 
 def naive(path: Path, rate_hz: float) -> dict[str, float]:
-    """Read every picture with OpenCV, and look at all of them or at some, as a first program does."""
+    """Read every picture with OpenCV, and look at all or some of them, as a simple program does."""
     import cv2
     import mediapipe as mp
     from mediapipe.tasks.python import BaseOptions, vision
@@ -130,7 +130,7 @@ def naive(path: Path, rate_hz: float) -> dict[str, float]:
 
 
 def neck_truth(sample: str) -> tuple[list[float], float]:
-    """Change of neck inclination against neutral in each picture of a sample, there and back; its rate."""
+    """Neck inclination against neutral in each picture of a sample, forwards and backwards; its rate."""
     with (ROOT / "samples" / f"{sample}.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     neutral = [float(row["neck_inclination"]) for row in rows if row["label"] == "neutral"]
@@ -142,11 +142,11 @@ def neck_truth(sample: str) -> tuple[list[float], float]:
 def ours(path: Path, *, every_frame: bool = False, sample: str | None = None) -> dict[str, float]:
     """The analysis, as `posture-cam analyze` does it; `own_s` is work outside decoding and the model.
 
-    With the sample that was rendered, also how far neck inclination is from it (root mean square).
+    If the rendered sample is given, the error of neck inclination is returned too (root mean square).
 
-    Decoding has threads of its own, and MediaPipe has too; ours is what the main thread and those of the
-    recording's parts do while they neither call MediaPipe or the networks of the angle estimator nor open the
-    recording nor have a picture's colours made, and so are the small pictures of the reading threads.
+    Decoding and MediaPipe have their own threads.  Our own work is the work of the main thread and of the
+    threads of the recording's parts, except calls of MediaPipe and of the angle estimator's networks, opening
+    the recording, and making a picture's colours.  The small pictures of the reading threads count as ours.
     """
     import posture_cam.session.parts
     import posture_cam.source.video
@@ -198,8 +198,8 @@ def ours(path: Path, *, every_frame: bool = False, sample: str | None = None) ->
 
 
 def work(contender: str, path: Path, processors: int, sample: str | None = None) -> None:
-    """One contender in this process; prints what it took, start-up left out."""
-    import av  # noqa: F401 - start-up is told apart
+    """Run one contender in this process; prints its cost without start-up."""
+    import av  # noqa: F401 - start-up is not measured
     import cv2  # noqa: F401
     import mediapipe  # noqa: F401
 
@@ -223,9 +223,9 @@ def work(contender: str, path: Path, processors: int, sample: str | None = None)
 
 
 def _peak_mb() -> float:
-    """The most memory that this process had at once."""
+    """Peak memory of this process."""
     status = Path("/proc/self/status")
-    if status.exists():  # getrusage would tell the parent's, too
+    if status.exists():  # getrusage would include the parent's
         [line] = [line for line in status.read_text().splitlines() if line.startswith("VmHWM")]
         return int(line.split()[1]) / 1e3
     import psutil
@@ -234,7 +234,7 @@ def _peak_mb() -> float:
 
 
 def run(contender: str, path: Path, processors: int, sample: str | None = None) -> dict[str, float]:
-    """One contender in a process of its own."""
+    """Run one contender in a separate process."""
     command = [sys.executable, __file__, "--work", contender, str(path), str(processors)]
     command += [sample] if sample is not None else []
     done = subprocess.run(command, check=True, capture_output=True, text=True)
@@ -261,7 +261,7 @@ def start_up() -> tuple[float, float]:
 
 
 def machine() -> str:
-    """What the figures were measured on, in words."""
+    """A description of the machine that the figures were measured on."""
     import psutil
 
     kind, cpu_info = platform.machine(), Path("/proc/cpuinfo")
@@ -323,7 +323,7 @@ def table(sample: str, minutes: float, rounds: int) -> str:
 def differences() -> str:
     """Time per state of each sample, against looking at every picture, as a table.
 
-    With several noises: beside it stands what noise alone changes, and how far both are from the truth.
+    With several noises: the table also shows what noise alone changes, and how far both are from the truth.
     """
     lines = [
         "| sample, over and over for 2 minutes | looks a second | time per state, from every picture "

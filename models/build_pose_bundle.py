@@ -27,8 +27,8 @@ import zipfile
 from pathlib import Path
 
 WHEEL = "mediapipe==0.10.21"
-# What the metadata writer imports.  mediapipe itself is unpacked in part, so that none of its
-# other requirements (jax among them) is needed.
+# What the metadata writer imports.  mediapipe itself is only partly unpacked, so that none of its
+# other requirements (such as jax) is needed.
 WRITER_NEEDS = ("flatbuffers==25.2.10", "numpy==1.26.4")
 UNPACKED = (
     "mediapipe/tasks/metadata/",
@@ -76,7 +76,7 @@ def sha256_of(path: Path) -> str:
 
 
 def run(*command: object) -> None:
-    """Run a command, and stop this script when it fails."""
+    """Run a command, and stop this script if it fails."""
     subprocess.run([str(part) for part in command], check=True)
 
 

@@ -1,7 +1,7 @@
-"""Recorded sitting sessions with their truth: what the estimator is trained and judged on.
+"""Recorded sitting sessions with their truth, on which the estimator is trained and judged.
 
-The format (docs/accuracy.md describes it): an NPZ with `image` and `world`, each (rows, 33, 5) of x, y, z,
-visibility and presence, NaN where nothing was found or kept; beside it a .json.gz with a row for each.
+The format (docs/accuracy.md describes it) is an NPZ with `image` and `world`, each (rows, 33, 5) of x, y, z,
+visibility and presence, NaN where nothing was found or kept, and a .json.gz beside it with one entry per row.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def _joint(part: str, axis: int, factor: float, mirrored_sign: int = 1) -> Truth
     return Truth(f"{part}_{'xyz'[axis]}_cm", of, mirrored_sign)
 
 
-# First the estimator's outputs in their order, then what is learned beside them.  x is to the person's left,
-# y up, z forward.
+# First the estimator's outputs in their order, then the truths that are learned in addition.  x is to the
+# person's left, y up, z forward.
 TRUTHS = (
     _angle("neck_inclination"),
     _angle("trunk_inclination"),
@@ -75,7 +75,7 @@ class Sessions:
         size_wh: (rows, 2).
         focal: (rows,), focal length in picture heights.
         truth: (rows, truths), in the order of `TRUTHS`.
-        below_eyes: (rows,), whether the camera stands below what it looks at.
+        below_eyes: (rows,), whether the camera stands below the point it looks at.
         session, label, view, recipe: (rows,), names.
     """
 
@@ -142,7 +142,7 @@ class Sessions:
         return (np.random.default_rng(0).permutation(len(names)) % count)[number]
 
     def fingerprints(self) -> NDArray[np.uint32]:
-        """For each row a number that tells its session from any other, by its name and truth."""
+        """For each row a number that identifies its session, by name and truth."""
         names, number = self.numbers()
         neck = self.truth[:, 0]
         prints = [
@@ -153,7 +153,7 @@ class Sessions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Relative:
-    """Rows against the neutral posture of their own session.
+    """Rows compared with the neutral posture of their own session.
 
     Attributes:
         now, neutral: (rows,), the landmarks of each row and of its session's neutral posture.

@@ -2,10 +2,10 @@
 
     uv run --group train python models/train_angle_estimator.py
 
-One small network for each fold of the sessions in models/data, each trained on the other folds.  Together
-they are the estimator; each alone is judged on the sessions that it has not seen, which gives the stated
-intervals and lets benchmarks/accuracy.py print honest figures for these very sessions without training.
-Takes about twenty minutes on two cores and gives the same figures each time.
+There is one small network for each fold of the sessions in models/data, trained on the other folds.  Together
+they are the estimator.  Each alone is judged on the sessions that it has not seen: this gives the stated
+intervals, and lets benchmarks/accuracy.py print honest figures for the same sessions without training.
+Training takes about twenty minutes on two cores and gives the same figures each time.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ from posture_cam.records import FloatArray
 
 NEUTRAL_FRAMES = 4
 HEAD = slice(0, 11)
-# Intervals are widened by this: other people, cameras and renderers differ from these by more than these do
-# among themselves.
+# Intervals are widened by this factor, because other people, cameras and renderers differ more from the ones
+# in the data than those differ from each other.
 WIDENED = 1.08
 HERE = Path(__file__).parent
 _MIRRORED_SIGN = np.array([truth.mirrored_sign for truth in TRUTHS], np.float32)
@@ -51,7 +51,7 @@ _MIRRORED_SIGN = np.array([truth.mirrored_sign for truth in TRUTHS], np.float32)
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How to train; docs/accuracy.md tells what was tried.
+    """How to train; docs/accuracy.md describes what was tried.
 
     Attributes:
         turn_deg: Spread of the camera's pan and tilt against the recorded one, the same for a whole session.
@@ -63,12 +63,12 @@ class Recipe:
         nudge_front, nudge_oblique: Share of pictures whose camera was nudged since the neutral
             ones, by view: a laptop's lid moves more easily than a tripod at the side.
         nudge_deg: Spread of such a nudge's pan and tilt.
-        composed: Share of pictures to whose posture a movement of the head alone is added, taken from another
-            picture of the same session. Without it every turned head of the data sits on an upright neck, and
-            that is what would be learned.
-        missing: Share of sessions in which groups of landmarks are missing, each of them by `group_missing`.
-        others_weight: Of the truths that are learned beside the estimator's outputs.
-        plain_weight: Of the plain error beside its likelihood, which alone cares little for unsure moments.
+        composed: Share of pictures to which a movement of the head alone is added, taken from another picture
+            of the same session. Without it, every turned head in the data sits on an upright neck, and the
+            network would learn that.
+        missing: Share of sessions in which groups of landmarks are missing, each with chance `group_missing`.
+        others_weight: Weight of the truths that are learned besides the estimator's outputs.
+        plain_weight: Weight of the plain error besides its likelihood, which alone neglects unsure moments.
     """
 
     hidden: tuple[int, ...] = (384, 256, 128)
@@ -108,7 +108,7 @@ class Batch(NamedTuple):
 
 
 def as_batch(sessions: Sessions, recipe: Recipe) -> Batch:
-    """The sessions side by side, neutral rows first; what is not known is 0 and not usable.
+    """The sessions side by side, neutral rows first; unknown values are 0 and not usable.
 
     Raises:
         ValueError: Sessions of different lengths, or with too few neutral rows.
@@ -165,10 +165,10 @@ def _body_scale(xy: Any) -> Any:
 
 
 def _composed(batch: Batch, key: Any, recipe: Recipe) -> Batch:
-    """Some pictures with the head moved as in another picture of the session in which only the head moved.
+    """Give some pictures the head movement of another picture of the session in which only the head moved.
 
-    What the movement does to the head's landmarks, against the shoulders and in body scales, is added; so are
-    the true changes.
+    The movement of the head's landmarks, relative to the shoulders and in body scales, is added; the true
+    changes are added too.
     """
     choose_key, use_key = jax.random.split(key)
     first = jnp.zeros(batch.usable.shape).at[:, :NEUTRAL_FRAMES].set(batch.usable[:, :NEUTRAL_FRAMES] * 1.0)
@@ -207,7 +207,7 @@ def _composed(batch: Batch, key: Any, recipe: Recipe) -> Batch:
 
 
 def _turned(xy: Any, focal: Any, key: Any, recipe: Recipe) -> Any:
-    """The picture of a camera turned about its centre and zoomed: a homography, exact whatever the scene."""
+    """The picture of a camera turned about its centre and zoomed: a homography, exact for any scene."""
     turn_key, zoom_key = jax.random.split(key)
     spread = jnp.deg2rad(jnp.array((recipe.turn_deg, recipe.turn_deg, recipe.roll_deg)))
     pan, tilt, roll = (jax.random.normal(turn_key, (len(xy), 3)) * spread).T
@@ -246,7 +246,7 @@ def _varied(batch: Batch, key: Any, recipe: Recipe) -> tuple[Batch, Any, Any]:
     xy = xy + (bias + jax.random.normal(keys[2], xy.shape) * recipe.noise) * scale[..., None]
     depth = batch.depth * zoom + jax.random.normal(keys[3], batch.depth.shape) * recipe.noise * scale
     world = batch.world + jax.random.normal(keys[4], batch.world.shape) * recipe.world_noise_m
-    # A random part of the neutral pictures serves as the reference, at least one.
+    # A random selection of the neutral pictures, at least one, serves as the reference.
     usable = batch.usable[:, :NEUTRAL_FRAMES]
     lot = jax.random.uniform(keys[5], usable.shape) * usable
     taken = usable & ((lot > 0.3) | (lot == lot.max(1, keepdims=True)))
@@ -371,14 +371,14 @@ def _train_fold(job: tuple[Path, Recipe, int, int, int]) -> Network:
 
 
 def train_folds(path: Path, recipe: Recipe, folds: int, seed: int = 0) -> list[Network]:
-    """One network for each fold, trained without it; processes side by side."""
+    """One network for each fold, trained without that fold; in parallel processes."""
     jobs = [(path, recipe, fold, folds, seed) for fold in range(folds)]
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
         return list(pool.map(_train_fold, jobs))
 
 
 def fitted(networks: list[Network], sessions: Sessions, folds: int) -> tuple[FloatArray, dict[int, int]]:
-    """What turns the networks' error scales into 90 % intervals, on sessions that each has not seen."""
+    """Factors from error scales to 90 % intervals, on sessions that each network has not seen; the folds."""
     fold = sessions.folds(folds)
     fold_of = dict(zip(sessions.fingerprints().tolist(), fold.tolist(), strict=True))
     ratios, shares = [], []

@@ -47,7 +47,7 @@ return [count, found];
 
 
 class Browser:
-    """A page as a reader has it before them."""
+    """A page as a reader sees it."""
 
     def __init__(self, driver: Any) -> None:
         self.driver = driver
@@ -63,7 +63,7 @@ class Browser:
         return str(self.run("return document.body.innerText"))
 
     def complaints(self) -> list[str]:
-        """What stands in the console."""
+        """The messages in the console."""
         return [entry["message"] for entry in self.driver.get_log("browser")]
 
     def requests(self) -> list[str]:
@@ -82,7 +82,7 @@ class Browser:
         )
 
     def scheme(self, name: str) -> None:
-        """Light or dark, as the reader's system asks for."""
+        """Set light or dark, as the reader's system would."""
         self.driver.execute_cdp_cmd(
             "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": name}]}
         )

@@ -1,6 +1,6 @@
 """Poses and judgements built from a known truth.
 
-A pose is drawn from the angles it is to show, so that a test compares with what it put in.
+A pose is built from the angles it has to show, so that a test can compare results with its own input.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def side_pose(
     hips = np.array((0.5 * size_wh[0], 0.85 * size_wh[1] + scale * TRUNK_PX * sink_cm / 47.0))
     shoulders = hips + upwards(scale * TRUNK_PX, trunk_deg, facing)
     ears = shoulders + upwards(scale * NECK_PX, neck_deg, facing)
-    # Half the shoulder line as it shows in the picture; the closer to profile, the shorter.
+    # Half the shoulder line as it appears in the picture; the closer to profile, the shorter.
     across = np.array((max(2.0, 90.0 * abs(math.cos(math.radians(turn_deg)))), 0.0)) * scale
     for pair, middle in (
         ((Landmark.LEFT_EAR, Landmark.RIGHT_EAR), ears),
@@ -89,8 +89,8 @@ def front_pose(
 ) -> Pose:
     """Somebody facing the camera.
 
-    `ratio` is the height of the ears over the shoulders by shoulder width, `nose_below` that of the ears over
-    the nose by face height.  A tilt lowers the person's left.
+    `ratio` is the height of the ears over the shoulders divided by shoulder width, `nose_below` the height of
+    the ears over the nose divided by face height.  A tilt lowers the person's left.
     """
     xy = np.full((33, 2), np.nan)
     shoulders = np.array((centre_x * size_wh[0], 0.7 * size_wh[1]))
@@ -136,7 +136,7 @@ Maker = Callable[[float], Pose | None]
 
 @dataclass(slots=True)
 class Film:
-    """A run of samples, written as a list of things that are held for some seconds."""
+    """A run of samples, written as a list of postures that are held for some seconds."""
 
     rate_hz: float = 5.0
     samples: list[Sample] = field(default_factory=list)
@@ -188,7 +188,7 @@ def assessments(parts: Iterable[tuple[float, State]], rate_hz: float = 1.0) -> I
 
 
 def assessment(now_s: float, state: State, since_s: float | None = None) -> Assessment:
-    """One judgement of a state, with what would lead to it."""
+    """One judgement of a state, with findings that would lead to it."""
     findings = {
         State.FAIR: (Finding(Measure.NECK_INCLINATION_CHANGE, 15.0, Severity.MILD, 0.3),),
         State.POOR: (Finding(Measure.NECK_INCLINATION_CHANGE, 30.0, Severity.POOR, 0.6),),
@@ -241,7 +241,7 @@ def write_video(
 
 
 def turn_by_90_deg(path: Path) -> Path:
-    """Mark an MP4 as filmed with the camera on its side, as phones do: by the matrix of its track header."""
+    """Mark an MP4 as filmed with the camera on its side, as phones do, in the matrix of its track header."""
     return mark(path, (0, 1, -1, 0))
 
 

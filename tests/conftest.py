@@ -20,7 +20,7 @@ SAMPLES = ROOT / "samples"
 
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """No test sees, or writes to, the folders of the user who runs it."""
+    """Keep tests from reading and writing the folders of the user who runs them."""
     for name, folder in (
         ("XDG_DATA_HOME", "data"),
         ("XDG_CACHE_HOME", "cache"),
@@ -37,7 +37,7 @@ Made = Callable[[str, Callable[[Path], object]], Path]
 
 @pytest.fixture(scope="session")
 def made_once(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    """A file that takes long to make, by its name; made by the first test that asks, for all processes."""
+    """A file that takes long to make, by name; the first test that asks makes it for all processes."""
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent
@@ -90,7 +90,7 @@ def astronaut() -> np.ndarray:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What was not tested for want of a program is told, with how to install it."""
+    """Report which tests were skipped because a program is missing, and how to install it."""
     missing = {
         report.longrepr[2].removeprefix("Skipped: ")
         for report in terminalreporter.stats.get("skipped", [])

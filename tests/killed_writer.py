@@ -1,4 +1,4 @@
-"""Keeps a run as fast as it goes, telling how far it is, until it is killed (test_history.py)."""
+"""Stores a run as fast as possible, printing its progress, until it is killed (test_history.py)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def main() -> None:
     waiting = []
     for piece in pieces(plan, step_s=0.5):
         waiting.append(piece)
-        if len(waiting) > 16:  # what a live run knows for sure lies some seconds back
+        if len(waiting) > 16:  # a live run is certain only some seconds later
             history.log.take(waiting.pop(0))
         if history.is_due(piece.end_s):
             history.flush(piece.end_s, waiting)

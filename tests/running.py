@@ -1,7 +1,7 @@
-"""The command line as a user meets it: in this process where it can be, in one of its own where it must.
+"""Running the command line as a user does: in this process if possible, otherwise in a separate one.
 
-A process takes more than a second to begin.  It is needed only for real streams, signals and what happens at
-the end of a process.
+A process takes more than a second to start.  It is needed only for real streams, signals and the end of a
+process.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ TIMEOUT_S = 120.0
 
 @dataclass(frozen=True)
 class Done:
-    """What a command came to; as `subprocess.CompletedProcess`."""
+    """The outcome of a command, like `subprocess.CompletedProcess`."""
 
     returncode: int
     stdout: str
@@ -35,7 +35,7 @@ class Done:
 
 
 def run(*arguments: str | Path, cwd: Path | None = None) -> Done:
-    """Run a command in this process: nobody to ask, no terminal."""
+    """Run a command in this process, without a terminal and without anybody to ask."""
     before = Path.cwd()
     kept = io.BytesIO(), io.BytesIO()
     out, err = (io.TextIOWrapper(one, "utf-8", write_through=True) for one in kept)
@@ -74,7 +74,7 @@ def run_process(
 
 
 def run_unprivileged(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run a command as somebody whom permissions bind; they do not bind root."""
+    """Run a command as a user who is bound by permissions, as root is not."""
     if not hasattr(os, "geteuid"):
         pytest.skip("permissions work otherwise here")
     command = [sys.executable, "-m", "posture_cam", *map(str, arguments)]
@@ -89,7 +89,7 @@ def run_unprivileged(*arguments: str | Path) -> subprocess.CompletedProcess[str]
 
 
 def run_terminal(*arguments: str | Path, columns: int, typed: str = "") -> Done:
-    """Run a command in this process on a terminal so wide; what it printed stands in `stdout`."""
+    """Run a command in this process on a terminal of this width; `stdout` holds what it printed."""
     pty = pytest.importorskip("pty", reason="needs a terminal of Unix")
     ours, theirs = pty.openpty()
     kept: list[bytes] = []

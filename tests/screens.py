@@ -1,4 +1,4 @@
-"""A screen of a test's own (Xvfb), and what is to be seen on it."""
+"""A private screen for a test (Xvfb), and what can be seen on it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-# On a busy machine the Qt in OpenCV now and then misses that its window is shown, and never paints it
-# (docs/decisions.md). A window that stays black is therefore opened again, up to this often.
+# On a busy machine, OpenCV's Qt sometimes misses that its window is shown, and never paints it
+# (docs/decisions.md). A window that stays black is therefore opened again, at most this often.
 WINDOWS_TRIED = 8
 
 needs_screen = pytest.mark.skipif(shutil.which("Xvfb") is None, reason="needs a screen: apt-get install xvfb")
@@ -23,7 +23,7 @@ needs_screen = pytest.mark.skipif(shutil.which("Xvfb") is None, reason="needs a 
 
 @dataclass(frozen=True)
 class Screen:
-    """Where programs draw, and the file that holds the picture."""
+    """A screen that programs draw on, and the file that holds its picture."""
 
     environment: dict[str, str]
     framebuffer: Path
@@ -38,7 +38,7 @@ class Screen:
         return rows.reshape(height, line)[:, : width * 4].reshape(height, width, 4)[..., :3]
 
     def pixels_once(self, seen: Callable[[np.ndarray], bool], within_s: float = 15.0) -> np.ndarray:
-        """The first picture in which `seen` is so, or the last one: a busy machine draws when it can."""
+        """The first picture for which `seen` is true, or the last one, as a busy machine may draw late."""
         end_s = time.monotonic() + within_s
         while not seen(pixels := self.pixels()) and time.monotonic() < end_s:
             time.sleep(0.1)
@@ -46,7 +46,7 @@ class Screen:
 
 
 def close_windows(shown: Screen, within_s: float = 20.0) -> int:
-    """Close each window as its X does, by WM_DELETE_WINDOW; how many there were."""
+    """Close each window as its X does, by WM_DELETE_WINDOW; returns how many there were."""
     from Xlib import X, display
     from Xlib.protocol import event
 
@@ -70,7 +70,7 @@ def close_windows(shown: Screen, within_s: float = 20.0) -> int:
 
 @contextmanager
 def screen(folder: Path) -> Iterator[Screen]:
-    """Start a screen on a number that is free."""
+    """Start a screen on a free number."""
     read, write = os.pipe()
     process = subprocess.Popen(
         ["Xvfb", "-displayfd", str(write), "-screen", "0", "1000x700x24", "-fbdir", str(folder)],

@@ -1,4 +1,4 @@
-"""Runs built from stretches of states, kept as a live run or at once, for tests of what is kept."""
+"""Runs built from stretches of states, stored like a live run or at once, for tests of the history."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _SCORE = {State.GOOD: 100, State.FAIR: 70, State.POOR: 30}
 def pieces(
     stretches: Iterable[tuple[float, State]], step_s: float = 5.0, start_s: float = 0.0
 ) -> Iterator[Piece]:
-    """Pieces of `step_s` from (seconds, state); unjudged ones are gaps, still time counts on within each."""
+    """Pieces of `step_s` from (seconds, state); unjudged ones are gaps, and still time runs on in each."""
     at_s = start_s
     for seconds, state in stretches:
         end_s, began_s = at_s + seconds, at_s
@@ -71,7 +71,7 @@ def fault_alert(at_s: float, held_s: float = 30.0) -> Alert:
 
 
 def run_log() -> RunLog:
-    """A log in which a minute away is a break, and holds are followed over gaps of ten seconds."""
+    """A log in which a minute away is a break, and holds continue over gaps of ten seconds."""
     settings = load_settings()
     alerts = settings.alerts.model_copy(update={"break_away_s": 60.0})
     sampling = settings.sampling.model_copy(update={"max_gap_s": 10.0})
@@ -91,7 +91,7 @@ def kept_run(
     ended: str = "done",
     is_analysis: bool = False,
 ) -> None:
-    """Keep a run at once; alerts are (time, answered time or None), both from the run's start."""
+    """Store a run at once; alerts are (time, answered time or None), both from the run's start."""
     log = run_log()
     minutes = log.course(60.0, start.timestamp())
     for piece in pieces(stretches):
@@ -141,7 +141,7 @@ def kept_run(
 def live_history(
     start: datetime, said: Callable[[str], None], path: Path | None = None
 ) -> Iterator[LiveHistory]:
-    """A live run that is being kept."""
+    """A live run that is being stored."""
     history = LiveHistory(start, None, load_settings(), said, path)
     history.begin(RunLog(load_settings()), SOURCE, "made up", None)
     try:

@@ -1,4 +1,4 @@
-"""A camera on the network that tests hold in their hands: an MJPEG stream of a sample clip on loopback."""
+"""A network camera that tests control: an MJPEG stream of a sample clip on loopback."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ import numpy as np
 
 @dataclass
 class Served:
-    """A stream that can be cut, blackened and frozen while it runs.
+    """A stream that can be cut, turned black and frozen while it runs.
 
     Attributes:
-        url: With a user name and a password that must never be seen anywhere.
+        url: The address, with a user name and a password that must never appear anywhere.
         is_cut: Connections end, and new ones are refused with 503.
         shows: `clip`, `black`, or `frozen`.
-        authorizations: What was sent to log in.
+        authorizations: The login headers that were sent.
     """
 
     url: str = ""

@@ -1,4 +1,4 @@
-"""The benchmark of accuracy: its figures of merit, and that the tables in the docs are those of today."""
+"""The accuracy benchmark: its figures of merit, and whether the tables in the docs are up to date."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_the_tables_in_the_docs_are_current() -> None:
 
 
 def test_what_the_issue_asks_for_holds_on_unseen_sessions() -> None:
-    """Promises to users of docs/accuracy.md: the plain and the sinking recipe, each view."""
+    """The promises of docs/accuracy.md to users, for the plain and the sinking recipe and each view."""
     assert BAD.tolist() == [12.0, 10.0, 5.0]
     report = measure([DATA], load_estimator(), with_clips=False)
     by_name = {(group.recipe, group.view): group for group in report.groups["sessions"]}
@@ -138,7 +138,7 @@ def test_what_the_issue_asks_for_holds_on_unseen_sessions() -> None:
 
 
 def test_recordings_of_real_people_are_read(tmp_path: Path) -> None:
-    """Built ones here: good frames first, then a slouch; landmarks not given are NaN."""
+    """The recordings here are built: good frames first, then a slouch; missing landmarks are NaN."""
     rng = np.random.default_rng(2)
     upright, slouch = front_pose(), front_pose(ratio=0.42, width=240.0)
     poses = [upright] * 80 + [slouch] * 40

@@ -1,4 +1,4 @@
-"""Frames read on another thread: the same ones, the same failures, and an end that waits for the thread."""
+"""Frames read on another thread: the same frames, the same failures, and an end that waits for the thread."""
 
 from __future__ import annotations
 
@@ -49,5 +49,5 @@ def test_leaving_early_ends_the_reading() -> None:
     with read_ahead(endless(), depth=3) as taken:
         assert next(taken).index == 0
         time.sleep(0.3)
-        assert len(asked) <= 5  # no more than fits, and the one in hand
+        assert len(asked) <= 5  # no more than fit, and the one in use
     assert threading.active_count() == before

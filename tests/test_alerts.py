@@ -97,7 +97,7 @@ def test_a_break_is_suggested_after_half_an_hour_in_the_chair_and_again_later() 
     assert [alert.measure for alert in given] == [None, None]
     assert [alert.held_s for alert in given] == pytest.approx([1800.0, 3600.0])
     assert given[0].message.startswith("In the chair for 30 min.")
-    assert given[0].exercise == "stand-up"  # nothing was off: what sitting still asks for
+    assert given[0].exercise == "stand-up"  # no fault: the exercise against sitting still
     assert given[0].tip.kind == "break"
 
 
@@ -120,7 +120,7 @@ def policy_alerts(policy: AlertPolicy, *parts: tuple[float, State], start_s: flo
     return [alert for alert in given if alert is not None]
 
 
-# What doubt about the neutral posture does to alerts is in test_trust.py.
+# test_trust.py covers how doubt about the neutral posture affects alerts.
 
 
 def test_a_fault_in_doubt_is_put_as_a_question() -> None:

@@ -1,4 +1,4 @@
-"""A moved camera is told from a moved person, in rooms with few points too."""
+"""A moved camera is distinguished from a moved person, even in rooms with few points."""
 
 from __future__ import annotations
 

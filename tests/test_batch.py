@@ -1,4 +1,4 @@
-"""Many recordings: broken ones cost only themselves, and a batch goes on where it was left."""
+"""Many recordings: a broken one does not affect the others, and a batch resumes where it stopped."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def begun(source: Path, out: Path, *options: str) -> subprocess.Popen[str]:
 
 
 def wait_for(out: Path, count: int, process: subprocess.Popen[str]) -> None:
-    """Until so many recordings are finished."""
+    """Wait until this many recordings are finished."""
     end_s = time.monotonic() + 90.0
     while time.monotonic() < end_s and len(finished_in(out)) < count and process.poll() is None:
         time.sleep(0.05)
@@ -362,7 +362,7 @@ def rows_of(out: Path) -> list[dict[str, str]]:
 
 
 def test_where_the_neutral_posture_comes_from_is_told_and_what_is_taken_on_trust(tmp_path: Path) -> None:
-    """A recording slouched through cannot be told from one sat through well; that is said."""
+    """A recording slouched from start to end looks like a good one; the program says so."""
     slouched = Film(noise_px=0.4).hold(30.0, front(ratio=0.4, width=230.0))
     held = recorded(tmp_path / "recordings" / "anna" / "held.poses.jsonl", slouched)
     done = run("analyze", held, "--json", tmp_path / "one.json")
@@ -402,6 +402,6 @@ def test_a_profile_for_each_folder_of_a_batch(tmp_path: Path) -> None:
         "--replace",
     )
     again = run("analyze", tmp_path / "in", "--out", tmp_path / "out", "--profile-by-folder", "--jobs", "1")
-    assert "not done again: 1" in again.stderr  # anna's; ben's neutral posture is another one
+    assert "not done again: 1" in again.stderr  # anna's; ben's neutral posture has changed
     only = run("analyze", well, "--profile-by-folder")
     assert only.returncode == 2

@@ -1,4 +1,4 @@
-"""Files from outside may hold anything: they are read, or refused in a sentence; no terminal is steered."""
+"""Files from outside may hold anything: they are read, or refused in a sentence, and control no terminal."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ Route = tuple[str | int, ...]
 
 
 def routes(content: Any, so_far: Route = ()) -> list[Route]:
-    """Where something stands in what was read from JSON: the first of each list, as the others are alike."""
+    """The route to each value in parsed JSON; of each list only the first entry, as the others are alike."""
     inside = content.items() if isinstance(content, dict) else enumerate(content[:1])
     found: list[Route] = []
     for key, value in inside:
@@ -54,7 +54,7 @@ def routes(content: Any, so_far: Route = ()) -> list[Route]:
 
 
 def with_junk(content: Any, route: Route, junk: object) -> Any:
-    """The same with something else in one place."""
+    """The same content with junk in one place."""
     changed = copy.deepcopy(content)
     place = changed
     for key in route[:-1]:

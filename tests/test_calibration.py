@@ -159,7 +159,7 @@ def test_the_own_slouch_scales_the_judgement(sample_poses: Callable[[str], Path]
     assert load_profile("own").slouch == pytest.approx(with_slouch.slouch)
     own = analyze(AnalysisRequest(clip, profile="own"))
     general = analyze(AnalysisRequest(clip, neutral_s=(0.5, 8.5)))
-    # The person's slouch is beyond the general limits for poor; the person's own limits are wider.
+    # The slouch is beyond the general limits for poor; the person's own limits are wider.
     assert own.score is not None
     assert general.score is not None
     assert own.score > general.score
@@ -232,7 +232,7 @@ def test_a_neutral_posture_that_no_longer_fits_is_noticed(tmp_path: Path) -> Non
         assert "Since about 1:0" in said[0]
 
 
-# ---- a stream, as a webcam gives it ----
+# ---- a stream, as from a webcam ----
 
 
 @pytest.fixture
@@ -377,7 +377,7 @@ def test_the_window_shows_a_mirror_image_with_one_sentence(tmp_path: Path) -> No
     red = red_in(pixels)
     grey = (np.abs(pixels.astype(int) - 90) <= 2).all(axis=-1)
     assert red.sum() > 15_000
-    # In a mirror the red stripe of the left stands at the right.
+    # In a mirror, the red stripe on the left appears on the right.
     assert np.flatnonzero(red.any(axis=0)).min() > np.flatnonzero(grey.any(axis=0)).min() + 200
     white = (pixels > 230).all(axis=-1) & ~grey
     assert white.sum() > 100
@@ -399,7 +399,7 @@ def test_a_slouch_scale_stays_within_bounds() -> None:
     assert own_scale({Measure.NECK_INCLINATION_CHANGE: 90.0}) == 1.4
 
 
-# A neutral posture is not replaced by a worse one without a look at it.
+# A neutral posture is not replaced by a worse one without asking.
 
 
 def test_a_worse_posture_does_not_replace_the_stored_one_unasked(poses: Path) -> None:
@@ -465,7 +465,7 @@ def held(pose: Pose) -> Maker:
 def test_a_slouch_in_the_first_minute_is_not_called_a_moved_camera(
     sample_poses: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    """Head bowed, it looks as if the camera stood higher; only moments near neutral can tell."""
+    """With a bowed head, the camera seems to stand higher; only moments near neutral can show where it is."""
     calibrate(CalibrationRequest("desk", recording=sample_poses("desk-monitor"), at_s=(0.5, 8.5)))
 
     def bowed(pose: Pose) -> Pose:
@@ -505,7 +505,7 @@ def test_a_camera_that_stands_higher_is_said_while_the_person_sits_as_at_calibra
 
 
 def test_a_squeezed_picture_is_said(sample_poses: Callable[[str], Path], tmp_path: Path) -> None:
-    """A capture card that shows 4:3 within 16:9: everything narrower, in a picture of the same size."""
+    """A capture card that squeezes 4:3 into 16:9: everything is narrower, in a picture of the same size."""
     calibrate(CalibrationRequest("desk", recording=sample_poses("desk-monitor"), at_s=(0.5, 8.5)))
     film = Film()
     for one in PoseLog(sample_poses("desk-monitor")).samples():

@@ -1,4 +1,4 @@
-"""Check-ins, programmes and the look at a desk: signs, plans, what is kept, and what reports tell of it."""
+"""Check-ins, programmes and the look at a desk: signs, plans, what is stored, and what reports show."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def names(now: CheckIn, *earlier: CheckIn) -> set[str]:
     return {sign.name for sign in signs_of(now, earlier)}
 
 
-# Signs for seeing somebody.
+# Signs that call for professional help.
 
 
 def test_the_five_signs_of_the_article_are_told_by_what_shows_them() -> None:
@@ -165,7 +165,7 @@ def test_progress_counts_days_on_which_most_of_a_session_was_done() -> None:
     first, second = programme.sessions[:2]
     done = {
         MONDAY: whole(first),
-        MONDAY + timedelta(days=1): dict.fromkeys(second, 1),  # one of each is no session
+        MONDAY + timedelta(days=1): dict.fromkeys(second, 1),  # one of each is not a session
     }
     told = progress(programme, done, MONDAY + timedelta(days=1))
     assert told.done == (MONDAY,)
@@ -227,7 +227,7 @@ def test_a_red_flag_stands_until_somebody_has_looked_at_it() -> None:
     assert standing_flags([check_in(9, radiates=True)]) == ()
 
 
-# What is kept.
+# What is stored.
 
 DONE = ExerciseDone("side-bend", 8, 4, 4, (1.2, 1.0) * 4, 1, 62.0, is_whole=True)
 
@@ -434,7 +434,7 @@ def test_a_low_camera_is_found_and_a_high_one_is_not() -> None:
     high = run("workspace", "--source", SAMPLES / "desk-monitor.mp4", "--answers", "feet", "--json")
     assert (low.returncode, high.returncode) == (0, 0), low.stderr + high.stderr
     seen_low = json.loads(low.stdout)
-    # The clip's estimate lies about at the limit, on one processor just below and on another just above.
+    # The clip's estimate lies close to the limit: just below it on one processor, just above it on another.
     elevation_deg = seen_low["seen"]["camera_elevation_deg"]
     assert elevation_deg < LOW_BELOW_DEG + 2.0
     tips = {tip["name"] for tip in seen_low["tips"]}

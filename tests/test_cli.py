@@ -1,4 +1,4 @@
-"""The command line as a user meets it: real processes where streams, signals and exit codes matter."""
+"""The command line as a user sees it, with real processes where streams, signals and exit codes matter."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ def test_a_signal_keeps_what_is_done_and_exits_130(by: str, tmp_path: Path) -> N
     )
     partial = tmp_path
     deadline_s = time.monotonic() + 60
-    while time.monotonic() < deadline_s:  # until enough is on its way
+    while time.monotonic() < deadline_s:  # until enough has been sent
         if any(path.stat().st_size > 150_000 for path in partial.glob(".a.poses-*")):
             break
         time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""A batch on a real dask cluster on loopback, one of whose workers is killed on the way."""
+"""A batch on a real dask cluster on loopback, one of whose workers is killed midway."""
 
 from __future__ import annotations
 

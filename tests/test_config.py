@@ -1,4 +1,4 @@
-"""The user's settings: a commented file, options that win, and wrong values named by their line."""
+"""The user's settings: a commented file, options that override it, and wrong values reported by line."""
 
 from __future__ import annotations
 

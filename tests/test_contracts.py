@@ -1,4 +1,4 @@
-"""The architecture and the packaging hold what they promise."""
+"""The architecture and the packaging keep their promises."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The dashboard: nobody but the user reads it, it only reads, and it follows a running monitor."""
+"""The dashboard: only the user can read it, it writes nothing, and it follows a running monitor."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def test_today_follows_a_running_monitor_while_others_read(sample_poses: object,
             assert "In good posture" in chromium.text()
             _, failing = chromium.low_contrast()
             assert failing == []
-            # Everybody reads at once while it is being written.
+            # All clients read at once while the history is being written.
             readers = [
                 subprocess.Popen(
                     [sys.executable, "-m", "posture_cam", *arguments],

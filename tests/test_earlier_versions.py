@@ -1,4 +1,4 @@
-"""What earlier versions of posture_cam wrote is read by every later one; see tests/fixtures."""
+"""Every version of posture_cam reads what earlier versions wrote; see tests/fixtures."""
 
 from __future__ import annotations
 

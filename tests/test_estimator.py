@@ -1,4 +1,4 @@
-"""The learned angle estimator: its inputs, its weights, and what it says about people with known truth."""
+"""The learned angle estimator: its inputs, its weights, and its estimates for people with known truth."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_unseen_people_are_measured_within_a_few_degrees(
     trunk_deg: float,
     formula_deg: float | None,
 ) -> None:
-    """Each session by the network that has not seen it."""
+    """Each session is judged by the network that has not seen it."""
     relative = Relative.of(some)
     fold = np.array([estimator.fold_of[int(number)] for number in some.fingerprints()])
     values = np.full((len(some), len(OUTPUTS)), np.nan)
@@ -170,7 +170,7 @@ def test_it_works_less_surely_from_nose_ears_and_shoulders_alone(
 
 
 def test_a_turned_head_does_not_hide_a_slouch(estimator: AngleEstimator, some: Sessions) -> None:
-    """The turn of one picture's head set onto the slouch of another of the same session; truths add up."""
+    """One picture's head turn is added to the slouch of another of the same session; the truths add up."""
     relative = Relative.of(some)
     truth, now, neutral = relative.change, relative.now, relative.neutral
     yaw = np.abs(truth[:, OUTPUTS.index(Measure.HEAD_YAW_CHANGE)])
@@ -318,7 +318,7 @@ def estimate(neck: tuple[float, float], trunk: tuple[float, float], ears: tuple[
 
 
 def told_by(one: Estimate) -> tuple[Measures, Assessment]:
-    """What is told of a person facing the camera, by an estimator that says exactly this."""
+    """The judgement of a person facing the camera, by an estimator that returns exactly this."""
 
     settings = load_settings()
     features = FeatureExtractor(settings).extract(1.0, front_pose(1.0))
@@ -347,7 +347,7 @@ def test_a_picture_that_is_unsure_now_and_then_is_told_by_those_around_it(rate_h
     judge = Judge(neutral_of(front_pose()), load_settings())
     alone = []
     for look in range(round(20 * rate_hz)):
-        neck = 4.0 + chance.normal(0.0, 1.5)  # up to 7 is told, as its interval is 10
+        neck = 4.0 + chance.normal(0.0, 1.5)  # up to 7 is reported, as its interval is 10
         values = {Measure.NECK_INCLINATION_CHANGE: neck, Measure.TRUNK_INCLINATION_CHANGE: 1.0}
         errors = {Measure.NECK_INCLINATION_CHANGE: 10.0, Measure.TRUNK_INCLINATION_CHANGE: 2.0}
         alone.append(neck + 10.0 >= 17.0)
@@ -371,7 +371,7 @@ class _Run:
         looks: int = 30,
         view: View = View.FRONT,
     ) -> Reason | None:
-        """Values and half intervals; what is said at the end of them."""
+        """Hold values and half intervals; returns the last reason."""
         pair: dict[Measure, tuple[float, float]] = {}
         if neck is not None:
             pair = {Measure.NECK_INCLINATION_CHANGE: neck, Measure.TRUNK_INCLINATION_CHANGE: trunk}

@@ -1,4 +1,4 @@
-"""Exercises: counts on a clip with known truth, the counting on built amounts, and the table of exercises."""
+"""Exercises: counts on a clip with known truth, counting on built amounts, and the table of exercises."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ FIVE = ("shoulder_shrug", "side_bend", "head_turn", "neck_side_stretch", "thorac
 
 
 def truth() -> dict[str, tuple[float, float, int, int]]:
-    """Of each exercise in the clip: from when to when, repetitions, and half movements."""
+    """For each exercise in the clip: start, end, repetitions and half movements."""
     with CLIP.with_suffix(".csv").open(encoding="utf-8", newline="") as file:
         labels = [(float(row["t"]), row["label"]) for row in csv.DictReader(file)]
     found = {}
@@ -206,7 +206,7 @@ def test_the_command_ends_with_the_counts(clip_poses: list[Sample], tmp_path: Pa
     assert lines[-1]["exercise"] == "side-bend"
     assert (lines[-1]["repetitions"], lines[-1]["left"], lines[-1]["right"]) == (repetitions, 3, 3)
     assert len(lines[-1]["holds_s"]) == repetitions
-    assert run("history", "--json").stdout.count('"side-bend"') == 0  # of a recording nothing is kept
+    assert run("history", "--json").stdout.count('"side-bend"') == 0  # nothing of a recording is stored
 
 
 # The counting, on amounts.

@@ -1,8 +1,8 @@
-"""What is written today: results, tables, lines, history, profile and report, but for the last digits.
+"""The files written today: results, tables, lines, history, profile and report, except for the last digits.
 
-tests/golden holds the poses of the sample clips and everything that follows from them.  A change of the code
-that is meant to change nothing leaves them as they are.  After a change that is meant to,
-`GOLDEN=write uv run pytest tests/test_golden.py` writes them anew; the difference is then part of the review.
+tests/golden holds the poses of the sample clips and everything that follows from them.  A code change that
+is not meant to change results leaves these files as they are.  After a change that is meant to,
+`GOLDEN=write uv run pytest tests/test_golden.py` rewrites them; the difference is then part of the review.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from tests.running import run
 
 GOLDEN = ROOT / "tests" / "golden"
 SAMPLES = ("desk-laptop", "desk-monitor", "desk-oblique", "desk-side")
-# Their points differ by a tenth of a pixel, their ids with the points.
+# Their points differ by a tenth of a pixel, and their ids differ with the points.
 DRAWN = ("<path", "<use", "<g", "</g", "<clipPath", "</clipPath", "<rect", "<defs", "</defs", "<text", "<svg")
 BEGAN = datetime(2026, 11, 23, 9, tzinfo=UTC)
 # Sums of floating-point numbers differ in their last digits from processor to processor.
@@ -44,7 +44,7 @@ _NUMBER = re.compile(r"-?\d+(?:\.\d+)?e[+-]\d+|-?\d+\.\d+")
 
 @pytest.fixture(autouse=True)
 def in_berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The zone of the place is part of what is kept."""
+    """The local time zone is part of the stored data."""
     import time
 
     if not hasattr(time, "tzset"):
@@ -65,7 +65,7 @@ def poses_of(name: str, folder: Path) -> Path:
 
 
 def compare(name: str, text: str) -> None:
-    """Compare with what is kept under a name, or keep it."""
+    """Compare with the text stored under a name, or store it."""
     path = GOLDEN / name
     text = text.replace(__version__, "VERSION")
     if os.environ.get("GOLDEN") == "write":
@@ -97,7 +97,7 @@ def test_results_of_a_sample(name: str, tmp_path: Path) -> None:
 
 
 def readable(page: str) -> str:
-    """What stands on a page, a line each; of its drawings what is written in them."""
+    """The text of a page, one piece per line; of its drawings only their text."""
     body = re.sub(r"(?s)<style.*?</style>|<script.*?</script>", "", page)
     body = re.sub(r"\d{1,2} \w+ 20\d\d, \d\d:\d\d", "MADE", body)
     lines = (line.strip() for line in re.sub(r">\s*<", ">\n<", body).splitlines())

@@ -1,4 +1,4 @@
-"""What is kept: the same figures as the record, whole after any crash, and of the right day."""
+"""The stored history: the same figures as the record, whole after any crash, and under the right day."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def seconds_of(sitting_day: date) -> dict[State, float]:
     return {state: round(seconds, 3) for state, seconds in totals([sitting]).seconds_by_state.items()}
 
 
-# What is kept is what was judged.
+# The stored data match the judgements.
 
 
 @pytest.mark.parametrize("clip", ["desk-monitor", "desk-oblique", "desk-side"])
@@ -560,9 +560,7 @@ def test_a_result_that_cannot_be_kept_is_printed_all_the_same(
 ) -> None:
     arguments = ("analyze", sample_poses("desk-side"), "--save", "--recorded-at", "2026-11-20 09:30")
     assert run(*arguments).returncode == 0
-    with closing(
-        sqlite3.connect(history_path())
-    ) as connection:  # so that it cannot be written in the end only
+    with closing(sqlite3.connect(history_path())) as connection:  # so that only the final write fails
         connection.execute("CREATE TRIGGER no BEFORE INSERT ON runs BEGIN SELECT RAISE(FAIL, 'no room'); END")
         connection.commit()
     done = run(*arguments)
@@ -749,7 +747,7 @@ def test_history_on_the_command_line(tmp_path: Path) -> None:
     done = run("history", "delete", "--run", "1", "--yes")
     assert "Deleted run 1." in done.stderr
     assert run("history", "delete", "--run", "1", "--yes").returncode == 1
-    assert run("history", "delete", "--all").returncode == 1  # asked, and nobody there to answer
+    assert run("history", "delete", "--all").returncode == 1  # it asks, but nobody is there to answer
     assert run("history", "delete", "--all", "--yes").returncode == 0
     assert "Nothing is kept" in run("history").stderr
 

@@ -196,7 +196,7 @@ def test_an_empty_place_is_not_tracked_for_long(landmarker: PoseLandmarker) -> N
 
 
 def test_a_count_does_not_make_the_tracker_lose_who_bends_over() -> None:
-    """A count, from a single look at each person, reads somebody bent over far too small where blurred."""
+    """A count looks once at each person, and reads somebody blurred and bent over as far too small."""
     capture = cv2.VideoCapture(str(SAMPLES / "desk-oblique.mp4"))
     frame_rate = capture.get(cv2.CAP_PROP_FPS)
     often = SETTINGS.model_copy(update={"census_every_s": 0.4})
@@ -211,12 +211,12 @@ def test_a_count_does_not_make_the_tracker_lose_who_bends_over() -> None:
                 shoulders_y.append(float(pose.landmarks[SHOULDERS, 1].mean()))
             number += 1
     capture.release()
-    # Close to the screen all the time; begun anew, a tracker shows shoulders a tenth of the picture higher.
+    # Close to the screen all the time; a restarted tracker puts the shoulders a tenth of the picture higher.
     assert np.ptp(shoulders_y[20:]) < 0.03
 
 
 def test_a_face_close_to_the_camera_goes_on_being_tracked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shoulders lie below the picture, as an empty chair's would be unseen."""
+    """The shoulders lie below the picture, unseen as with an empty chair."""
     image = at_ten_seconds()
     begun_anew = []
     let_go = PoseLandmarker._let_go

@@ -1,4 +1,4 @@
-"""posture_cam from Python: public names, the same results as the command, and a document that is true."""
+"""posture_cam from Python: public names, the same results as the command, and a correct document."""
 
 from __future__ import annotations
 

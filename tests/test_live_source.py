@@ -1,4 +1,4 @@
-"""Live sources: the newest picture on demand, and what is told when there is none."""
+"""Live sources: the newest picture on demand, and the report when there is none."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def room() -> NDArray[np.uint8]:
 
 
 class Device:
-    """A camera in the test's hands; 50 pictures a second."""
+    """A camera that the test controls; 50 pictures a second."""
 
     can_freeze = True
     info = SourceInfo("test camera", 160, 90, 50.0, None, is_live=True)
@@ -202,7 +202,7 @@ def test_a_source_that_is_not_there_at_the_start_is_an_error_and_a_busy_one_is_w
 
 
 def test_the_camera_is_left_to_another_program_and_taken_back(device: Device) -> None:
-    others: dict[int, str] = {7: "obs"}  # feeds the camera, and had it open before
+    others: dict[int, str] = {7: "obs"}  # feeds the camera, and had already opened it
     with LiveSource(device.opened, LIVE, users=lambda: others) as source:
         next_frame(source)
         time.sleep(0.3)
@@ -245,7 +245,7 @@ def test_pausing_lets_go_of_the_camera(device: Device) -> None:
         time.sleep(1.4)
         assert device.open_count == 0
         source.resume()
-        next_frame(source)  # and no word of a camera that had gone
+        next_frame(source)  # and no report of a lost camera
 
 
 def test_a_trouble_is_told_again_after_a_pause(device: Device) -> None:
@@ -357,7 +357,7 @@ def test_stillness_is_told_from_movement_in_noise_and_changing_light() -> None:
     assert all(is_still(looking, noisy(picture), 0.2 * step) for step in range(1, 15))
     assert is_still(looking, noisy(picture, light=8.0), 3.0)
     assert not is_still(looking, noisy(np.roll(picture, 6, axis=1)), 3.2)
-    # What creeps adds up.
+    # Slow changes add up.
     looking = watching()
     still = [is_still(looking, noisy(np.roll(picture, step, axis=1)), 0.2 * step) for step in range(1, 9)]
     assert not still[-1]

@@ -1,4 +1,4 @@
-"""Finding and fetching models, against a server on this machine that behaves as the worst ones do."""
+"""Finding and fetching models, against a local server that behaves like the worst ones."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ SLOUCH_S = 47.0  # from here on the clip shows a slouch, for 16 s
 
 
 class Kept(LiveOutput):
-    """Keeps what it is given, and gives the commands that a test has planned by time."""
+    """Records what it receives, and issues the commands that a test has scheduled."""
 
     def __init__(self, plan: Sequence[tuple[float, Command]] = ()) -> None:
         self.seen: list[Observation] = []
@@ -82,7 +82,7 @@ def watched(
     plan: Sequence[tuple[float, Command]] = (),
     **options: Any,
 ) -> tuple[SessionSummary, Kept]:
-    """A recording as fast as it goes, or a source of the test's own."""
+    """Watch a recording as fast as possible, or a source made by the test."""
     kept = Kept(plan)
     is_path = isinstance(source, Path)
     summary = monitor(
@@ -145,7 +145,7 @@ def same(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def tilted(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The camera turned: everything in the picture moves by the same way."""
+    """Turn the camera: everything in the picture moves by the same distance."""
     matrix = np.array([[1.0, 0.0, 22.0], [0.0, 1.0, 30.0]])
     return np.asarray(cv2.warpAffine(image, matrix, (640, 360), borderMode=cv2.BORDER_REFLECT), np.uint8)
 
@@ -157,12 +157,12 @@ def test_a_clip_is_judged_live_as_by_an_analysis(clip: str, sample_poses: Callab
     # Looked at as often; held just at a limit, seconds hang on the looks.
     analysed = analyze(AnalysisRequest(SAMPLES / f"{clip}.mp4", rate_hz=5.0, profile="default"))
     live, _ = watched(SAMPLES / f"{clip}.mp4")
-    # Whoever comes in is seen in part for up to half a second, by looks that happen to fall on it.
+    # Somebody coming in is partly visible for up to half a second, which a look may happen to catch.
     episodes, expected = (
         [one for one in run.episodes if one.state != State.UNJUDGED or one.end_s - one.start_s > 0.5]
         for run in (live, analysed)
     )
-    if clip != "desk-oblique":  # held just at a limit: which states follow hangs on little
+    if clip != "desk-oblique":  # held just at a limit: little decides which states follow
         assert [one.state for one in episodes] == [one.state for one in expected]
         for one, other in zip(episodes, expected, strict=True):
             assert (one.start_s, one.end_s) == pytest.approx((other.start_s, other.end_s), abs=1.0)
@@ -262,7 +262,7 @@ def test_calibrating_in_the_run_stores_a_posture_and_goes_on() -> None:
     assert kept.seen[-1].assessment.state == State.GOOD
     assert summary.neutral is not None
     assert summary.neutral.created_at
-    # What was judged before stands.
+    # Earlier judgements stay valid.
     before = next(episode for episode in summary.episodes if episode.state == State.GOOD)
     assert (before.start_s, before.end_s) == pytest.approx((5.0, 8.0), abs=1.0)
 
@@ -387,7 +387,7 @@ def test_a_stream_end_to_end_cut_restored_and_ended(
     assert cut["trouble"] == "camera unplugged or stream cut"
     time.sleep(1.0)
     served.is_cut = False
-    # Where it was tried once more in between, the answer of the camera is told first.
+    # If there was another attempt in between, the camera's answer is reported first.
     back = run.until(lambda line: line["type"] == "source" and line["trouble"] is None)
     run.until(lambda line: line["type"] == "sample" and line["state"] in ("good", "fair", "poor"))
     code, err = run.end(signal.SIGINT)
@@ -397,7 +397,7 @@ def test_a_stream_end_to_end_cut_restored_and_ended(
     assert summary["summary"]["judged_s"] > 5.0
     lost = summary["summary"]["unjudged_s_by_reason"]["camera unplugged or stream cut"]
     assert lost == pytest.approx(back["timestamp_s"] - cut["since_s"], abs=2.5)
-    # How long is measured in benchmarks/monitor.py: here other tests may hold the processors.
+    # benchmarks/monitor.py measures how long it takes: here other tests may occupy the processors.
     assert all(line["latency_s"] >= 0.0 for line in run.lines if line["type"] == "sample")
     times = [datetime.fromisoformat(line["time"]) for line in run.lines]
     assert all(time.tzinfo is not None for time in times)
@@ -460,7 +460,7 @@ def test_the_window_shows_the_person_the_state_and_the_ghost(
     assert count(good, green) > 800 > 50 > count(good, red)
     assert count(poor, red) > 800 > 50 > count(poor, green)
     assert count(good, (255, 255, 255)) > 300  # words
-    # A mirror: the wall's dark shelf of the clip's right stands at the left.
+    # A mirror: the dark shelf on the right of the clip appears on the left.
     clip = cv2.imdecode(np.frombuffer(jpegs_of(CLIP, 40.0, 1)[0], np.uint8), cv2.IMREAD_COLOR)
     assert clip is not None
     ys, xs = np.nonzero(np.abs(good).max(axis=-1) > 0)

@@ -1,4 +1,4 @@
-"""Desktop notifications against a real daemon: dunst on a screen and a bus of their own."""
+"""Desktop notifications against a real daemon: dunst on a private screen and bus."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_without_a_desktop_it_is_said_once_and_the_run_goes_on(monkeypatch: pyte
 
 
 class Recorded:
-    """A desktop that remembers, in the order of what happened."""
+    """A desktop that records the calls in order."""
 
     name = "recorded"
 

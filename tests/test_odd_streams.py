@@ -1,4 +1,4 @@
-"""Network cameras that answer oddly: each trouble is told, and the run goes on when they do."""
+"""Network cameras that answer oddly: each problem is reported, and the run resumes when they recover."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def jpeg(width: int, height: int, seed: int = 0) -> bytes:
 
 
 def claiming(width: int, height: int) -> bytes:
-    """A small JPEG whose header claims another size, which a decoder would take memory for."""
+    """A small JPEG whose header claims another size, for which a decoder would allocate memory."""
     content = bytearray(jpeg(64, 64))
     at = content.index(b"\xff\xc0")
     content[at + 5 : at + 9] = height.to_bytes(2, "big") + width.to_bytes(2, "big")
@@ -44,7 +44,7 @@ def part(image: bytes, mark: bytes = b"--frame") -> bytes:
 
 @dataclass
 class Odd:
-    """A camera that talks as the test says.
+    """A camera that answers as the test tells it to.
 
     Attributes:
         talk: What it does with each connection.
@@ -103,7 +103,7 @@ GOOD = streams(*(jpeg(320, 240, seed) for seed in range(5)))
 def watch(
     source: LiveSource, seconds: float, until: Callable[[Frame], bool]
 ) -> tuple[list[str], Frame | None]:
-    """What is said, and the first picture that is asked for."""
+    """The reports, and the first picture that is asked for."""
     said, end_s = [], time.monotonic() + seconds
     while time.monotonic() < end_s:
         item = source.take(source.now_s, 0.05)
@@ -248,7 +248,7 @@ def test_the_size_of_a_picture_is_read_from_its_header() -> None:
 
 @pytest.mark.parametrize("size", [(320, 240), (1280, 960)])
 def test_a_mark_that_follows_each_picture_is_the_announced_one(size: tuple[int, int]) -> None:
-    """Pictures hold two dashes somewhere; the mark stands before none of them."""
+    """The pictures contain two dashes somewhere, but the mark precedes none of them."""
 
     def talk(connection: socket.socket) -> None:
         connection.sendall(

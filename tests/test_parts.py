@@ -1,4 +1,4 @@
-"""Parts of a long recording, looked at at once: what comes of them is what one pass would find."""
+"""Parts of a long recording, looked at in parallel: together they give the result of a single pass."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RATE_HZ = 5
 
 @dataclass
 class Whole:
-    """A recording as a pass from the beginning sees it; parts of it see it in their own way."""
+    """A recording as seen by a pass from the beginning; its parts see it in their own way."""
 
     looks: list[Outcome]
     position_s: float = 0.0
@@ -42,7 +42,7 @@ class Whole:
         first = self.looks.index(mine[0]) if mine else 0
         for look in mine:
             own = seen(look)
-            if own.sample is not None:  # a part counts from where it begins
+            if own.sample is not None:  # a part counts from its own beginning
                 own = own._replace(sample=replace(own.sample, index=own.sample.index - first))
             yield own
 
@@ -91,7 +91,7 @@ Told = tuple[float, int | None, bool, float | None, int]
 
 
 def told(looks: Sequence[Outcome]) -> list[Told]:
-    """Time, number, whether it stands for an earlier look, where the nose is, and repairs of the clock."""
+    """Time, number, whether it repeats an earlier look, place of the nose, and repairs of the clock."""
     return [
         (
             look.time_s,
@@ -129,7 +129,7 @@ def test_what_a_part_sees_in_its_lead_in_is_not_taken(processors: int) -> None:
 
 
 def test_the_first_that_is_taken_of_a_part_is_a_look_of_its_own() -> None:
-    """It may stand for a look in the lead-in, which nobody knows any more."""
+    """It may repeat a look in the lead-in, which is no longer known."""
     whole = sitting(60.0, reused=7)
 
     def seen(start_s: float, look: Outcome) -> Outcome:
@@ -218,7 +218,7 @@ def test_nothing_much_is_looked_at_after_the_time_that_is_asked_for() -> None:
 
     with closing(Parts([0.0], begin, SETTINGS, 2, until_s=20.0).outcomes()) as looks:
         found = [look for look in looks if look is not None]
-    assert found[-1].time_s == times_s[-1] == 20.2  # the first one after it tells that there is more
+    assert found[-1].time_s == times_s[-1] == 20.2  # the first one after it shows that there is more
 
 
 @pytest.mark.parametrize("slow_s", [0.0, 30.0, 60.0])
@@ -300,7 +300,7 @@ def test_who_leaves_keeps_all_from_the_beginning_on_and_closes_everything() -> N
 
 
 class SlowToAsk(Parts):
-    """Parts whose current one is always done by the time that they are asked how far they are."""
+    """Parts whose current part is always done by the time that its progress is asked for."""
 
     def _keep_going(self, pool: ThreadPoolExecutor) -> None:
         super()._keep_going(pool)
@@ -339,7 +339,7 @@ def test_no_more_parts_are_open_than_there_are_processors_or_two(slow_s: float, 
 
     joined(whole, [0.0, 30.0, 60.0, 90.0, 120.0], seen, processors=processors, opened=opened)
     assert len(counts) == 5
-    assert max(counts) == min(max(processors, 2), SETTINGS.at_once)  # one that ends and one that follows it
+    assert max(counts) == min(max(processors, 2), SETTINGS.at_once)  # one that is ending and the next one
     assert not is_open
 
 

@@ -122,7 +122,7 @@ def test_a_correction_of_any_answer_is_noticed() -> None:
             assert run("history", "correct", "--check-in", "1", *change).returncode == 0
         with History.opened() as kept:
             marks.append(kept.change_mark())
-    assert len(set(marks)) == 4  # the flag that was taken back leaves all as it was
+    assert len(set(marks)) == 4  # the withdrawn flag changes nothing
     assert marks[0] == marks[2]
 
 

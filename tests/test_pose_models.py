@@ -1,4 +1,4 @@
-"""The contract of pose models: whoever looks at pictures can do with any of them."""
+"""The contract of pose models: any of them can be used for looking at pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contracts between stages, held by everything that ships and claims them."""
+"""The contracts between stages, which every shipped class that claims them must fulfil."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_a_sink_writes_a_whole_file_or_none(
 
 
 class Desktop:
-    """A desktop that takes whatever it is given."""
+    """A desktop that accepts everything."""
 
     name = "test"
 

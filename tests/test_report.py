@@ -1,4 +1,4 @@
-"""The report: true figures, one file that needs nothing else, and readable as a person has it before them."""
+"""The report: true figures, one file that needs nothing else, and legible to its readers."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_trend_needs_weeks_worth_comparing() -> None:
     made = of_days(date(2026, 11, 17), date(2026, 11, 17))
     assert trend_words(made) == "no earlier weeks are kept to compare with"
     weeks = [Figures(date(2026, 11, 2), 0.0, 600.0, 10.0), Figures(date(2026, 11, 9), 0.0, 7200.0, 70.0)]
-    assert past_score(weeks) == 70.0  # ten minutes are no week
+    assert past_score(weeks) == 70.0  # ten minutes are not enough for a week
     assert past_score(weeks[:1]) is None
 
 
@@ -278,7 +278,7 @@ def test_names_from_outside_stay_text(tmp_path: Path) -> None:
     assert "<script" not in page
     assert (
         page.count("\u202e") == 1
-    )  # what was kept was cleaned; the name given just now stays in its own bdi
+    )  # stored names were cleaned; the name given now is contained by its own bdi
 
 
 def test_it_fetches_nothing_and_is_private(tmp_path: Path) -> None:
@@ -305,7 +305,7 @@ def test_ids_are_unique_and_lead_somewhere(tmp_path: Path) -> None:
     assert {name for group in used for names in group if names for name in names.split()} <= set(ids)
 
 
-# As a reader has it before them.
+# As a reader sees it.
 
 
 @needs_browser
@@ -458,7 +458,7 @@ def test_a_batch_makes_one_page(result: Path, tmp_path: Path) -> None:
     page = (tmp_path / "a.html").read_text("utf-8")
     assert "first.mp4" in page
     assert "second.mp4" in page
-    assert "other.json" in page  # told, and left out
+    assert "other.json" in page  # reported, and left out
     assert run("report", "--result", tmp_path / "home", "-o", tmp_path / "b.html").returncode == 1
 
 

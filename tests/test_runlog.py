@@ -28,7 +28,7 @@ SETTINGS = load_settings()
 NEUTRAL = average_neutral(View.SIDE_LEFT)
 UPRIGHT = side(neck_deg=18.5, trunk_deg=-5.5)
 MILD = side(neck_deg=33.5, trunk_deg=-5.5)
-BETWEEN = side(neck_deg=27.0, trunk_deg=-5.5)  # beyond the limit of leaving fair, not of entering it
+BETWEEN = side(neck_deg=27.0, trunk_deg=-5.5)  # beyond the limit for leaving fair, but not for entering it
 POOR = side(neck_deg=55.0, trunk_deg=25.0)
 
 
@@ -142,7 +142,7 @@ def test_the_states_always_add_up_to_the_whole(parts: list[tuple[str, float, flo
 
 def test_a_gap_counts_as_not_judged() -> None:
     log = recorded(Film().hold(10.0, UPRIGHT).gap(30.0).hold(10.0, UPRIGHT))
-    # A sample speaks for two seconds at most; the rest of the gap is nobody's.
+    # A sample counts for two seconds at most; the rest of the gap is counted nowhere.
     assert log.sums.unjudged_s_by_reason[Reason.GAP] == pytest.approx(28.2, abs=0.3)
     assert log.sums.seconds_by_state[State.GOOD] == pytest.approx(21.8, abs=0.3)
 
@@ -191,7 +191,7 @@ def test_one_single_sample_is_recorded() -> None:
 
 
 def leaning(lean_deg: float) -> Maker:
-    """Somebody in front whose trunk leans aside over the hips."""
+    """Somebody facing the camera whose trunk leans sideways over the hips."""
 
     def make(timestamp_s: float) -> Pose:
         pose = front_pose(timestamp_s, width=150.0)

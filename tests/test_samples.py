@@ -19,7 +19,7 @@ from posture_cam.session import AnalysisRequest, analyze
 from tests.conftest import SAMPLES
 
 Result = Callable[[str], tuple[SessionSummary, list[dict[str, str]]]]
-EDGE_S = 2.2  # two seconds and a sample: the way from one posture to the other alone takes two
+EDGE_S = 2.2  # two seconds and a sample: the change of posture alone takes two
 
 
 @cache

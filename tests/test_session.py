@@ -1,4 +1,4 @@
-"""The whole way, from a recording to its results."""
+"""The whole path from a recording to its results."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def poses(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def clip(tmp_path: Path, made_once: Made) -> Path:
-    """The first seconds of a sample, of which there is enough to be judged."""
+    """The first seconds of a sample, long enough to be judged."""
 
     def make(path: Path) -> None:
         with av.open(str(SAMPLES / "desk-side.mp4")) as container:
@@ -134,12 +134,12 @@ def test_the_neutral_can_be_named(poses: Path) -> None:
     summary = analyze(AnalysisRequest(poses, neutral_s=(30.0, 40.0), estimator=False))
     assert summary.neutral is not None
     assert (summary.neutral.start_s, summary.neutral.end_s) == (pytest.approx(30.0), pytest.approx(40.0))
-    # Compared with the slouch, sitting upright is leaning far back.
+    # Compared with the slouch, an upright person leans far back.
     assert summary.statistics[Measure.NECK_INCLINATION_CHANGE].min == pytest.approx(-27.0, abs=1.0)
 
 
 def test_a_named_stretch_is_seen_from_where_the_whole_recording_shows_it(tmp_path: Path) -> None:
-    """A turn between the border and its slack is in profile for who was turned further before."""
+    """A turn between the border and its slack counts as profile for somebody turned further before."""
     film = Film().hold(5.0, side(turn_deg=75.0)).hold(25.0, side(turn_deg=58.0))
     summary = analyze(
         AnalysisRequest(recorded(tmp_path / "a.poses.jsonl", film), neutral_s=(10.0, 20.0), estimator=False)
@@ -249,7 +249,7 @@ def test_the_annotated_video_has_every_frame_at_its_time(tmp_path: Path, clip: P
     assert len(pairs) == 150
     for one, other in pairs:
         assert other.time == pytest.approx(one.time, abs=0.002)
-    # Something was drawn, and most of the picture is as it was.
+    # Something was drawn, and most of the picture is unchanged.
     difference = np.abs(
         pairs[20][0].to_ndarray(format="rgb24").astype(int) - pairs[20][1].to_ndarray(format="rgb24")
     )
@@ -345,7 +345,7 @@ def test_a_real_person_is_judged_from_the_front(tmp_path: Path, astronaut: np.nd
 
     shares = [0.0] * 80 + [1.0] * 80 + [0.0] * 80
     path = write_video(tmp_path / "a.mp4", map(leaning, shares))
-    # Nobody jumps like this: MediaPipe takes a dozen looks to follow.
+    # Nobody really jumps like this: MediaPipe takes a dozen looks to follow.
     summary = analyze(AnalysisRequest(path, rate_hz=5.0))
     assert summary.views.keys() <= {View.FRONT, View.THREE_QUARTER}
     approach = summary.statistics.get(Measure.APPROACH)

@@ -124,7 +124,7 @@ def test_folders_without_rights_are_said(command: str, shut: str, poses: Path, o
     try:
         words = command.format(clip=SAMPLES / "desk-side.mp4", poses=poses).split()
         if words[0] == "monitor":
-            words += ["--model", "no such model"]  # it need not watch; folders come first
+            words += ["--model", "no such model"]  # it never watches; folders are checked first
         done = run_unprivileged(*words)
     finally:
         folder.chmod(0o700)

@@ -45,7 +45,7 @@ def test_a_step_is_followed_alike_at_any_rate() -> None:
     for rate in (5.0, 30.0):
         times = np.arange(0, 8, 1 / rate)
         at[rate] = run(times, np.where(times < 3.99, 0.0, 12.0))[:: round(rate / 5)]
-    # A sample tells of all the time since the last one: at most one step ahead of many samples.
+    # A sample stands for all the time since the last one: at most one step ahead of many samples.
     assert (at[5.0] >= at[30.0] - 0.1).all()
     assert (at[5.0][:-1] <= at[30.0][1:] + 0.5).all()
 

@@ -1,4 +1,4 @@
-"""Less work for the same truth: which pictures are decoded, and at which of them the model looks."""
+"""Less work for the same result: which pictures are decoded, and which of them the model looks at."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SETTINGS = load_settings()
 
 
 def picture(place_px: int = 0, *, size_px: int = 60) -> NDArray[np.uint8]:
-    """A bright thing before a dark wall, with the noise of a sensor."""
+    """A bright object in front of a dark wall, with the noise of a sensor."""
     image = np.full((360, 640, 3), 60.0)
     image[100 : 100 + size_px, 250 + place_px : 250 + place_px + size_px] = 160.0
     return np.clip(image + NOISE.normal(0, 4, image.shape), 0, 255).astype(np.uint8)
@@ -75,7 +75,7 @@ def test_pictures_given_twice_do_not_pass_for_a_camera_without_noise(twice_in: i
     for number in range(1, 60):
         if number % twice_in:
             last = picture()
-        elif not is_exact:  # coded anew
+        elif not is_exact:  # encoded again
             last = last + NOISE.integers(0, 2, last.shape, dtype=np.uint8)
         changed.append(watch.changed_cells(small_grey(last)))
         watch.looked()
@@ -132,7 +132,7 @@ def test_where_the_next_look_measures_nothing_the_last_one_stands() -> None:
 @pytest.mark.parametrize("pixels", ["yuv420p", "yuv420p10le"])
 def test_a_glimpse_is_the_frame_as_far_as_it_is_asked_for(tmp_path: Path, pixels: str) -> None:
     path = tmp_path / "a.mp4"
-    # As wide as no decoder lays out its lines.
+    # Decoders pad lines of this width.
     write_video(path, (picture(2 * number)[:, :628] for number in range(60)), rate=30, pixels=pixels)
     with VideoFile(path, 5.0, is_sparse=True) as source:
         frames = list(source.frames())

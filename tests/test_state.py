@@ -17,7 +17,7 @@ def machine() -> StateMachine:
 def run(
     states: StateMachine, start_s: float, seconds: float, seen: State | Reason, rate_hz: float = 5.0
 ) -> list[tuple[float, State, float]]:
-    """What is said of a stretch: time, state, since when."""
+    """The judgements of a stretch: time, state, since when."""
     said = []
     for number in range(round(seconds * rate_hz)):
         now_s = start_s + number / rate_hz
@@ -31,7 +31,7 @@ def run(
 def run_between(
     states: StateMachine, start_s: float, seconds: float, rate_hz: float = 5.0
 ) -> list[tuple[float, State, float]]:
-    """What is said of a stretch that is good by the limits of entering, and fair by those of leaving."""
+    """The judgements of a stretch that is good by the entering limits, and fair by the leaving limits."""
     times = [start_s + number / rate_hz for number in range(round(seconds * rate_hz))]
     return [(now_s, *states.judge(now_s, GOOD, FAIR)) for now_s in times]
 
@@ -106,7 +106,7 @@ def test_at_the_end_a_moment_before_a_long_glance_does_not_speak_for_one_after_i
 def test_at_the_end_two_moments_that_lie_beside_the_grid_change_nothing() -> None:
     states = machine()
     run(states, 0.0, 10.0, GOOD)
-    for timestamp_s in (10.0, 10.24):  # a picture late, of 24 a second
+    for timestamp_s in (10.0, 10.24):  # one picture late, at 24 a second
         states.judge(timestamp_s, POOR, POOR)
     assert states.conclude() is None
 
@@ -130,7 +130,7 @@ def test_who_has_just_come_has_no_state_at_the_end() -> None:
 def test_a_state_is_left_only_within_the_release_limits() -> None:
     states = machine()
     run(states, 0.0, 10.0, POOR)
-    for number in range(50):  # good by the limits of entering, fair by those of leaving
+    for number in range(50):  # good by the entering limits, fair by the leaving limits
         state, _ = states.judge(10.0 + number / 5, GOOD, POOR)
     assert state == POOR
     assert run(states, 20.0, 5.0, GOOD)[-1][1] == GOOD
@@ -158,7 +158,7 @@ def test_nobody_for_five_seconds_is_away_from_when_the_chair_was_left() -> None:
     states = machine()
     run(states, 0.0, 10.0, GOOD)
     said = run(states, 10.0, 8.0, Reason.NOBODY)
-    assert said[2][1] == GOOD  # a moment of not being found
+    assert said[2][1] == GOOD  # a moment in which nobody was found
     first_s, _, since_s = next(moment for moment in said if moment[1] == AWAY)
     assert first_s == pytest.approx(15.0, abs=0.21)
     assert since_s == pytest.approx(10.0)
@@ -195,7 +195,7 @@ def test_after_coming_back_the_old_state_is_forgotten() -> None:
 
 @pytest.mark.parametrize("rate_hz", [5.0, 30.0])
 def test_a_posture_lasts_as_long_seen_backwards(rate_hz: float) -> None:
-    """Between the limits of leaving and of entering, then beyond both, then between them again."""
+    """Between the leaving and the entering limits, then beyond both, then between them again."""
     states = machine()
     run(states, 0.0, 10.0, GOOD, rate_hz)
     run_between(states, 10.0, 4.0, rate_hz)

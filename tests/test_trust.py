@@ -1,4 +1,4 @@
-"""Whether the neutral posture may be compared with, over long random histories."""
+"""Whether the neutral posture can be trusted for comparison, over long random histories."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def judging(own: Neutral | None = NEUTRAL, *, is_fresh: bool = False) -> Pipelin
 
 @dataclass
 class Sat:
-    """Somebody in front of a camera, and what was judged of it."""
+    """Somebody in front of a camera, and the judgements."""
 
     judging: Pipeline
     now_s: float = 0.0
@@ -144,7 +144,7 @@ def test_a_camera_moved_after_a_good_minute_is_not_trusted_at_once() -> None:
 
 
 def test_without_a_neutral_nothing_alerts_and_nothing_is_counted() -> None:
-    """Live, from the side, the average sitter could be compared with; but it is not the person's own."""
+    """Live from the side, the average sitter could serve for comparison, but it is not the person's own."""
     sat = Sat(judging(None, is_fresh=True))
     seen = list(sat.sit(SLOUCHED, 300.0))
     assert [one.alert for one in seen if one.alert is not None] == []

@@ -1,4 +1,4 @@
-"""Modules that wait until somebody asks for them; each in its own process, as modules are loaded once."""
+"""Modules that are loaded on first use; each is tested in its own process, as modules load only once."""
 
 from __future__ import annotations
 

@@ -191,7 +191,7 @@ def test_turned_and_mirrored_tags_are_followed(tmp_path: Path, matrix: tuple[int
 
 
 def test_pixels_that_are_not_square_are_made_so(tmp_path: Path) -> None:
-    """A picture of 4:3, kept as wide as it is high."""
+    """A 4:3 picture, stored as wide as it is high."""
     path = tmp_path / "a.mp4"
     container = av.open(str(path), "w")
     stream: Any = container.add_stream("libx264", rate=10)
@@ -224,7 +224,7 @@ def test_codecs_of_today_are_read(tmp_path: Path, name: str, codec: str, pixels:
 
 
 def test_somebody_is_seen_in_a_small_dithered_picture_too(tmp_path: Path) -> None:
-    """desk-monitor in 256 fixed colours, mixed by dots; unsmoothed, they hid the person for some seconds."""
+    """desk-monitor dithered to 256 fixed colours; without smoothing, the person was lost for some seconds."""
     small = av.open(str(tmp_path / "a.gif"), "w")
     stream: Any = small.add_stream("gif", rate=5)
     stream.width, stream.height, stream.pix_fmt = 320, 180, "rgb8"
@@ -333,4 +333,4 @@ def test_poses_that_lie_are_told_and_not_judged(tmp_path: Path) -> None:
         analyze(AnalysisRequest(recorded(tmp_path / "a.poses.jsonl", Film().hold(20.0, lying))))
     bent = Film().hold(5.0, side()).hold(10.0, side(neck_deg=95.0, trunk_deg=85.0)).hold(5.0, side())
     summary = analyze(AnalysisRequest(recorded(tmp_path / "b.poses.jsonl", bent)))
-    assert Reason.ON_ITS_SIDE not in summary.unjudged_s_by_reason  # who bends over has been upright
+    assert Reason.ON_ITS_SIDE not in summary.unjudged_s_by_reason  # who bends over was upright before

@@ -1,4 +1,4 @@
-"""What stands on a terminal fits it, broken between words, and nothing that has to be typed is cut."""
+"""Output fits the terminal, with breaks between words, and nothing that users have to type is cut."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Windows are the person's: they may close them at any time, by their X."""
+"""Windows belong to the person, who may close them with their X at any time."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_closing_the_window_ends_the_command_as_q_does(
             for _ in range(WINDOWS_TRIED):
                 if shown.pixels_once(lambda pixels: bool(pixels.any()), 20.0).any():
                     break
-            time.sleep(8.0 if "monitor" in arguments else 1.0)  # something to sum up
+            time.sleep(8.0 if "monitor" in arguments else 1.0)  # enough for a summary
             assert close_windows(shown) == 1
             out, err = process.communicate(timeout=40)
         finally:

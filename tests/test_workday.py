@@ -1,4 +1,4 @@
-"""A simulated day at the desk, through the whole of judging."""
+"""A simulated day at the desk, through all stages of judging."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.builders import SOURCE, Film, side
 
 
 def test_eight_simulated_hours_are_calm_and_silent_while_good() -> None:
-    """Poses with a known truth through the whole of judging, once a second."""
+    """Poses with a known truth through all stages of judging, once a second."""
     upright, slouch = side(neck_deg=18.0, trunk_deg=-5.0), side(neck_deg=45.0, trunk_deg=20.0)
     glance, lean = side(neck_deg=24.0, trunk_deg=-5.0), side(neck_deg=21.0, trunk_deg=-1.0)
     chance = random.Random(11)

@@ -1,4 +1,4 @@
-"""Words and exit codes; the only package that knows typer.
+"""The command line: words and exit codes; the only package that uses typer.
 
 Exit codes: 0 done, 1 expected failure, 2 wrong usage, 130 interrupted with what was done kept.
 """
@@ -57,9 +57,9 @@ _NO_THREAD = "can't start new thread"
 
 
 def main() -> None:
-    """Run the command line; every failure that is expected becomes a sentence and an exit code."""
-    # The networks are small: on a busy machine a second thread of numpy's spins longer than it works.  Read
-    # when numpy is loaded, also by the processes of a batch.
+    """Run the command line; every expected failure becomes a sentence and an exit code."""
+    # The networks are small: on a busy machine, a second numpy thread spins longer than it works.  The
+    # variable is read when numpy is loaded, also in the processes of a batch.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     ready_streams()
     _check_zone()
@@ -73,7 +73,7 @@ def main() -> None:
         sys.exit(say(error))
     except SystemExit as ended:
         cause = ended.__context__ and ended.__context__.__cause__
-        if isinstance(cause, KeyboardInterrupt):  # typer ends on it without a word
+        if isinstance(cause, KeyboardInterrupt):  # typer ends silently on it
             talk().print("Interrupted.", style="yellow")
         raise
     except KeyboardInterrupt:
@@ -92,7 +92,7 @@ _ROOM = "Close other programs, or raise its limits (ulimit); posture-cam doctor 
 
 
 def _system_failed(error: OSError) -> int:
-    """Say what the system refused; the exit code."""
+    """Report what the system refused; returns the exit code."""
     what = error.strerror or str(error)
     if error.errno not in _OUTPUT_GONE or error.filename is not None:
         where = f"{os.fsdecode(error.filename)}: " if error.filename is not None else ""
@@ -104,13 +104,13 @@ def _system_failed(error: OSError) -> int:
     leave_stdout()
     if error.errno == errno.EBADF:
         return say(OutputError("The output cannot be written (it is closed).", "Leave out >&-."))
-    if error.errno != errno.EPIPE:  # else its reader went away, as in `| head`
+    if error.errno != errno.EPIPE:  # otherwise its reader has ended, as in `| head`
         say(OutputError(f"The output cannot be written ({what}).", "Is the disk full?"))
     return 1
 
 
 def _check_zone() -> None:
-    """Fall back to UTC where the system's time zone is none that a clock could show."""
+    """Fall back to UTC if the system's time zone cannot be used."""
     try:
         datetime.now().astimezone()
     except (ValueError, OverflowError, OSError):
@@ -124,7 +124,7 @@ def _check_names(arguments: Sequence[str]) -> None:
     """Refuse a file whose name would be taken for options.
 
     Raises:
-        UsageError: One of them is.
+        UsageError: There is such a file.
     """
     for argument in itertools.takewhile(lambda one: one != "--", arguments):
         if argument.startswith("-") and len(argument) > 1 and os.path.isfile(argument):  # noqa: PTH113

@@ -30,7 +30,7 @@ def analyze(
         typer.Argument(
             metavar="VIDEO...",
             show_default=False,
-            readable=False,  # ours says more, and ends with 1
+            readable=False,  # our message says more, and the exit code is 1
             help="A recording, or poses of an earlier analysis (.poses.jsonl). Many, or folders, with --out.",
         ),
     ],
@@ -225,7 +225,7 @@ def _run_batch(batch: BatchRequest, count: int | None, scheduler: str | None, *,
 
         def note(outcome: JobOutcome) -> None:
             nonlocal seen_bytes, total
-            if outcome.was_there:  # costs no time, and must not make the rest look quick
+            if outcome.was_there:  # takes no time, and must not make the rest look quick
                 total -= outcome.job.size_bytes
             else:
                 seen_bytes += outcome.job.size_bytes

@@ -1,4 +1,4 @@
-"""Questions on the terminal, and what answers in words mean; the same words are taken as options."""
+"""Questions on the terminal and the meaning of the answers; options accept the same words."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ A = TypeVar("A")
 
 
 def ask(question: str, read: Callable[[str], A]) -> A:
-    """Ask until the answer can be read; an empty one is an answer too."""
+    """Ask until the answer is understood; an empty answer counts as one."""
     while True:
         words = typer.prompt(question, default="", show_default=False, err=True)
         try:
@@ -29,7 +29,7 @@ def ask(question: str, read: Callable[[str], A]) -> A:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Say on Ctrl-C among questions that nothing was kept."""
+    """On Ctrl-C during questions, report that nothing was stored."""
     try:
         yield
     except typer.Abort:
@@ -53,7 +53,7 @@ def truth(words: str) -> bool | None:
 
 
 def several(words: str | None, kind: type[T], option: str) -> tuple[T, ...]:
-    """Members of an enumeration, named with commas between; each once.
+    """Members of an enumeration from names separated by commas; each once.
 
     Raises:
         UsageError: One of them is not known.
@@ -82,7 +82,7 @@ def days(words: str | None) -> int | None:
     """A length of time such as 3d, 2w or 6m, in days; None for no answer.
 
     Raises:
-        UsageError: It is none.
+        UsageError: It is not a length of time.
     """
     if words is None:
         return None

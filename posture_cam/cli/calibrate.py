@@ -127,7 +127,7 @@ def calibrate(
 
 @contextmanager
 def _nothing_stored() -> Iterator[None]:
-    """Say on Ctrl-C that a calibration left nothing behind."""
+    """On Ctrl-C, report that the calibration stored nothing."""
     try:
         yield
     except KeyboardInterrupt:

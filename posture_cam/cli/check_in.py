@@ -123,7 +123,7 @@ def checkin(
 
 
 def _ask(standing: Sequence[Sign], note: str) -> CheckIn:
-    """Question by question; an empty answer leaves a question out."""
+    """Ask question by question; an empty answer skips a question."""
     from posture_cam.care.checkins import CheckIn, Difficulty, Place, red_flags
 
     def rating(words: str) -> int:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 
-# What people come for first; help and README list the commands like this.
+# The most wanted commands come first; help and README list the commands in this order.
 _GROUPS = {
     "Watch and analyse": ("monitor", "analyze", "calibrate", "profiles"),
     "Look back": ("history", "report", "dashboard"),
@@ -27,7 +27,7 @@ _ORDER = tuple(name for names in _GROUPS.values() for name in names)
 
 
 class Commands(TyperGroup):
-    """Commands whose help is a whole sentence, where typer would cut it off with three dots."""
+    """Commands whose help is a whole sentence; typer would cut it off with three dots."""
 
     def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]
         """One command by its name."""
@@ -58,31 +58,31 @@ app = typer.Typer(
     name="posture-cam",
     help="Watches how you sit, and helps you sit better. Everything stays on this machine.",
     invoke_without_command=True,
-    rich_markup_mode=None,  # typer's panels load all of rich, and the help would take twice the time
+    rich_markup_mode=None,  # typer's panels load all of rich, which would double the time of the help
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
 def say(error: PostureCamError) -> int:
-    """Print a failure; the exit code it ends with."""
+    """Print a failure; returns its exit code."""
     try:
         console = talk()
         console.print(f"[bold red]Error:[/bold red] {plain(error.message)}", highlight=False, soft_wrap=True)
         if error.hint:
             console.print(f"[bold]Hint:[/bold] {plain(error.hint)}", highlight=False, soft_wrap=True)
-    except (OSError, ImportError, MemoryError):  # a system that gives no room even for colours
+    except (OSError, ImportError, MemoryError):  # a system without enough memory even for colours
         sys.stderr.write(f"Error: {clean(error.message)}\nHint: {clean(error.hint)}\n")
     return error.exit_code
 
 
 def plain(text: str) -> str:
-    """File names may hold anything; none of it is markup, and none of it steers the terminal."""
+    """Text that holds no markup and cannot control the terminal, as file names may contain anything."""
     return clean(text).replace("[", "\\[")
 
 
 def talk() -> Console:
-    """The console for people; a single console, so that words and progress bars share the terminal."""
+    """The console for people; there is only one, so that words and progress bars share the terminal."""
     from posture_cam.cli.terminal import console_for
 
     return console_for(sys.stderr)
@@ -101,7 +101,7 @@ def is_stream(source: str) -> bool:
 
 
 def configured_camera(camera: str | None, source: str | None) -> int | str:
-    """The camera or stream asked for, else the one of the monitor's settings."""
+    """The camera or stream asked for, or else the one in the monitor's settings."""
     from posture_cam.config import load_config
     from posture_cam.source import camera_number
 

@@ -23,10 +23,10 @@ def exercises(incomplete: str) -> list[tuple[str, str]]:
 
 
 def cameras(incomplete: str) -> list[tuple[str, str]]:
-    """Cameras by number, with their names; none is switched on for this."""
+    """Cameras by number, with their names; this switches none of them on."""
     from posture_cam.source import list_cameras
 
-    with suppress(Exception):  # whatever a driver does, the shell goes on
+    with suppress(Exception):  # whatever a driver does, the shell must go on
         return [
             (str(one.number), one.name) for one in list_cameras() if str(one.number).startswith(incomplete)
         ]

@@ -120,10 +120,10 @@ def run_exercise(
     reason: str = "own",
     verbose: bool = False,
 ) -> None:
-    """Guide somebody through one exercise, and keep what they did.
+    """Guide somebody through one exercise, and store the result.
 
     Raises:
-        typer.Exit: They interrupted it; what was done is kept.
+        typer.Exit: They interrupted it; what they did is stored.
     """
     from posture_cam.care.exercises import load_exercises
     from posture_cam.config import load_config
@@ -174,7 +174,7 @@ def _guided(
     show: Show,
     should_stop: Callable[[], bool],
 ) -> ExerciseDone:
-    """In front of the camera where it can count, else by the clock."""
+    """Guide by the camera if it can count the exercise, otherwise by the clock."""
     from posture_cam.session import ExerciseRequest, Listener, guide_by_clock, guide_camera
 
     why = ""
@@ -210,7 +210,7 @@ def _shower(chosen: Exercise, stack: ExitStack, *, as_json: bool, headless: bool
 
 
 def _teller(*, as_json: bool) -> Show:
-    """Tells each repetition as JSON, where that was asked for."""
+    """Returns a function that prints each repetition as JSON, if asked for."""
     count = 0
 
     def tell(moment: CoachMoment, now_s: float, _frame: Frame | None) -> bool:

@@ -171,7 +171,7 @@ def export(
 
 
 def _tell_unread(unread: list[str]) -> None:
-    """Say what could not be taken along; then it is not done."""
+    """Report what could not be exported, and end with an error if there was anything."""
     for words in unread:
         talk().print(f"Left out, as it cannot be read: {plain(words)}", style="yellow", highlight=False)
     if unread:
@@ -179,7 +179,7 @@ def _tell_unread(unread: list[str]) -> None:
 
 
 def range_of(days: list[date], first: str | None, last: str | None) -> list[date]:
-    """The kept days from `first` to `last`.
+    """The stored days from `first` to `last`.
 
     Raises:
         UsageError: These are no days, or in the wrong order.
@@ -189,7 +189,7 @@ def range_of(days: list[date], first: str | None, last: str | None) -> list[date
 
 
 def bounds_of(first: str | None, last: str | None) -> tuple[date, date]:
-    """The days from `first` to `last`; without them all there are.
+    """The days from `first` to `last`; without these, all days.
 
     Raises:
         UsageError: These are no days, or in the wrong order.
@@ -381,7 +381,7 @@ def delete(
     except HistoryError:
         if not everything:
             raise
-        erase()  # a damaged one, or a disk too full to delete in it
+        erase()  # a damaged history, or a disk too full to delete entries
         is_wiped = True
     _tell(f"Deleted {what}.")
     if not is_wiped:

@@ -187,7 +187,7 @@ def _watch(config: Config, should_stop: Callable[[], bool], *, realtime: bool, a
 
 
 def _started_at(source: int | str | Path, *, realtime: bool) -> datetime:
-    """Now; for a recording that is played faster, so long ago that it ends about now."""
+    """Now; for a recording that is played faster, its duration earlier, so that it ends about now."""
     now = datetime.now().astimezone()
     if realtime or not isinstance(source, Path):
         return now
@@ -198,7 +198,7 @@ def _started_at(source: int | str | Path, *, realtime: bool) -> datetime:
 
 
 def _keeper(config: Config, started_at: datetime, profile: str | None, stack: ExitStack) -> Keeper | None:
-    """The keeper of the run, where a history is wanted."""
+    """The keeper of the run, if a history is wanted."""
     if not config.history.history:
         return None
     from posture_cam.outputs.files.keeping import LiveHistory
@@ -218,7 +218,7 @@ def _keeper(config: Config, started_at: datetime, profile: str | None, stack: Ex
 
 
 def _takes(config: Config, started_at: datetime) -> Callable[[ExerciseDone, float], None]:
-    """A function that stores an exercise done in a break, where a history is wanted."""
+    """A function that stores an exercise done in a break, if a history is wanted."""
 
     def keep(done: ExerciseDone, began_s: float) -> None:
         from posture_cam.errors import HistoryError
@@ -245,7 +245,7 @@ def _spec(config: Config) -> str | Path:
 
 
 def _refuse_address(source: str) -> None:
-    """Refuse an address that is none of ours without repeating it, as it may hold a password."""
+    """Refuse an unknown kind of address without repeating it, as it may contain a password."""
     scheme, colon, _ = source.partition(":/")
     if colon and (scheme.isalnum() and len(scheme) > 1):  # one letter is a drive of Windows
         raise UsageError(

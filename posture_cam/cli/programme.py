@@ -91,7 +91,7 @@ def programme(
 
 
 def _do_session(standing: Standing, *, no_camera: bool) -> None:
-    """The exercises of today's session that are not done yet, one after the other."""
+    """Guide through the exercises of today's session that are not done yet, one after another."""
     from posture_cam.care.exercises import known_exercises
     from posture_cam.cli.exercise import run_exercise
 

@@ -88,7 +88,7 @@ def dashboard(
         typer.echo(address)
         talk().print("Open this address in a browser of this machine. Ctrl-C ends it.", highlight=False)
         with ExitStack() as stack:
-            # Every user of a machine sees the command lines of all: the address stands in a file of ours.
+            # Every user of a machine sees all command lines, so the address is passed in a private file.
             if open_it and not webbrowser.open(stack.enter_context(_leading_to(address)).as_uri()):
                 talk().print("No browser could be opened; open the address yourself.", style="yellow")
             while not stop.wait(0.5):
@@ -97,7 +97,7 @@ def dashboard(
 
 @contextmanager
 def _leading_to(address: str) -> Iterator[Path]:
-    """A page that only its owner can read, and that leads to an address."""
+    """A page that only its owner can read, and that redirects to an address."""
     with TemporaryDirectory(prefix="posture_cam-") as folder:  # for its owner alone
         page = Path(folder) / "dashboard.html"
         leads = f'<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0;url={address}">'

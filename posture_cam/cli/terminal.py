@@ -19,14 +19,14 @@ from posture_cam.quiet import ForgivingStream
 if TYPE_CHECKING:
     from rich.console import Console
 
-# Launchers such as uv pass on the Ctrl-C that the terminal has sent to the program already.
+# Launchers such as uv pass on a Ctrl-C that the terminal has already sent to the program.
 ONE_KEY_PRESS_S = 1.0
 
 
 def ready_streams() -> None:
-    """Make the three streams usable whatever the shell has closed; talk that cannot be written is dropped.
+    """Make the three streams usable, whichever the shell has closed; talk that cannot be written is dropped.
 
-    A closed stdout fails when it is written to, as a full disk does.
+    A closed stdout fails on writing, like a full disk.
     """
     for number, flags in ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_RDWR)):
         try:
@@ -49,7 +49,7 @@ def ready_streams() -> None:
 
 
 class _Closed(io.RawIOBase):
-    """A stream that was closed before we came."""
+    """A stream that was closed before the program started."""
 
     def writable(self) -> bool:
         return True
@@ -71,7 +71,7 @@ _consoles: dict[int, tuple[Any, Console]] = {}
 def console_for(stream: Any, width: int | None = None) -> Console:
     """The console that writes to a stream, always the same one.
 
-    On a terminal lines are broken between words; elsewhere they stay whole, and tables are as wide as told.
+    On a terminal, lines are broken between words; elsewhere they stay whole, and tables have the given width.
     """
     known = _consoles.get(id(stream))
     if known is not None and known[0] is stream:
@@ -92,7 +92,7 @@ def console_for(stream: Any, width: int | None = None) -> Console:
 
 
 class Bars:
-    """Progress on stderr, one bar after the other; silent where stderr is no terminal."""
+    """Progress on stderr, one bar after another; silent if stderr is not a terminal."""
 
     def __init__(self, console: Console) -> None:
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -109,11 +109,11 @@ class Bars:
         self._tasks: dict[str, Any] = {}
 
     def show_seconds(self, name: str, done_s: float, total_s: float | None) -> None:
-        """How far a pass over a recording is."""
+        """Show the progress of a pass over a recording."""
         self._show(name, done_s, total_s)
 
     def show_bytes(self, name: str, done: int, total: int) -> None:
-        """How much of a model is fetched."""
+        """Show how much of a model has been fetched."""
         self._show(f"Fetching the {name} model", done, total)
 
     def between(self, ask: Callable[[str], bool]) -> Callable[[str], bool]:
@@ -148,12 +148,12 @@ def stoppable(
     *,
     also_hangup: bool = False,
 ) -> Iterator[threading.Event]:
-    """The first Ctrl-C asks for an end that keeps what is done; the second one ends at once.
+    """Let the first Ctrl-C end the work and keep what is done; the second one ends at once.
 
     Args:
-        talk: Where words go.
-        words: Said at the first.
-        also_hangup: A terminal that closes asks for the same, unless nohup keeps that from us.
+        talk: Gives the console for words.
+        words: Printed at the first Ctrl-C.
+        also_hangup: A closing terminal counts as Ctrl-C too, except under nohup.
     """
     stop = threading.Event()
     first_s = 0.0
@@ -163,14 +163,14 @@ def stoppable(
         if not stop.is_set():
             first_s = time.monotonic()
             stop.set()
-            # The terminal has gone, or is being written to just now, for the first time even: rich loads some
-            # of itself then, and cannot be asked for it twice at once.
+            # The terminal may have gone, or this may interrupt a write to it.  During the first write, rich
+            # loads parts of itself, and cannot load them twice at once.
             with suppress(OSError, RuntimeError, ImportError):
                 talk().print(words, style="yellow")
         elif time.monotonic() - first_s > ONE_KEY_PRESS_S:
             raise KeyboardInterrupt
 
-    talk()  # what it loads is there before it may be asked for in the middle of something
+    talk()  # loads the console now, so that an interruption need not
     with ExitStack() as stack:
         if threading.current_thread() is threading.main_thread():
             hangup = [signal.SIGHUP] if also_hangup and hasattr(signal, "SIGHUP") else []
@@ -181,7 +181,7 @@ def stoppable(
 
 
 class Keys:
-    """Keys pressed on the terminal, one by one and without an echo; none where stdin is no terminal."""
+    """Keys pressed on the terminal, one by one and without an echo; none if stdin is not a terminal."""
 
     def __init__(self) -> None:
         self._stack = ExitStack()
@@ -207,7 +207,7 @@ class Keys:
                 self._is_open = False
                 break
             given += more
-        return "" if given.startswith("\x1b[") or given.startswith("\x1bO") else given  # arrows and such
+        return "" if given.startswith("\x1b[") or given.startswith("\x1bO") else given  # arrows and the like
 
     def __enter__(self) -> Keys:
         try:
@@ -226,7 +226,7 @@ class Keys:
                 self._stack.callback(self._restore, kept)
                 tty.setcbreak(sys.stdin)
             except (OSError, termios.error):
-                self._is_open = False  # a terminal that is not ours to set
+                self._is_open = False  # a terminal that the program may not change
         return self
 
     @staticmethod
@@ -245,7 +245,7 @@ _battery: tuple[float, bool] | None = None
 
 
 def on_battery() -> bool:
-    """Whether the computer runs on battery; looked at now and then only."""
+    """Whether the computer runs on battery; checked only now and then."""
     global _battery
     now_s = time.monotonic()
     if _battery is None or now_s - _battery[0] > _BATTERY_LOOKED_EVERY_S:

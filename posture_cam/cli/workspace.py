@@ -77,7 +77,7 @@ def workspace(
 
 
 def _asked(questions: Sequence[Item]) -> tuple[frozenset[str], tuple[str, ...]]:
-    """The names of what does not hold, and the questions that were not answered."""
+    """The names of the items answered with no, and the questions that were not answered."""
     if not sys.stdin.isatty():
         talk().print("Nobody to ask; the questions are left out.", style="yellow", highlight=False)
         return frozenset(), tuple(one.question for one in questions)

@@ -1,9 +1,9 @@
 """The history in a browser: read-only, on this machine alone.
 
-Other programs and other users of the machine, and pages open in the same browser, shall not read along:
-only the loopback address is bound, the host header must name it (a foreign name that points here is refused),
-and every address begins with a random token.  Nothing is written, and no page may be embedded or run code of
-others.
+Other programs, other users of the machine and pages open in the same browser must not be able to read it.
+Only the loopback address is bound, the host header must name it (a foreign name that points here is refused),
+and every address begins with a random token.  Nothing is written, and no page can be embedded or run foreign
+code.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ HOST = "127.0.0.1"
 _WEEKS = 8
 # A running monitor writes every five seconds; older entries are not shown as the present.
 _NOW_WITHIN_S = 20.0
-# Charts are drawn anew at most this often while somebody looks, and for a twentieth of the time at most.
+# While a page is open, charts are redrawn at most this often, and for at most a twentieth of the time.
 _BODY_EVERY_S = 10.0
 _BODY_SHARE = 0.05
 _HEADERS = {
@@ -53,10 +53,10 @@ _MISSING = "pip install starlette uvicorn"
 
 
 class Pages:
-    """The content of each address; every call reads the history anew.
+    """The content of each address; every call reads the history again.
 
     Args:
-        root: What addresses begin with, such as `/TOKEN`.
+        root: The start of every address, such as `/TOKEN`.
         path: The database; None for the user's own.
         now_utc_s: The time, seconds since 1970.
     """
@@ -69,7 +69,7 @@ class Pages:
         self._mark, self._body, self._version, self._due_s = "", "", 0, 0.0
 
     def today(self) -> str:
-        """Today, which goes on by itself."""
+        """The page of today, which updates itself."""
         body, version = self._today_body()
         return self._page("today.html", "today", now=self._now(), body=body, version=version)
 
@@ -79,11 +79,11 @@ class Pages:
         return {"now": now, "version": self._today_body()[1]}
 
     def today_body(self) -> str:
-        """The changing part of the page of today."""
+        """The changing part of today's page."""
         return self._today_body()[0]
 
     def days(self) -> str:
-        """Every kept day."""
+        """The page of all stored days."""
         with History.opened(self._path) as kept:
             figures = kept.figures()
         rows = [
@@ -99,7 +99,7 @@ class Pages:
         return self._page("days.html", "days", rows=rows)
 
     def day(self, day: date) -> str | None:
-        """The sitting of a day, or None without a record."""
+        """The page of a day, or None if nothing is stored for it."""
         with History.opened(self._path) as kept:
             sitting = kept.sitting(day)
             days = kept.days()
@@ -245,12 +245,12 @@ def application(token: str, port: int, path: Path | None = None) -> Any:
 
 
 class _Guard:
-    """Lets in who asks for this very address with the token, and only to read."""
+    """Lets a request through only if it names this host, begins with the token and only reads."""
 
     def __init__(self, inner: Any, token: str, port: int) -> None:
         self._inner, self._token = inner, token
         self._hosts = {f"{HOST}:{port}".encode(), f"localhost:{port}".encode()}
-        if port == 80:  # which browsers leave out
+        if port == 80:  # browsers leave it out
             self._hosts |= {HOST.encode(), b"localhost"}
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -289,10 +289,10 @@ def _header_list() -> list[tuple[bytes, bytes]]:
 
 @contextmanager
 def serving(port: int = 0, path: Path | None = None) -> Iterator[str]:
-    """Serve the dashboard while the block runs; gives its address.
+    """Serve the dashboard while the block runs; yields its address.
 
     Args:
-        port: 0 takes any that is free.
+        port: 0 picks a free one.
         path: The database; None for the user's own.
 
     Raises:

@@ -10,25 +10,25 @@ from posture_cam.records import Command, Frame, Neutral, Observation, SessionSum
 
 
 class LiveOutput(Closing):
-    """An output that does nothing: each of its kind overrides what it cares about.
+    """An output that does nothing; subclasses override the methods they need.
 
     Attributes:
-        is_essential: Without it the run would be for nothing.
+        is_essential: Whether the run would be pointless without it.
     """
 
     is_essential = False
 
     def write(self, observation: Observation) -> None:
-        """Take what was judged just now."""
+        """Take the latest observation."""
 
     def tell(self, event: SourceEvent) -> None:
-        """Take something that happened to the source."""
+        """Take an event of the source."""
 
     def say(self, words: str, share: float | None = None, frame: Frame | None = None) -> None:
         """Take a sentence about the run itself."""
 
     def adopt(self, neutral: Neutral) -> None:
-        """Another neutral posture is compared with from now on."""
+        """Compare with another neutral posture from now on."""
 
     def commands(self) -> tuple[Command, ...]:
         """The user's commands since the last call."""
@@ -39,12 +39,12 @@ class LiveOutput(Closing):
 
 
 def local_time(started_at: datetime, timestamp_s: float) -> datetime:
-    """The time of day at a timestamp, in the zone of the place."""
+    """The time of day at a timestamp, in the local time zone."""
     return (started_at + timedelta(seconds=timestamp_s)).astimezone()
 
 
 def once(say: Callable[[str], None]) -> Callable[[str], None]:
-    """The same, for the first sentence only: an output that fails says so once and goes on trying."""
+    """`say`, for the first sentence only: a failing output reports it once and goes on trying."""
     said: list[str] = []
 
     def say_first(words: str) -> None:

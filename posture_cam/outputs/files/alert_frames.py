@@ -1,4 +1,4 @@
-"""The picture of each alert, kept where the user asked for it."""
+"""The picture of each alert, stored if the user asked for it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from posture_cam.outputs.live import LiveOutput, local_time, once
 from posture_cam.outputs.screen.overlay import Overlay, Scene
 from posture_cam.records import Frame, Neutral, Observation
 
-# Files of one name that are passed over.
+# The most files of one name that are skipped.
 _MOST_OF_A_SECOND = 100
 
 
@@ -26,13 +26,13 @@ class AlertFrames(LiveOutput):
     """Writes one JPEG for each alert, with skeleton and angles drawn on it, readable by the user alone.
 
     Args:
-        folder: Where to; it is made.
+        folder: The target folder; it is created.
         started_at: The time of day at timestamp 0.
-        say: Told once where it fails.
-        neutral: For the ghost.
+        say: Receives one message if storing fails.
+        neutral: Drawn as the ghost.
 
     Raises:
-        OutputError: The folder cannot be made or written to.
+        OutputError: The folder cannot be created or written to.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class AlertFrames(LiveOutput):
         self._folder, self._started_at, self._say = folder, started_at, once(say)
 
     def write(self, observation: Observation) -> None:
-        """Keep the picture of an alert."""
+        """Store the picture of an alert."""
         alert, frame = observation.alert, observation.frame
         if alert is None or frame is None:
             return
@@ -71,7 +71,7 @@ class AlertFrames(LiveOutput):
         self._overlay = Overlay(neutral)
 
     def _drawn(self, frame: Frame, observation: Observation) -> NDArray[np.uint8]:
-        """The picture with skeleton, angles and what is said."""
+        """The picture with skeleton, angles and the alert."""
         image, pose = frame.image_bgr.copy(), observation.sample.pose
         scene = Scene(
             observation.measures,
@@ -85,7 +85,7 @@ class AlertFrames(LiveOutput):
 
     @staticmethod
     def _keep(path: Path, content: bytes) -> None:
-        """Write a file of our own, never over one that is there and never through somebody's link."""
+        """Write a new file, never over an existing one and never through a link."""
         for number in range(2, _MOST_OF_A_SECOND):
             try:
                 handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)

@@ -1,4 +1,4 @@
-"""Keeping a run in the history, as it happens or when it is done."""
+"""Storing a run in the history, while it happens or when it is done."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _ENTRIES = ("episodes", "faults", "holds", "breaks")
 
 @dataclass(frozen=True, slots=True)
 class KeptAs:
-    """How an analysis was filed.
+    """How an analysis was stored.
 
     Attributes:
         start: The time of day at its start.
-        replaced: The day under which the same recording had been kept before, or None.
-        trouble: Why it could not be kept, or None.
+        replaced: The day under which the same recording was stored before, or None.
+        trouble: Why it could not be stored, or None.
     """
 
     start: datetime
@@ -37,14 +37,14 @@ class KeptAs:
 
 
 class _Kept:
-    """The common part of both keepers: write the new entries of the log of a run."""
+    """The base of both keepers: writes the new entries of a run's log."""
 
     log: RunLog
     _minutes: Course
 
     def __init__(self, facts: RunFacts) -> None:
         self.facts = facts
-        # How much of each list of the log is written, and how much of it is in the database no more.
+        # How many entries of each list are written, and how many of these are no longer in the database.
         self._written = dict.fromkeys((*_ENTRIES, "minutes"), 0)
         self._lost = dict.fromkeys(_ENTRIES, 0)
         self._spoken: list[Spoken] = []
@@ -52,16 +52,16 @@ class _Kept:
         self._changed_from: int | None = None
 
     def begin(self, log: RunLog, source: SourceInfo, model: str, estimator: str | None) -> None:
-        """Before the first observation; what is final will stand in the log."""
+        """Start before the first observation; final entries will appear in the log."""
         self.log, self._minutes = log, log.course(SLOT_S, self.facts.start_utc_s)
         self.facts.source, self.facts.model, self.facts.estimator = source.name, model, estimator
 
     def adopt(self, neutral: Neutral | None) -> None:
-        """This neutral posture is compared with from now on."""
+        """Compare with this neutral posture from now on."""
         self.facts.neutral = None if neutral is None else neutral_words(neutral)
 
     def note(self, observation: Observation) -> None:
-        """Take a moment as it is seen, for what was said to the user and what followed."""
+        """Record the alert of an observation, or the correction that answers an earlier one."""
         if (alert := observation.alert) is not None:
             self._open[_key(alert)] = len(self._spoken)
             self._touch(len(self._spoken))
@@ -108,7 +108,7 @@ class _Kept:
 
 
 def _lists(log: RunLog, minutes: Course) -> dict[str, list[Any]]:
-    """The entries of a log that are kept, by the table they go into."""
+    """The entries of a log that are stored, by table."""
     return {
         "episodes": log.spans,
         "faults": [one for one in log.faults if one.seconds >= LEAST_FAULT_S],
@@ -119,11 +119,11 @@ def _lists(log: RunLog, minutes: Course) -> dict[str, list[Any]]:
 
 
 class LiveHistory(_Kept):
-    """Keeps a live run on disk as it goes on; what cannot be written is said once and tried again.
+    """Stores a live run while it goes on; a failure to write is reported once, and writing is tried again.
 
     Args:
         started_at: The time of day at timestamp 0.
-        profile: The name of the neutral posture, where it is stored.
+        profile: The name of the neutral posture, if it is stored.
         settings: All settings.
         say: Takes a sentence for the user.
         path: The database; None for the user's own.
@@ -146,10 +146,10 @@ class LiveHistory(_Kept):
         self._is_failing = self._has_said_so = self._has_said_again = False
 
     def open(self, keep_days: int) -> int:
-        """Take hold of the history now, so that what is in the way is said at the start.
+        """Open the history now, so that problems are reported at the start.
 
         Args:
-            keep_days: Delete what is older; 0 keeps everything.
+            keep_days: Delete older days; 0 keeps everything.
 
         Returns:
             How many runs were deleted, or shortened.
@@ -168,11 +168,11 @@ class LiveHistory(_Kept):
             return 0
 
     def is_due(self, now_s: float) -> bool:
-        """Whether it is time to write what is there."""
+        """Whether it is time to write."""
         return now_s >= self._due_s
 
     def flush(self, now_s: float, tail: Iterable[Piece]) -> None:
-        """Write what is final, and `tail`, which may still change."""
+        """Write the final entries, and `tail`, which may still change."""
         self._due_s = now_s + self._settings.flush_s
         self.facts.end_s = max(now_s, 0.0)
         try:
@@ -194,7 +194,7 @@ class LiveHistory(_Kept):
         self.close()
 
     def close(self) -> None:
-        """Let go of the history."""
+        """Close the history."""
         if self._writer is not None:
             self._writer.close()
             self._writer = None
@@ -225,18 +225,18 @@ class LiveHistory(_Kept):
     def _fail(self, error: HistoryError) -> None:
         self.close()
         self._is_failing = True
-        if not self._has_said_so:  # once a run, however often it comes and goes
+        if not self._has_said_so:  # once a run, however often writing fails
             self._has_said_so = True
             self._say(f"{error.message} {error.hint} Watching goes on; keeping it is tried again.")
 
 
 class KeptAnalysis(_Kept):
-    """Keeps an analysis whole, once it is done.
+    """Stores a whole analysis once it is done.
 
     Args:
-        content: What tells the same recording again.
+        content: Identifies the recording, so that the same one is recognised.
         recorded_at: The time of day at its start.
-        profile: The name of the neutral posture, where it is a stored one.
+        profile: The name of the neutral posture, if it is a stored one.
         path: The database; None for the user's own.
     """
 
@@ -260,14 +260,14 @@ class KeptAnalysis(_Kept):
         self.kept_as: KeptAs | None = None
 
     def is_due(self, now_s: float) -> bool:
-        """Never on the way."""
+        """Never before the end."""
         return False
 
     def flush(self, now_s: float, tail: Iterable[Piece]) -> None:
-        """Nothing is written on the way."""
+        """Nothing is written before the end."""
 
     def finish(self, summary: SessionSummary) -> None:
-        """Write it, or note in `kept_as` why that was not possible."""
+        """Write the analysis, or note in `kept_as` why that was not possible."""
         self.facts.end_s = summary.duration_s
         self.facts.ended = "interrupted" if summary.partial else "done"
         self.facts.notes = list(summary.notes)
@@ -292,7 +292,7 @@ def neutral_words(neutral: Neutral) -> str:
 def words_of_neutral(
     created_at: str, view: View, start_s: float | None, end_s: float | None, *, is_personal: bool
 ) -> str:
-    """The same from its parts; profiles tell when they were made."""
+    """The same from its parts; stored profiles also name the day they were made."""
     if not is_personal:
         return "the average upright sitter"
     if created_at:

@@ -16,10 +16,10 @@ SCHEMA_VERSION = 1
 
 
 class JsonLines(LiveOutput):
-    """An object a line, each with its `type` and `time`, written out at once.
+    """Writes one object per line, each with its `type` and `time`, and flushes it at once.
 
     Args:
-        stream: Where to.
+        stream: The target.
         started_at: The time of day at timestamp 0.
         source_name: Without user name and password.
     """
@@ -36,7 +36,7 @@ class JsonLines(LiveOutput):
         )
 
     def write(self, observation: Observation) -> None:
-        """A line for the sample, and for an alert given or answered."""
+        """Write a line for the sample, and one for an alert given or answered."""
         assessment, measures = observation.assessment, observation.measures
         now_s = assessment.timestamp_s
         self._line(
@@ -63,7 +63,7 @@ class JsonLines(LiveOutput):
             self._line("corrected", now_s, {"alert": alert})
 
     def tell(self, event: SourceEvent) -> None:
-        """A line for what happened to the source."""
+        """Write a line for an event of the source."""
         self._line(
             "source",
             event.timestamp_s,
@@ -77,7 +77,7 @@ class JsonLines(LiveOutput):
         )
 
     def finish(self, summary: SessionSummary) -> None:
-        """The summary, in the words of an analysis."""
+        """Write the summary, in the same form as an analysis."""
         self._line("summary", summary.duration_s, as_json(summary))
 
     def _line(self, kind: str, timestamp_s: float, content: dict[str, Any]) -> None:

@@ -34,7 +34,8 @@ _VALUE_DECIMALS = 2
 _FEATURE_DECIMALS = 5
 
 
-# What the learned estimator gives with an error: half the width of the interval that holds 90 % of the truth.
+# The measures that the learned estimator gives with an error: half the width of the interval that holds
+# 90 % of the truth.
 ESTIMATED = (
     Measure.NECK_INCLINATION_CHANGE,
     Measure.TRUNK_INCLINATION_CHANGE,
@@ -53,10 +54,10 @@ class JsonResult(Closing):
 
     Args:
         target: A file, written whole or not at all; or an open text stream.
-        log: Of the run, before anything is added.
-        duration_s: Of the recording, so that its course is told in a fair number of parts.
-        content: What tells the recording from others, where there is one.
-        turns: Quarter turns against the clock by which it was turned.
+        log: The log of the run, before anything is added.
+        duration_s: The length of the recording, which decides how its course is divided.
+        content: Identifies the recording, where known.
+        turns: Quarter turns anticlockwise by which the recording was turned.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class JsonResult(Closing):
         self._log, self._course = log, log.course(slot_s)
 
     def write(self, observation: Observation) -> None:
-        """All of it stands in the log."""
+        """Nothing to do: everything is in the log."""
 
     def finish(self, summary: SessionSummary) -> None:
         """Write the result.
@@ -124,7 +125,7 @@ def _slot(slot: Slot) -> dict[str, Any]:
 
 
 class CsvResult:
-    """A row for each sample, in order of time; empty where a value could not be measured."""
+    """A row for each sample, in order of time; cells are empty where a value could not be measured."""
 
     HEADER = (
         "timestamp_s",
@@ -170,7 +171,7 @@ class CsvResult:
             )
 
     def finish(self, summary: SessionSummary) -> None:
-        """Nothing but rows stands in a CSV."""
+        """Nothing to add: a CSV holds only rows."""
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -283,7 +284,7 @@ def profile_as_json(name: str, neutral: Neutral) -> dict[str, Any]:
     """A stored neutral posture, without its landmarks."""
     content = _neutral(neutral)
     assert content is not None
-    del content["origin"]  # of a run
+    del content["origin"]  # belongs to a run
     return {
         "profile": name,
         **content,
@@ -319,7 +320,7 @@ def _rounded(seconds: float | None) -> float | None:
 
 
 def reason_as_json(reason: Reason | None) -> dict[str, str | None]:
-    """A reason for people, and the id by which programs tell it."""
+    """A reason in words for people, and its id for programs."""
     if reason is None:
         return {"reason": None, "reason_id": None}
     return {"reason": words_of(reason), "reason_id": reason.value}

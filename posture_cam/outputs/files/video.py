@@ -46,13 +46,13 @@ class _Encoder(Protocol):
 class AnnotatedVideo:
     """Draws observations onto the frames between them and writes them as an MP4, whole or not at all.
 
-    It is H.264 with the recording's own times, which plays everywhere.
+    The video is H.264, which plays everywhere, with the recording's own times.
 
     Args:
         target: The file.
         source: What is known of the recording.
-        frames: Every frame of it once more, in order.
-        neutral: For the ghost.
+        frames: Every frame of the recording again, in order.
+        neutral: Drawn as the ghost.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class AnnotatedVideo:
             self._encode(image, frame.timestamp_s)
 
     def _choose_tip(self, assessment: Assessment) -> None:
-        """One tip for as long as the person sits badly, for what was worst when it began."""
+        """Keep one tip for as long as the person sits badly, against the worst fault at the start."""
         if assessment.state not in (State.FAIR, State.POOR):
             self._tip = None
         elif self._tip is None and assessment.findings:
@@ -180,7 +180,7 @@ def _landmarks_between(
 
 
 class _H264:
-    """H.264 by PyAV, with true times."""
+    """H.264 written with PyAV, at the true times."""
 
     def __init__(self, path: Path, size_wh: tuple[int, int], frame_rate: float) -> None:
         self._size_wh = size_wh
@@ -212,11 +212,11 @@ class _H264:
 
 
 def _padded(image_bgr: NDArray[np.uint8], size_wh: tuple[int, int]) -> NDArray[np.uint8]:
-    """The picture with even sides, which the codecs ask for; odd ones repeat their last row or column."""
+    """The picture with even sides, as the codecs require; odd ones repeat their last row or column."""
     height, width = image_bgr.shape[:2]
     missing = (size_wh[1] - height, size_wh[0] - width)
     if missing == (0, 0):
         return image_bgr
-    if min(missing) < 0 or max(missing) > 1:  # the recording changes its size on the way
+    if min(missing) < 0 or max(missing) > 1:  # the recording changes its size midway
         return cv2.resize(image_bgr, size_wh).astype(np.uint8, copy=False)
     return np.pad(image_bgr, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")

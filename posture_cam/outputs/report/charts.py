@@ -40,7 +40,7 @@ from posture_cam.records import JUDGED_STATES, Measure, State
 from posture_cam.runlog import Sitting, Slot, statistic, totals
 from posture_cam.words import unit_words, words_of
 
-# Heights tell the states apart without colour: the further from neutral, the taller.
+# Heights distinguish the states without colour: the further from neutral, the taller.
 STATE_HEIGHTS = {
     State.GOOD: 0.34,
     State.FAIR: 0.62,
@@ -49,10 +49,10 @@ STATE_HEIGHTS = {
     State.UNJUDGED: 0.14,
 }
 _MOST_ROWS = 31
-# A day has no more room than for cells of this length, where there are several.
+# Where several days are shown, each has room only for cells of this length.
 _CELL_S = 120.0
 _GAP_S = 90.0
-# Fewer means tell no distribution.
+# Fewer means do not show a distribution.
 ENOUGH_SLOTS = 20
 
 
@@ -71,7 +71,7 @@ class Shown:
 
 
 def chosen_for_charts(sittings: Sequence[Sitting], table: dict[Measure, MeasureInfo]) -> list[Shown]:
-    """The two measures that tell most of what was measured: neck and trunk, else what stands in for them."""
+    """The two most telling of the measured values: neck and trunk, or else their stand-ins."""
     seconds = dict.fromkeys(shown_in("chart"), 0.0)
     for sitting in sittings:
         for slot in sitting.slots:
@@ -84,7 +84,7 @@ def chosen_for_charts(sittings: Sequence[Sitting], table: dict[Measure, MeasureI
 
 
 def timeline(sittings: Sequence[Sitting]) -> Chart | None:
-    """States over the day: one strip for each sitting; None for more recordings than there is room for."""
+    """States over the day: one strip for each sitting; None if there are too many recordings."""
     if len(sittings) > _MOST_ROWS:
         return None if sittings[0].day is None else _state_hours(sittings)
     only = len(sittings) == 1
@@ -230,7 +230,7 @@ def _strips(axes: Axes, sittings: Sequence[Sitting], left_s: float, right_s: flo
 def _cells(
     spans: Sequence[tuple[float, float, State]], left_s: float, right_s: float
 ) -> list[tuple[float, float, State]]:
-    """The state that took most of each cell, equal neighbours joined; cells without any are left out."""
+    """The main state of each cell, with equal neighbours joined; cells without a state are left out."""
     count = max(1, int(np.ceil((right_s - left_s) / _CELL_S)))
     states = list(State)
     seconds = np.zeros((len(states), count))
@@ -368,7 +368,7 @@ def _histogram(axes: Axes, slots: Sequence[Slot], one: Shown) -> None:
 
 
 def _extent(sittings: Sequence[Sitting]) -> tuple[float, float]:
-    """From when to when there is something to show, in whole hours for days."""
+    """Start and end of the time to show, rounded outwards for days."""
     starts = [run.start_s for sitting in sittings for run in sitting.runs]
     ends = [run.end_s for sitting in sittings for run in sitting.runs]
     left_s, right_s = min(starts, default=0.0), max(ends, default=1.0)

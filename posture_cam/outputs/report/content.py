@@ -44,23 +44,23 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that a report is made from.
+    """All the data of a report.
 
     Attributes:
         sittings: The days in order, or one recording.
-        sums: What they add up to.
+        sums: Their totals.
         made_on: The day of the report.
         weeks: Past weeks of the same person, before the first of the days.
         person: Whose report it is, in their own words; or empty.
-        pictures: Of the worst stretches, where asked for.
+        pictures: Pictures of the worst stretches, if asked for.
         notes: Sentences about what could not be done.
-        exercises: Done on these days.
-        check_ins: Of these days.
+        exercises: The exercises done on these days.
+        check_ins: The check-ins of these days.
         lately: Check-ins of the four weeks up to the last of these days.
-        figures: Of the same weeks.
-        last_day: The last of these days, whether anything of it is kept or not.
-        permission: What the person may be offered, by all check-ins up to that day.
-        each: What each of several recordings adds up to.
+        figures: The figures of the same weeks.
+        last_day: The last of these days, whether or not anything is stored for it.
+        permission: What the person may be offered, according to all check-ins up to that day.
+        each: The totals of each of several recordings.
     """
 
     sittings: tuple[Sitting, ...]
@@ -86,7 +86,7 @@ class Report:
 
     @property
     def is_recording(self) -> bool:
-        """Whether it is about recordings rather than about days."""
+        """Whether the report is about recordings rather than days."""
         return self.sittings[0].origin_s is None
 
     @property
@@ -116,7 +116,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """A table: the caption, column heads, rows of cells; and for each row what stands below it."""
+    """A table: caption, column heads, rows of cells, and the text below each row."""
 
     caption: str
     heads: tuple[str, ...]
@@ -176,13 +176,13 @@ def trend_words(report: Report) -> str:
 
 
 def is_comparable(report: Report) -> bool:
-    """Whether enough was judged to stand beside past weeks."""
+    """Whether enough was judged for a comparison with past weeks."""
     is_enough = report.sums.judged_s >= _LEAST_WEEK_S and report.sums.score is not None
     return is_enough and not report.is_recording
 
 
 def past_score(weeks: Sequence[Figures]) -> float | None:
-    """The mean score of the last weeks of which enough was judged."""
+    """The mean score of the last weeks in which enough was judged."""
     told = [week for week in weeks if week.score is not None and week.judged_s >= _LEAST_WEEK_S]
     told = told[-_WEEKS_COMPARED:]
     judged_s = sum(week.judged_s for week in told)
@@ -267,7 +267,7 @@ def rhythm_of(report: Report) -> tuple[list[str], list[float | None], list[float
 
 
 def rhythm_table(report: Report) -> Rows:
-    """The same as numbers."""
+    """The same as a table."""
     labels, changes, breaks = rhythm_of(report)
     rows = tuple(
         (label, "–" if change is None else f"{change:.1f}", "–" if away is None else f"{away:.1f}")
@@ -322,7 +322,7 @@ def faults_table(report: Report) -> Rows:
 
 
 def alerts_table(report: Report) -> Rows:
-    """Alerts by what they were about, and whether they helped."""
+    """Alerts by subject, and whether they helped."""
     info = limits_of(report.sittings)
     groups: dict[str, list[bool | None]] = {}
     for sitting in report.sittings:
@@ -375,7 +375,7 @@ def unseen_table(report: Report) -> Rows:
 
 
 def runs_table(report: Report) -> Rows:
-    """How it was measured, once for each set-up."""
+    """How the sittings were measured, one row for each set-up."""
     found: dict[tuple[str, ...], float] = {}
     for sitting in report.sittings:
         for run in sitting.runs:
@@ -418,7 +418,7 @@ def shown_of(report: Report) -> list[Shown]:
 
 
 def when(sitting: Sitting, start_s: float, end_s: float, report: Report) -> str:
-    """A stretch of time as people read it, with the day where there are several."""
+    """A stretch of time in words, with the day if there are several."""
     is_fine = end_s - start_s < _FINE_BELOW_S
     times = f"{sitting.time_at(start_s, is_fine=is_fine)} to {sitting.time_at(end_s, is_fine=is_fine)}"
     if len(report.sittings) == 1:
@@ -429,7 +429,7 @@ def when(sitting: Sitting, start_s: float, end_s: float, report: Report) -> str:
 
 
 def long_words(seconds: float) -> str:
-    """A duration, in whole hours where these are many."""
+    """A duration, in whole hours if it is long."""
     return f"{seconds / 3600:.0f} h" if seconds >= 360_000 else duration_words(seconds)
 
 

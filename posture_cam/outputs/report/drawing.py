@@ -29,7 +29,7 @@ class Chart:
 
 
 def drawn(key: str, draw: Callable[[float], Figure], title: str, description: str) -> Chart:
-    """A chart from its drawing, at both widths."""
+    """A chart, drawn at both widths."""
     wide = inline_svg(draw(WIDE), f"{key}-wide", title, description, "wide")
     return Chart(wide, inline_svg(draw(NARROW), f"{key}-narrow", title, description, "narrow"))
 
@@ -45,7 +45,7 @@ def panels(
 ) -> tuple[Figure, list[Axes]]:
     """A figure with panels below or beside one another; all in inches.
 
-    Room is given by hand: matplotlib's own layout draws everything twice to find it.
+    Margins are set by hand, because matplotlib's own layout draws everything twice to find them.
     """
     title, foot, right = (0.28 if has_titles else 0.06), 0.3, 0.25
     if is_beside:
@@ -74,7 +74,7 @@ def panels(
 
 
 def bare(axes: Axes, *, left: bool = False) -> None:
-    """Panels without a frame; `left` for values with lines across."""
+    """Remove the frame of a panel; `left` adds horizontal lines at the values."""
     for side, spine in axes.spines.items():
         spine.set_visible(side == "bottom")
         spine.set_color(MUTED)

@@ -1,4 +1,4 @@
-"""From a report to its page."""
+"""Turning a report into a page."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from posture_cam.words import words_for
 
 @cache
 def environment() -> Environment:
-    """Where pages come from; everything that is put into them is escaped."""
+    """The templates of the pages; everything inserted into them is escaped."""
     made = Environment(
         loader=PackageLoader("posture_cam", "pages"),
         autoescape=True,
@@ -33,14 +33,14 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters["plain"] = plain
-    made.filters["undirected"] = clean  # a title has no bdi that would hold in marks of direction
+    made.filters["undirected"] = clean  # a title has no bdi to contain direction marks
     return made
 
 
 def plain(text: str) -> str:
-    """A name from outside without control characters and halves of characters, which no page can hold.
+    """A name from outside, without control characters and lone surrogates, which no page can hold.
 
-    Marks that turn the direction of writing stay, as names may need them; pages keep them inside `bdi`.
+    Marks of writing direction stay, as names may need them; pages contain them with `bdi`.
     """
     return "".join(
         "\N{REPLACEMENT CHARACTER}" if unicodedata.category(char) in ("Cc", "Cs") else char for char in text

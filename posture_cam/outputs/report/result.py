@@ -1,4 +1,4 @@
-"""Reading the result of an analysis back, for a report of it."""
+"""Reading back the result of an analysis, for a report."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class _Summary(Part):
     unjudged_s: Seconds
     score: Annotated[int, Field(ge=0, le=100)] | None
     longest_hold: Hold | None
-    unjudged_s_by_reason: Annotated[dict[str, Seconds], Field(default_factory=dict)]  # words, up to 0.1.0
+    unjudged_s_by_reason: Annotated[dict[str, Seconds], Field(default_factory=dict)]  # by words, up to 0.1.0
     unjudged_s_by_reason_id: dict[Reason, Seconds] | None = None
     seconds_by_view: dict[View, Seconds]
 
@@ -129,12 +129,12 @@ class ReadResult:
     """The recording of a result.
 
     Attributes:
-        sums: What it adds up to.
-        neutral_s: The stretch of the recording that served as neutral, where it was one.
-        size_wh: Of its pictures.
-        content: What tells it from other recordings, where the result knows.
-        turns: Quarter turns against the clock by which it was turned.
-        notes: What the file does not hold.
+        sums: Its totals.
+        neutral_s: The stretch of the recording that served as neutral, if there was one.
+        size_wh: The size of its pictures.
+        content: Identifies the recording, if the result does.
+        turns: Quarter turns anticlockwise by which the recording was turned.
+        notes: Sentences about what the file lacks.
     """
 
     sitting: Sitting
@@ -186,7 +186,7 @@ def _sitting(result: _Result) -> Sitting:
             Slot(
                 one.start_s,
                 one.start_s + course.slot_s,
-                {State.GOOD: one.judged_s},  # the spans hold the division into states
+                {State.GOOD: one.judged_s},  # the division into states is in the spans
                 0.0,
                 0.0,
                 one.posture_changes,
@@ -237,7 +237,7 @@ def _sitting(result: _Result) -> Sitting:
 
 
 def _worst(slots: tuple[Slot, ...], fault: _Fault, stretch: Hold) -> float:
-    """The value furthest from neutral in one stretch, on the side that the fault was on in all."""
+    """The value furthest from neutral in one stretch, on the side of the whole fault."""
     found = [
         slot.measures[fault.measure].max if fault.worst > 0 else slot.measures[fault.measure].min
         for slot in slots

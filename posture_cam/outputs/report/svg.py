@@ -1,7 +1,7 @@
-"""Figures of matplotlib as inline SVG: colours by the page's style sheet, words as text, nothing to fetch.
+"""Matplotlib figures as inline SVG: colours from the page's style sheet, words as text, nothing to fetch.
 
-Charts are drawn in stand-in colours, which become classes here; so one drawing serves light, dark and print,
-and a strict content security policy has no inline style to refuse.
+Charts are drawn in stand-in colours, which become classes here.  One drawing therefore serves light, dark
+and print, and contains no inline style that a strict content security policy would refuse.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ def inline_svg(figure: Figure, key: str, title: str, description: str, css_class
 
     Args:
         figure: Drawn in the colours above.
-        key: Another one for each figure of a page.
+        key: Unique for each figure of a page.
         title: What it shows, for those who cannot see it.
-        description: What is to be seen in it.
-        css_class: Of the element.
+        description: What can be seen in it.
+        css_class: The class of the element.
     """
     written = io.StringIO()
     with _DRAWING, rc_context({"svg.fonttype": "none", "svg.hashsalt": key}):
@@ -110,7 +110,7 @@ def _holds(defs: ET.Element) -> bool:
 
 
 def _unstyle(element: ET.Element, style: str) -> None:
-    """Presentation attributes and classes instead of a style."""
+    """Replace a style by presentation attributes and classes."""
     classes = []
     for part in style.split(";"):
         name, _, value = (one.strip() for one in part.partition(":"))

@@ -1,4 +1,4 @@
-"""Showing an exercise: a window to be read from a step away, and words on the terminal."""
+"""Showing an exercise: a window that is legible from a step away, and words on the terminal."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class CoachView(Screen):
     """Shows an exercise as it goes on.
 
     Args:
-        exercise: Which one.
-        console: Where words go.
+        exercise: The exercise.
+        console: Prints the words.
         window: The title of a window, or None for none.
-        bell: Called for each repetition that counts: who bends does not see the screen.
+        bell: Called for each repetition that counts, as somebody who bends cannot see the screen.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class CoachView(Screen):
         say(exercise.stop, style="yellow", highlight=False, soft_wrap=True)
 
     def show(self, moment: CoachMoment, image_bgr: NDArray[np.uint8] | None) -> bool:
-        """Show one moment over the picture, which is seen as in a mirror.
+        """Show one moment over the mirrored picture.
 
         Returns:
             False once the person asked to stop in the window.
@@ -83,7 +83,7 @@ def _lower(sentence: str) -> str:
 
 
 def _picture(image_bgr: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
-    """The picture as in a mirror, large enough; a dark one where there is none."""
+    """The mirrored picture, large enough; a dark one if there is none."""
     if image_bgr is None:
         return np.full((*_BLANK_WH[::-1], 3), 40, np.uint8)
     mirrored = np.ascontiguousarray(image_bgr[:, ::-1])

@@ -28,7 +28,7 @@ _BLANK_WH = (640, 360)
 def has_display() -> bool:
     """Whether a window can be opened here.
 
-    Tried out in a process of its own: where a display is named but does not answer, Qt ends the process.
+    This is tested in a separate process, because Qt ends the process if a named display does not answer.
     """
     if sys.platform in ("darwin", "win32"):
         return True
@@ -50,7 +50,7 @@ class Screen(Closing):
     """A line on the terminal and, where there is one, a window; a context manager.
 
     Args:
-        console: Where words go.
+        console: Prints the words.
         window: The title of a window, or None for none.
     """
 
@@ -73,7 +73,7 @@ class Screen(Closing):
         return self.key not in _QUIT_KEYS and self._window.look()
 
     def hush(self) -> None:
-        """Take the line off the terminal, for something else to be written there."""
+        """Clear the line on the terminal, so that something else can be written there."""
         if self.console.is_terminal:
             self._live.stop()
 
@@ -85,14 +85,14 @@ class Screen(Closing):
         return self
 
     def close(self) -> None:
-        """Let go of what is open."""
+        """Close everything that is open."""
         self.hush()
         if self.has_window:
             self._window.close()
 
 
 class Guide(Screen):
-    """Says one thing at a time, with how far it is."""
+    """Shows one sentence at a time, with the progress."""
 
     def __init__(self, console: Console, window: str | None) -> None:
         super().__init__(console, window)
@@ -100,12 +100,12 @@ class Guide(Screen):
         self._picture: NDArray[np.uint8] = np.full((*_BLANK_WH[::-1], 3), 40, np.uint8)
 
     def show(self, words: str, share: float, image_bgr: NDArray[np.uint8] | None) -> bool:
-        """Say something now.
+        """Show a sentence.
 
         Args:
             words: One sentence.
             share: How much is done, 0 to 1.
-            image_bgr: The picture, for the window; it is shown as in a mirror.
+            image_bgr: The picture for the window, which shows it mirrored.
 
         Returns:
             False once the person asked to stop in the window.
@@ -123,7 +123,7 @@ class Guide(Screen):
         return self.paint(picture)
 
     def ask(self, question: str) -> bool:
-        """Ask in the window, by the keys y and n, or where there is none on the terminal; False is no."""
+        """Ask in the window, with the keys y and n, or on the terminal if there is none; False is no."""
         if not self.has_window:
             self.hush()
             return self.console.input(f"{question} (y/n) ", markup=False).strip().lower() in ("y", "yes")

@@ -30,7 +30,7 @@ from posture_cam.words import error_words, sentence, value_words, words_for, wor
 Colour = tuple[int, int, int]
 Point = tuple[int, int]
 
-# Blue-green-red.  Told apart by lightness too, and the state's name is always written beside the colour.
+# Blue-green-red.  The colours also differ in lightness, and the state's name always stands beside them.
 STATE_COLOURS: dict[State, Colour] = {
     State.GOOD: (120, 190, 60),
     State.FAIR: (60, 190, 250),
@@ -68,10 +68,10 @@ class Scene:
     Attributes:
         landmarks: (33, 2), fractions of the picture, or None where nobody is seen.
         visibility: (33,), or None.
-        tip: What helps against the worst fault now, or None.
-        alert: What a live run would be saying now, or None.
+        tip: A tip against the worst fault now, or None.
+        alert: The alert that a live run would show now, or None.
         shows_coverage: Say which groups of measures were judged.
-        keys: What answers a question, where there are keys.
+        keys: The keys that answer a question, if there are any.
     """
 
     measures: Measures
@@ -118,7 +118,7 @@ class Overlay:
 
 
 def mirrored(landmarks: FloatArray) -> FloatArray:
-    """Landmarks as a mirror shows them.
+    """Mirrored landmarks.
 
     Args:
         landmarks: (33, 2), fractions of the picture.
@@ -127,7 +127,7 @@ def mirrored(landmarks: FloatArray) -> FloatArray:
 
 
 def draw_banner(image_bgr: NDArray[np.uint8], words: str, share: float) -> None:
-    """One sentence over the lower edge, large enough from the chair, and a bar of how much is done."""
+    """Draw a sentence over the lower edge, legible from the chair, and a progress bar."""
     height, width = image_bgr.shape[:2]
     size_px = max(14, round(min(height / 16, width / 26)))
     pad = size_px
@@ -141,7 +141,7 @@ def draw_banner(image_bgr: NDArray[np.uint8], words: str, share: float) -> None:
 
 
 def draw_count(image_bgr: NDArray[np.uint8], title: str, tally: str) -> None:
-    """An exercise's name and how often it was done, at the top: a sixth of the picture high."""
+    """Draw an exercise's name and count at the top, a sixth of the picture high."""
     height, width = image_bgr.shape[:2]
     size_px = round(min(height / 6, width / (0.62 * max(len(tally), 6))))
     title_px = max(14, size_px // 4)
@@ -211,7 +211,7 @@ def _draw_arcs(
     colour: Colour,
     line_px: int,
 ) -> None:
-    """Neck and trunk as arcs from the neutral posture's lines, else the vertical; the change in words."""
+    """Draw neck and trunk as arcs from the neutral lines, or from the vertical; write the change in words."""
     for measure, feet, heads in (
         (Measure.NECK_INCLINATION_CHANGE, _SHOULDERS, _EARS),
         (Measure.TRUNK_INCLINATION_CHANGE, _HIPS, _SHOULDERS),
@@ -237,7 +237,7 @@ def _draw_arcs(
         if min(image.shape[:2]) >= _WORDS_FROM_PX:
             size_px = max(11, round(image.shape[0] / 32))
             text = value_words(measure, scene.measures.values[measure])
-            # Behind the line, where neither arms nor desk are.
+            # Behind the line, away from arms and desk.
             behind = -1.0 if head[0] >= foot[0] else 1.0
             anchor = foot + np.array((behind * 0.8 * size_px, -0.6 * radius))
             if behind < 0:
@@ -246,7 +246,7 @@ def _draw_arcs(
 
 
 def _draw_figure(image: NDArray[np.uint8], scene: Scene, colour: Colour, line_px: int) -> None:
-    """Where the camera sees the angles from ahead: a small figure from the side that shows them."""
+    """Draw a small figure from the side, to show angles that the camera sees from the front."""
     values = scene.measures.values
     if Measure.NECK_INCLINATION_CHANGE not in values or Measure.TRUNK_INCLINATION_CHANGE not in values:
         return
@@ -331,7 +331,7 @@ def _explained(scene: Scene) -> list[str]:
 
 
 def _draw_tip(image: NDArray[np.uint8], tip: Tip, headline: str = "") -> None:
-    """A tip over the lower edge, under what a live run would say now."""
+    """Draw a tip over the lower edge, below the headline of a live run."""
     height, width = image.shape[:2]
     size_px = max(11, round(min(height / 28, width / 44)))
     pad = size_px
@@ -348,7 +348,7 @@ def _draw_tip(image: NDArray[np.uint8], tip: Tip, headline: str = "") -> None:
 
 
 def _wrapped(text: str, width_px: int, size_px: int, weight: int = 400) -> list[str]:
-    """Lines no wider than the limit, at the weight in which they are drawn."""
+    """Lines no wider than the limit, at the weight they are drawn in."""
     lines, line = [], ""
     for word in text.split():
         longer = f"{line} {word}".strip()

@@ -1,4 +1,4 @@
-"""Windows of OpenCV, which the person may close by their X at any time."""
+"""OpenCV windows, which the person may close with their X at any time."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 
 class PictureWindow:
-    """A window that shows one picture after the other.
+    """A window that shows one picture after another.
 
-    OpenCV raises where a window that is gone is asked for anything, and opens it again where a picture is
-    shown in it; here a closed window stays closed.
+    OpenCV raises an error when a closed window is queried, and reopens it when a picture is shown in it.
+    Here a closed window stays closed.
 
     Args:
-        title: Of the window.
+        title: The title of the window.
 
     Attributes:
         is_closed: The person has closed it.
@@ -30,7 +30,7 @@ class PictureWindow:
         cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
 
     def show(self, picture: NDArray[np.uint8]) -> None:
-        """Show a picture, at first in its own size; nothing once the window is closed."""
+        """Show a picture, at first in its own size; does nothing once the window is closed."""
         if self.look():
             if not self._has_shown:
                 cv2.resizeWindow(self._title, picture.shape[1], picture.shape[0])
@@ -42,11 +42,11 @@ class PictureWindow:
         return -1 if self.is_closed else int(cv2.pollKey())
 
     def look(self) -> bool:
-        """Whether it is still open; before the first picture it is not seen, and counts as open."""
+        """Whether it is still open; before the first picture it is invisible, but counts as open."""
         if self._has_shown and not self.is_closed:
             try:
                 self.is_closed = cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1
-            except cv2.error:  # Qt's way to say that it is gone
+            except cv2.error:  # how Qt reports a closed window
                 self.is_closed = True
         return not self.is_closed
 

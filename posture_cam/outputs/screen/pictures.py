@@ -1,4 +1,4 @@
-"""Pictures as they go into pages: of a size that a page can show, as JPEG."""
+"""Pictures for pages: JPEG, in a size that a page can show."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _JPEG_QUALITY = 82
 
 
 def fitting(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A picture no wider than a page shows it; a copy."""
+    """A copy of a picture, no wider than a page shows it."""
     height, width = image.shape[:2]
     if width <= _MOST_WIDE_PX:
         return image.copy()
@@ -20,6 +20,6 @@ def fitting(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def as_jpeg(image_bgr: NDArray[np.uint8]) -> bytes | None:
-    """A picture as JPEG; None where it cannot be made one."""
+    """A picture as JPEG; None if it cannot be encoded."""
     done, data = cv2.imencode(".jpg", image_bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     return data.tobytes() if done else None

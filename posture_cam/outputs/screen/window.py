@@ -1,4 +1,4 @@
-"""The window of a live run: the person as in a mirror, what was measured, and what helps."""
+"""The window of a live run: the mirrored person, the measurements, and what helps."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TITLE = "posture_cam"
 ALERT_SHOWN_S = 20.0
 _KEYS_BELOW = 128
 WORDS_SHOWN_S = 8.0
-# Larger pictures are made smaller: drawing them would cost more than judging them.
+# Larger pictures are scaled down, because drawing on them would cost more than judging them.
 _MAX_WIDTH_PX = 960
 _BLANK_WH = (640, 360)
 
@@ -40,8 +40,8 @@ class Window(LiveOutput):
     """Shows each look; its keys are commands.
 
     Args:
-        neutral: For the ghost.
-        clock: Seconds, for how long a sentence stays.
+        neutral: Drawn as the ghost.
+        clock: The time in seconds, for how long a sentence stays.
         allows: Whether a tip may be given to this person.
     """
 
@@ -87,14 +87,14 @@ class Window(LiveOutput):
         self._show(image)
 
     def tell(self, event: SourceEvent) -> None:
-        """Say it over the last picture; nothing old is shown while there is none."""
+        """Show the event over the last picture, or over a blank one while the source gives none."""
         stays = event.trouble is not None and event.until_s is None and event.trouble != Reason.CAMERA_MOVED
         self._say(event.message, None if stays else WORDS_SHOWN_S)
         if stays:
             self._show(np.full_like(self._picture, 40))
 
     def say(self, words: str, share: float | None = None, frame: Frame | None = None) -> None:
-        """Show a sentence; during a calibration with the picture and how far it is."""
+        """Show a sentence; during a calibration with the picture and the progress."""
         if share is None:
             self._say(words, WORDS_SHOWN_S)
             if not self._was_shown:
@@ -114,7 +114,7 @@ class Window(LiveOutput):
         """Keys pressed in the window; closing it quits."""
         given: list[Command] = []
         while (key := self._window.key()) >= 0:
-            command = KEYS.get(chr(key)) if key < _KEYS_BELOW else None  # beyond are keys without a letter
+            command = KEYS.get(chr(key)) if key < _KEYS_BELOW else None  # above are keys without a letter
             if command == Command.HELP:
                 self._shows_help = not self._shows_help
             elif command is not None:
@@ -124,7 +124,7 @@ class Window(LiveOutput):
         return tuple(given)
 
     def _follow(self, observation: Observation) -> None:
-        """One tip for as long as the person sits badly; an alert for a while, or until it is answered."""
+        """Keep one tip while the person sits badly, and an alert for a while or until it is answered."""
         assessment: Assessment = observation.assessment
         if assessment.state not in (State.FAIR, State.POOR):
             self._tip = None
@@ -157,12 +157,12 @@ class Window(LiveOutput):
         return self
 
     def close(self) -> None:
-        """Let go of what is open."""
+        """Close the window."""
         self._window.close()
 
 
 def _mirror(image_bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The picture as a mirror shows it, no larger than needed."""
+    """The mirrored picture, no larger than needed."""
     scale = _MAX_WIDTH_PX / image_bgr.shape[1]
     if scale < 1:
         image_bgr = cv2.resize(image_bgr, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).astype(

@@ -1,1 +1,1 @@
-"""Outputs that reach the user outside of window and terminal."""
+"""Outputs that reach the user outside the window and the terminal."""

@@ -23,9 +23,9 @@ class AlertCommand(LiveOutput):
     """Runs a command, never through a shell, with the alert as JSON on its standard input.
 
     Args:
-        command: Program and arguments, with quotes as a shell knows them.
+        command: Program and arguments, quoted as in a shell.
         started_at: The time of day at timestamp 0.
-        say: Told at once where the program is not found, and once where it fails.
+        say: Receives a message at once if the program is not found, and once if it fails.
 
     Raises:
         UsageError: The command is empty, or a quote is not closed.
@@ -46,7 +46,7 @@ class AlertCommand(LiveOutput):
         self._running: subprocess.Popen[bytes] | None = None
 
     def write(self, observation: Observation) -> None:
-        """Run it for an alert, without waiting for it."""
+        """Run the command for an alert, without waiting for it."""
         if (alert := observation.alert) is not None:
             time = local_time(self._started_at, alert.timestamp_s).isoformat(timespec="milliseconds")
             content = {"type": "alert", "time": time} | alert_as_json(alert)

@@ -1,4 +1,4 @@
-"""Alerts as desktop notifications, by desktop-notifier (extra `notify`) or, on macOS, by osascript."""
+"""Alerts as desktop notifications, through desktop-notifier (extra `notify`) or, on macOS, osascript."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class CannotNotify(Exception):  # noqa: N818
 
 
 class Backend(Protocol):
-    """A desktop that shows a notification, and takes it back."""
+    """A desktop that shows a notification, and withdraws it."""
 
     name: str
 
@@ -39,11 +39,11 @@ class Backend(Protocol):
         """Take back what is shown."""
 
     def close(self) -> None:
-        """Let go of the desktop."""
+        """End the connection to the desktop."""
 
 
 class DesktopBackend:
-    """By desktop-notifier: D-Bus on Linux, the Notification Center, or Windows' own.
+    """Notifies through desktop-notifier: D-Bus on Linux, the Notification Center, or Windows' own service.
 
     Raises:
         CannotNotify: The extra is not installed, or the desktop has no such service.
@@ -63,14 +63,14 @@ class DesktopBackend:
         self._notifier = DesktopNotifier(app_name=APP_NAME)
         self._shown: list[str] = []
         try:
-            self._run(self._notifier.get_capabilities())  # the only call that fails openly
+            self._run(self._notifier.get_capabilities())  # the only call that raises an error
         except Exception as error:
             self._loop.close()
             raise CannotNotify(f"the desktop offers no notifications ({_first_line(error)})") from error
         self.name = {"DBusDesktopNotifier": "D-Bus"}.get(kind, kind)
 
     def send(self, title: str, message: str) -> None:
-        """Show it in the place of the last one."""
+        """Show it in place of the last one."""
         self.dismiss()
         identifier = self._run(self._notifier.send(title=title, message=message))
         if identifier not in self._run(self._notifier.get_current_notifications()):
@@ -83,7 +83,7 @@ class DesktopBackend:
             self._run(self._notifier.clear(self._shown.pop()))
 
     def close(self) -> None:
-        """Take back what is shown, and end the connection."""
+        """Withdraw the notification, and end the connection."""
         with contextlib.suppress(Exception):  # nobody is left to tell
             self.dismiss()
         self._loop.close()
@@ -93,7 +93,7 @@ class DesktopBackend:
 
 
 class ScriptBackend:
-    """By osascript, as macOS ignores notifications of a Python that is no app; they cannot be taken back."""
+    """Notifies through osascript, as macOS ignores a Python that is not an app; it cannot withdraw them."""
 
     name = "osascript"
 
@@ -111,7 +111,7 @@ class ScriptBackend:
             raise CannotNotify(f"osascript failed ({_first_line(error)})") from error
 
     def dismiss(self) -> None:
-        """Not possible this way; they leave by themselves."""
+        """Not possible with osascript; notifications disappear by themselves."""
 
     def close(self) -> None:
         """Nothing is open."""
@@ -121,7 +121,7 @@ def find_backend() -> Backend:
     """The notification backend of this machine.
 
     Raises:
-        CannotNotify: Nothing does.
+        CannotNotify: This machine has no backend.
     """
     try:
         return DesktopBackend()
@@ -132,10 +132,10 @@ def find_backend() -> Backend:
 
 
 class DesktopNotification(LiveOutput):
-    """Shows alerts on the desktop, in a thread of its own; they go once the posture is corrected.
+    """Shows alerts on the desktop, in its own thread; they disappear once the posture is corrected.
 
     Args:
-        say: Told once where it does not work.
+        say: Receives one message if that does not work.
         backend: Makes the backend, in that thread.
     """
 
@@ -145,7 +145,7 @@ class DesktopNotification(LiveOutput):
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="notify")
 
     def write(self, observation: Observation) -> None:
-        """Show an alert, or take it back."""
+        """Show an alert, or withdraw it."""
         if observation.alert is not None:
             self._worker.submit(self._attempt, self._send, observation.alert)
         elif observation.corrected is not None:

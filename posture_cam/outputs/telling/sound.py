@@ -16,10 +16,10 @@ _LOUDNESS = 0.15
 
 
 class Sound(LiveOutput):
-    """By sounddevice (extra `sound`); without it, or without PortAudio, by the terminal's bell.
+    """Plays a tone through sounddevice (extra `sound`); without it or PortAudio, rings the terminal's bell.
 
     Args:
-        say: Told once where there is no sound.
+        say: Receives one message if there is no sound.
         bell: Rings the terminal's bell.
     """
 
@@ -27,7 +27,7 @@ class Sound(LiveOutput):
         self._say, self._bell = once(say), bell
 
     def write(self, observation: Observation) -> None:
-        """Sound for an alert."""
+        """Play the tone for an alert."""
         if observation.alert is None:
             return
         try:

@@ -18,7 +18,7 @@ _SHOWN = 40
 
 
 def print_batch(table_file: Path, console: Console) -> None:
-    """A line for each recording, out of the table that was written."""
+    """Print a line for each recording, from the written table."""
     with table_file.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bright_black")

@@ -35,7 +35,7 @@ _FAULTS_SHOWN = 5
 
 
 def print_summary(summary: SessionSummary, console: Console) -> None:
-    """Everything about a recording that a person wants to know, on one screen."""
+    """Print everything that a person wants to know about a recording, on one screen."""
     seen = ", ".join(words_of(view) for view, seconds in summary.views.items() if seconds >= 1.0)
     console.print(
         Text.assemble(
@@ -122,7 +122,7 @@ def print_profiles(stored: Mapping[str, Neutral], console: Console) -> None:
 
 
 def print_profile(name: str, neutral: Neutral, path: Path, console: Console) -> None:
-    """Everything of one profile that a person may want to know."""
+    """Print everything that a person may want to know about one profile."""
     width, height = neutral.image_size_wh
     rows = {
         "Made": f"{neutral.created_at} by posture_cam {neutral.version}",
@@ -157,7 +157,7 @@ def _slouch_words(neutral: Neutral) -> str:
 
 
 def print_tips(tips: tuple[Tip, ...], console: Console) -> None:
-    """Tips with the article's section each rests on."""
+    """Print tips, each with the section of the article that it rests on."""
     for tip in tips:
         text = Text.assemble("• ", tip.text, (f"  [article: {tip.section}]", "bright_black"))
         console.print(Padding(text, (0, 0, 0, 2), expand=False), highlight=False)
@@ -238,7 +238,7 @@ def print_unjudged(seconds_by_reason: Mapping[Reason, float], console: Console) 
 
 
 def print_cameras(cameras: Sequence[tuple[int, str, tuple[int, int] | None, str]], console: Console) -> None:
-    """A line for each camera: number, name, and size or what is wrong with it."""
+    """Print a line for each camera: number, name, and size or fault."""
     if not cameras:
         console.print("No camera was found. Is one plugged in? On Linux you need to be in the group video.")
         return
@@ -260,7 +260,7 @@ def as_toml(tables: Mapping[str, Mapping[str, Any]]) -> str:
 def print_exercises(exercises: Sequence[Exercise], console: Console) -> None:
     """Print the exercises, their aims, and which the camera counts."""
     table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column("Exercise", no_wrap=True)  # it has to be typed
+    table.add_column("Exercise", no_wrap=True)  # users have to type it
     is_wide, is_medium = console.width >= 100, console.width >= 72
     for title in ("For",) * is_wide + ("Dose",) + ("Counted by camera",) * is_medium:
         table.add_column(title)

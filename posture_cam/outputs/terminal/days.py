@@ -1,4 +1,4 @@
-"""Kept days as a table for people, as JSON and CSV for programs, and everything as an export."""
+"""Stored days as a table for people and as JSON and CSV for programs; an export of everything."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ CSV_HEADER = (
     "alerts_answered",
     "alerts_not_answered",
 )
-# What there is room for, from so many columns of the terminal on.
+# The columns of the table that fit, by the least width of the terminal.
 _COLUMNS = (
     (
         100,
@@ -62,7 +62,7 @@ _ALERTS_SHOWN = 6
 
 
 def print_days(sittings: Sequence[Sitting], console: Console, permission: Permission | None = None) -> None:
-    """A line for each day and all of them together; then what was off and what may help."""
+    """Print a line for each day and one for the total; then the faults and what may help."""
     permission = permission or Permission()
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bright_black")
     columns = next(names for width, names in _COLUMNS if console.width >= width)
@@ -174,10 +174,10 @@ def days_as_json(
     """Days for programs (docs/formats.md).
 
     Args:
-        sittings: Those of which something is kept.
-        first: What was asked for.
-        last: What was asked for.
-        kept: Every day of which something is kept.
+        sittings: The days with stored data.
+        first: The first day asked for.
+        last: The last day asked for.
+        kept: Every day with stored data.
         saved_today: The days of recordings that were saved today.
     """
     return {
@@ -203,7 +203,7 @@ def days_as_json(
 
 
 def write_days_csv(sittings: Iterable[Sitting], target: TextIO) -> None:
-    """A row for each day; empty where something could not be measured."""
+    """Write a row for each day; cells are empty where something could not be measured."""
     rows = csv.writer(target, lineterminator="\n")
     rows.writerow(CSV_HEADER)
     for sitting in sittings:
@@ -230,11 +230,11 @@ def write_days_csv(sittings: Iterable[Sitting], target: TextIO) -> None:
 def write_export_json(
     sittings: Iterable[Sitting], target: TextIO, care: Mapping[str, Any] | None = None
 ) -> None:
-    """Everything that is kept, day by day, as one JSON object, written as it is read.
+    """Write everything stored, day by day, as one JSON object, each day as soon as it is read.
 
     Args:
         sittings: The days.
-        target: Where to.
+        target: The target.
         care: Exercises and check-ins, as further members of the object.
     """
     head = {"kind": "posture_cam export", "schema_version": SCHEMA_VERSION, "version": __version__}
@@ -261,7 +261,7 @@ def export_header() -> list[str]:
 
 
 def write_export_csv(sittings: Iterable[Sitting], target: TextIO) -> None:
-    """A row for each kept minute: its start in the time of the place, seconds by state, means of measures."""
+    """Write a row for each stored minute: its start in local time, seconds by state, means of measures."""
     rows = csv.writer(target, lineterminator="\n")
     rows.writerow(export_header())
     for sitting in sittings:

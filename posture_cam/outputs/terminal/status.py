@@ -28,7 +28,7 @@ from posture_cam.records import (
 from posture_cam.words import clock, duration_words, error_words, sentence, value_words, words_of
 
 _BAR_CELLS = 20
-# A state is printed anew, where there is no line that changes, only when it has lasted for so long.
+# Without a line that changes, a new state is printed only once it has lasted this long.
 _TOLD_AFTER_S = 3.0
 
 
@@ -36,10 +36,10 @@ class StatusLine(LiveOutput):
     """State, score and the worst fault in one line; without a terminal a line for each change.
 
     Args:
-        console: Where to; talk, not data.
+        console: The console for words, not data.
         started_at: The time of day at timestamp 0.
         quiet: Alerts only.
-        keys: Gives the keys pressed since the last call.
+        keys: Returns the keys pressed since the last call.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class StatusLine(LiveOutput):
             self._print(assessment.timestamp_s, _line(observation.measures, assessment))
 
     def tell(self, event: SourceEvent) -> None:
-        """Say it in one line."""
+        """Print the event in one line."""
         if not self._is_quiet:
             self._print(event.timestamp_s, Text(event.message, "yellow" if event.trouble else "green"))
             if self._has_line and event.trouble is not None and event.until_s is None:
@@ -83,7 +83,7 @@ class StatusLine(LiveOutput):
                 )
 
     def say(self, words: str, share: float | None = None, frame: Frame | None = None) -> None:
-        """Print a sentence; guide a calibration in the line."""
+        """Print a sentence, or show the progress of a calibration in the line."""
         if self._is_quiet and share is None:
             return
         if share is None:
@@ -115,7 +115,7 @@ class StatusLine(LiveOutput):
         return self
 
     def close(self) -> None:
-        """Let go of what is open."""
+        """Close everything that is open."""
         if self._has_line:
             self._live.stop()
 

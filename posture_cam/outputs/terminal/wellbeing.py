@@ -84,7 +84,7 @@ def check_in_as_json(check_in: CheckIn, signs: Sequence[Sign] | None = None) -> 
 
 
 def print_plan(programme: Programme, console: Console, permission: Permission) -> None:
-    """A plan as it is proposed; with a standing warning sign no exercise is named."""
+    """Print a proposed plan; with a standing warning sign, no exercise is named."""
     if permission.words:
         _say(console, permission.words, style="bold yellow")
     _say(
@@ -111,7 +111,7 @@ def print_progress(
     console: Console,
     permission: Permission,
 ) -> None:
-    """How far a programme is."""
+    """Print the progress of a programme."""
     if permission.words:
         _say(console, permission.words, style="bold yellow")
     week = min(progress.week, programme.weeks)
@@ -143,7 +143,7 @@ def print_progress(
 
 
 def programme_as_json(programme: Programme, progress: Progress | None) -> dict[str, Any]:
-    """A programme, and how far it is."""
+    """A programme and its progress, as JSON."""
     content: dict[str, Any] = {
         "start": programme.start.isoformat(),
         "weeks": programme.weeks,
@@ -190,7 +190,7 @@ def print_workspace(
 def workspace_as_json(
     values: Mapping[str, float | str], answers: frozenset[str], tips: Sequence[Item]
 ) -> dict[str, Any]:
-    """A look at a desk."""
+    """A look at a desk, as JSON."""
     return {
         "seen": dict(values),
         "answers": sorted(answers),
@@ -205,7 +205,7 @@ def print_kept(
     *,
     are_numbered: bool = False,
 ) -> None:
-    """Exercises and check-ins of some days, with the numbers by which they are corrected where asked for."""
+    """Print exercises and check-ins of some days, if asked with the numbers for correcting them."""
     if exercises:
         _say(console, "")
         _say(console, "Exercises", style="bold")
@@ -227,7 +227,7 @@ def print_kept(
 def kept_as_json(
     exercises: Sequence[KeptExercise], check_ins: Sequence[KeptCheckIn], programme: Programme | None = None
 ) -> dict[str, Any]:
-    """Exercises and check-ins of some days, and the programme begun last."""
+    """Exercises and check-ins of some days, and the latest programme, as JSON."""
     content: dict[str, Any] = {
         "exercises": [
             {
