@@ -112,13 +112,13 @@ def parse_moment(text: str) -> datetime:
         moment = datetime.fromisoformat(text.strip())
         if len(text.strip()) < len("2026-11-24 09") or not _YEARS[0] <= moment.year <= _YEARS[1]:
             raise ValueError(text)  # noqa: TRY301
-        told = moment
+        as_written = moment
         moment = moment.astimezone()  # local time, whichever zone was named
     except (ValueError, OverflowError, OSError):
         raise UsageError(
             f"{text!r} is no date with a time.", 'Write both, such as "2026-11-24 09:30".'
         ) from None
-    if told.tzinfo is None and moment.replace(tzinfo=None) != told:
+    if as_written.tzinfo is None and moment.replace(tzinfo=None) != as_written:
         raise UsageError(
             f"{text!r} did not exist here: clocks went forward over it.",
             "Write the time that the clock showed.",

@@ -50,7 +50,7 @@ class Judge:
             score,
             smooth.values,
             self._table(smooth),
-            told=stretched(smooth.values, smooth.errors, self._settings.error_share),
+            corrected=stretched(smooth.values, smooth.errors, self._settings.error_share),
             camera_is_low=self._camera_is_low,
         )
         scored = judged()

@@ -122,7 +122,7 @@ def score(
     values: Mapping[Measure, float],
     table: Mapping[Measure, MeasureInfo],
     *,
-    told: Mapping[Measure, float] | None = None,
+    corrected: Mapping[Measure, float] | None = None,
     camera_is_low: bool = False,
     scale: float = 1.0,
 ) -> Scored:
@@ -131,7 +131,7 @@ def score(
     Args:
         values: The measured values.
         table: Limits and groups.
-        told: Values to judge by instead, where they differ from the values themselves.
+        corrected: Values to judge by instead, where they differ from the values themselves.
         camera_is_low: Whether the camera is below the eyes, where some measures belong to another group.
         scale: A factor on all limits.
 
@@ -140,7 +140,7 @@ def score(
     """
     by_group: dict[str, float] = {}
     findings = []
-    judged = told or {}
+    judged = corrected or {}
     for name, value in values.items():
         info = table[name]
         group = info.group_low_camera if camera_is_low and info.group_low_camera else info.group

@@ -147,12 +147,12 @@ class AngleEstimator:
         chosen = self.networks if fold is None else self.networks[fold : fold + 1]
         values: FloatArray = np.zeros(())
         errors: FloatArray = np.zeros(())
-        for told, sign in (
+        for seen, sign in (
             (inputs(now, neutral), np.ones(len(OUTPUTS))),
             (inputs(now.mirrored(), neutral.mirrored()), _MIRRORED_SIGN),
         ):
             for network in chosen:
-                found, scale = network.run(*told)
+                found, scale = network.run(*seen)
                 values = values + found * sign
                 errors = errors + scale
         count = 2.0 * len(chosen)

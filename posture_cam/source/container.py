@@ -31,8 +31,8 @@ _WITH_INDEX = ("mp4", "matroska")
 _BEYOND_S = (0.0, 0.05, 0.1, 0.2, 0.5, 1.0)
 # Formats whose first plane is the luma, a byte for each pixel.
 _WITH_LUMA = ("yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12", "gray")
-# Codecs with few colours, mixed by dots. Measured: at 320 x 180 the person was lost for 3.4 of 60 s without, and
-# for none with, the smoothing below.
+# Codecs with few colours, mixed by dots.  Measured: at 320 x 180 the person was lost for 3.4 of 60 s without
+# the smoothing below, and for none with it.
 _DITHERED_CODECS = ("gif",)
 # What PyAV raises on damaged files.
 FAILURES = (OSError, ValueError, av.FFmpegError)
@@ -127,9 +127,9 @@ class Recording:
         stream, container = self._stream, self._container
         if stream.duration and stream.time_base:
             return float(stream.duration * stream.time_base)
-        told = stream.metadata.get("DURATION", "")
+        stated = stream.metadata.get("DURATION", "")
         with suppress(ValueError):
-            hours, minutes, seconds = (float(part) for part in told.split(":"))
+            hours, minutes, seconds = (float(part) for part in stated.split(":"))
             return self._since_first(3600.0 * hours + 60.0 * minutes + seconds)
         if container.duration:
             return self._since_first(container.duration / av.time_base)
@@ -249,9 +249,9 @@ class Recording:
 
     def _pixel_aspect(self, frame: Any) -> float:
         """Width over height of a pixel."""
-        told = frame.sample_aspect_ratio if hasattr(frame, "sample_aspect_ratio") else None
-        told = told or self._stream.sample_aspect_ratio or self._stream.codec_context.sample_aspect_ratio
-        aspect = float(told) if told else 1.0
+        stated = frame.sample_aspect_ratio if hasattr(frame, "sample_aspect_ratio") else None
+        stated = stated or self._stream.sample_aspect_ratio or self._stream.codec_context.sample_aspect_ratio
+        aspect = float(stated) if stated else 1.0
         return aspect if 1 / _MOST_PIXEL_ASPECT <= aspect <= _MOST_PIXEL_ASPECT else 1.0
 
     def luma(self) -> NDArray[np.uint8] | None:
@@ -336,9 +336,9 @@ def _frame_rate(stream: Any) -> float | None:
     if stream.start_time is None:  # a bare stream: its average rate is only FFmpeg's assumption
         rates.reverse()
         rates.sort(key=lambda rate: rate != stream.guessed_rate)
-    for told in rates:
-        if told:
-            rate = sane_frame_rate(float(told))
+    for stated in rates:
+        if stated:
+            rate = sane_frame_rate(float(stated))
             if rate is not None:
                 return rate
     return None
