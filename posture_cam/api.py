@@ -188,14 +188,7 @@ def analyze(
         OutputError: A file cannot be written.
         UsageError: Arguments that do not go together.
     """
-    if neutral is not None and not (
-        isinstance(neutral, (tuple, list))
-        and len(neutral) == 2
-        and all(isinstance(s, (int, float)) for s in neutral)
-    ):
-        raise UsageError(
-            "neutral is no stretch of time.", "Name start and end in seconds: neutral=(5.0, 12.0)"
-        )
+    _check_stretch("neutral", neutral)
     moments: list[Moment] = []
     request = AnalysisRequest(
         path=Path(path),
@@ -214,6 +207,21 @@ def analyze(
     with quiet(verbose=verbose):
         summary = run_analysis(request, listener, seen=lambda one: moments.append(Moment.of(one)))
     return Result(summary, tuple(moments))
+
+
+def _check_stretch(name: str, stretch: object) -> None:
+    """Refuse anything but start and end in seconds, in that order."""
+    if stretch is None:
+        return
+    if not (
+        isinstance(stretch, (tuple, list))
+        and len(stretch) == 2
+        and all(isinstance(s, (int, float)) for s in stretch)
+        and 0.0 <= stretch[0] < stretch[1]
+    ):
+        raise UsageError(
+            f"{name} is no stretch of time.", f"Name start and end in seconds: {name}=(5.0, 12.0)"
+        )
 
 
 def judge(
@@ -235,7 +243,9 @@ def judge(
         SourceError: There are no poses, or their time does not advance; NothingJudged where none of them
             could be judged.
         NeutralError: There is no such profile, or the person is not seen in the given stretch.
+        UsageError: `neutral` is not a stretch of time or too short, or a profile is named as well.
     """
+    _check_stretch("neutral", neutral)
     moments: list[Moment] = []
     request = AnalysisRequest(Path("poses"), neutral_s=neutral, profile=profile, estimator=estimator)
     summary = judge_poses(poses, request, seen=lambda one: moments.append(Moment.of(one)))
@@ -268,8 +278,10 @@ def calibrate(
         NeutralError: No steady upright posture is seen in it, or the stored one is better.
         ModelError: The pose model is missing, wrong, or cannot be fetched.
         OutputError: The profile cannot be written.
-        UsageError: The name is not allowed.
+        UsageError: The name is not allowed, or a stretch is not start and end in seconds.
     """
+    _check_stretch("at", at)
+    _check_stretch("slouch_at", slouch_at)
     request = CalibrationRequest(
         profile, recording=Path(recording), at_s=at, slouch_s=slouch_at, model=model, replace=replace
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
 import os
 import re
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, get_args, get_type_hints
 
+import numpy as np
 import pytest
 
 import posture_cam
@@ -120,7 +122,9 @@ def test_importing_it_loads_nothing_heavy() -> None:
 
 
 @pytest.mark.slow
-def test_the_examples_of_the_document_run(tmp_path: Path) -> None:
+def test_the_examples_of_the_document_run(tmp_path: Path, sample_poses: Callable[[str], Path]) -> None:
+    seen = [sample.pose.landmarks for sample in PoseLog(sample_poses("desk-side")).samples() if sample.pose]
+    np.save(tmp_path / "landmarks.npy", np.stack(seen))
     text = (ROOT / "docs" / "library.md").read_text("utf-8")
     blocks = re.findall(r"```python\n(.*?)```", text, re.S)
     assert len(blocks) >= 6
@@ -134,6 +138,30 @@ def test_the_examples_of_the_document_run(tmp_path: Path) -> None:
     assert "degrees from neutral" in done.stdout
     assert "no-such-file.mp4 does not exist" in done.stdout
     assert (tmp_path / "desk.poses.jsonl").exists()
+
+
+def test_judge_refuses_what_is_no_pose_and_no_stretch(sample_poses: Callable[[str], Path]) -> None:
+    poses = [sample.pose for sample in PoseLog(sample_poses("desk-side")).samples() if sample.pose][:50]
+    first = poses[0]
+    for wrong in (
+        None,
+        replace(first, landmarks=first.landmarks[:5]),
+        replace(first, landmarks=first.landmarks.tolist()),
+        replace(first, timestamp_s=-1.0),
+        replace(first, timestamp_s=1.7e9),
+        replace(first, timestamp_s=math.nan),
+    ):
+        with pytest.raises(posture_cam.SourceError, match=r"[Pp]ose 0"):
+            posture_cam.judge([wrong, *poses[1:]])  # type: ignore[list-item]
+    stretches: list[Any] = [5, "ab", (9.0, 5.0), (-5.0, 9.0), (math.nan, 5.0), (5.0, 6.5), ("a", "b")]
+    for stretch in stretches:
+        with pytest.raises(posture_cam.UsageError):
+            posture_cam.judge(poses, neutral=stretch)
+    for stretch in (*stretches[:5], stretches[-1]):
+        with pytest.raises(posture_cam.UsageError):
+            posture_cam.calibrate("any.mp4", at=stretch)
+    with pytest.raises(posture_cam.UsageError, match="exclude"):
+        posture_cam.judge(poses, neutral=(0.0, 5.0), profile="desk")
 
 
 def test_a_result_is_that_of_the_command(sample_poses: Callable[[str], Path], tmp_path: Path) -> None:

@@ -433,3 +433,11 @@ def test_parts_find_the_same_on_one_processor_and_on_two_and_what_one_pass_finds
     assert sorted(shifts)[len(shifts) * 9 // 10] < 0.05
     for state, seconds in whole.seconds_by_state.items():
         assert one.seconds_by_state[state] == pytest.approx(seconds, abs=0.01 * whole.duration_s)
+
+
+def test_a_recording_that_ends_where_a_part_would_begin_keeps_its_last_picture() -> None:
+    whole = sitting(100.2)
+    last_s = whole.looks[-1].time_s
+    for later_s in (-1.0, 0.0, 1.0):
+        starts = [0.0, 50.0, last_s - SETTINGS.lead_in_s + later_s]
+        assert [look.time_s for look in joined(whole, starts)] == [look.time_s for look in whole.looks]

@@ -83,3 +83,13 @@ def test_recorded_poses_stand_in_for_the_model_that_saw_them(
 def test_what_is_no_model_is_refused(choice: str, kind: type[Exception], tmp_path: Path) -> None:
     with pytest.raises(kind):
         open_estimator(str(tmp_path / choice), load_settings())
+
+
+def test_poses_that_were_cut_off_do_not_stand_in_for_a_model(
+    tmp_path: Path, sample_poses: Callable[[str], Path]
+) -> None:
+    """The missing rest would pass for time in which nobody is there."""
+    cut = tmp_path / "cut.poses.jsonl"
+    cut.write_bytes(sample_poses(CLIP.stem).read_bytes()[:40_000])
+    with pytest.raises(SourceError, match="does not hold the whole recording"):
+        analyze(AnalysisRequest(CLIP, model=str(cut)))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from posture_cam.closing import Closing
+from posture_cam.errors import SourceError
 from posture_cam.pose.landmark_names import MEDIAPIPE
 from posture_cam.pose.pose_log import PoseLog
 from posture_cam.records import Frame, Pose
@@ -23,7 +24,7 @@ class ReplayedPoses(Closing):
         path: The poses file.
 
     Raises:
-        SourceError: It cannot be read.
+        SourceError: It cannot be read, or was cut off: the rest would pass for time with nobody there.
     """
 
     landmark_names = MEDIAPIPE
@@ -31,6 +32,11 @@ class ReplayedPoses(Closing):
     def __init__(self, path: Path) -> None:
         self._log = PoseLog(path)
         self._samples = list(self._log.samples())
+        if self._log.end is None or self._log.end.partial:
+            raise SourceError(
+                f"{path} does not hold the whole recording, so it cannot take the place of a model.",
+                "Make it again with --poses.",
+            )
         self._times_s = [sample.timestamp_s for sample in self._samples]
 
     @property

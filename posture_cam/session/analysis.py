@@ -173,11 +173,13 @@ def judge_poses(
         seen: Called with each observation in order of time, as known in hindsight.
 
     Raises:
-        SourceError: There are no poses, or their time does not advance.
+        SourceError: There are no poses, their time does not advance, or they are not of the documented form.
+        UsageError: The stretch is too short, or a profile is named as well.
         NothingJudged: Nothing in them could be judged.
         NeutralError: No such profile, or the person is not seen in the stretch asked for.
     """
     settings = load_settings()
+    _check_neutral(request)
     profile = load_profile(request.profile) if request.profile is not None else None
     given = given_poses(poses, settings, request.path.name)
     neutral = _neutral(request, profile, given, settings)
@@ -187,19 +189,25 @@ def judge_poses(
     return summary
 
 
+def _check_neutral(request: AnalysisRequest) -> None:
+    if request.neutral_s is None:
+        return
+    if request.profile is not None:
+        raise UsageError("--neutral and --profile exclude each other.", "Choose one of them.")
+    shortest_s = load_settings().neutral.min_s
+    if not request.neutral_s[1] - request.neutral_s[0] >= shortest_s:
+        raise UsageError(
+            f"--neutral is too short; a neutral posture needs {shortest_s:g} s or more.",
+            "Name the whole time that you sat still: 0:05-0:12",
+        )
+
+
 def _check_request(request: AnalysisRequest) -> None:
     if request.rate_hz is not None and not 0 < request.rate_hz <= 240:
         raise UsageError("--rate must be above 0 and at most 240 samples a second.", "The usual rate is 5.")
     if request.rate_hz is not None and request.every_frame:
         raise UsageError("--rate and --every-frame exclude each other.", "Choose one of them.")
-    if request.neutral_s is not None and request.profile is not None:
-        raise UsageError("--neutral and --profile exclude each other.", "Choose one of them.")
-    shortest_s = load_settings().neutral.min_s
-    if request.neutral_s is not None and request.neutral_s[1] - request.neutral_s[0] < shortest_s:
-        raise UsageError(
-            f"--neutral is too short; a neutral posture needs {shortest_s:g} s or more.",
-            "Name the whole time that you sat still: 0:05-0:12",
-        )
+    _check_neutral(request)
     if request.is_recorded:
         needs_video = {
             "--rate": request.rate_hz is not None,

@@ -195,8 +195,13 @@ def _near_neutral(moments: Sequence[Features], profile: Neutral, settings: Setti
 
 def first_minute(poses: Poses) -> list[Features]:
     """The usable moments of the first minute in which the person is seen."""
-    usable = [look.features for look in poses.looks if look.features.reason is None]
-    return [one for one in usable if one.timestamp_s - usable[0].timestamp_s <= FIRST_S]
+    usable: list[Features] = []
+    for look in poses.looks:
+        if look.features.reason is None:
+            if usable and look.features.timestamp_s - usable[0].timestamp_s > FIRST_S:
+                break
+            usable.append(look.features)
+    return usable
 
 
 def _camera_misfits(profile: Neutral, moments: list[Features]) -> list[str]:

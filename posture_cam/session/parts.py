@@ -254,7 +254,8 @@ class Parts:
             part = self._parts[0]
             self._keep_going(pool)
             is_busy = part.is_busy  # checked before its outcomes are taken
-            while part.outcomes and (len(self._parts) == 1 or part.outcomes[0].time_s < part.until_s):
+            is_last = len(self._parts) == 1 or part.is_over  # the recording ends in it
+            while part.outcomes and (is_last or part.outcomes[0].time_s < part.until_s):
                 outcome = _placed(part.outcomes.popleft(), shift, is_new=is_seam)
                 is_seam = is_seam and outcome.sample is None
                 given.append(outcome)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from posture_cam.errors import NeutralError, SourceError
 from posture_cam.files import content_of, naming, written_whole
 from posture_cam.geometry import FeatureExtractor, Orientation
+from posture_cam.kinds import MOST_SECONDS
 from posture_cam.pose import open_estimator
 from posture_cam.pose.pose_log import (
     POSES_SUFFIX,
@@ -24,7 +25,7 @@ from posture_cam.pose.pose_log import (
     PoseLogWriter,
     Rounding,
 )
-from posture_cam.records import Frame, Look, Pose, Sample, SourceInfo
+from posture_cam.records import LANDMARK_COUNT, Frame, Look, Pose, Sample, SourceInfo
 from posture_cam.session.parts import Outcome, Parts, goals_s, starts_s
 from posture_cam.settings import Settings
 
@@ -122,11 +123,12 @@ def given_poses(poses: Iterable[Pose], settings: Settings, name: str) -> Poses:
     """The looks of poses from another source, in order of time.
 
     Raises:
-        SourceError: There are none, or their time does not advance.
+        SourceError: There are none, their time does not advance, or one is not a pose of the documented form.
     """
     rounding, extractor, looks = Rounding(), FeatureExtractor(settings), Looks()
     size_wh, last_s = (0, 0), -math.inf
     for number, pose in enumerate(poses):
+        _check_pose(number, pose)
         if pose.timestamp_s <= last_s:
             raise SourceError(
                 f"The time of pose {number} ({pose.timestamp_s:g} s) does not advance.",
@@ -139,6 +141,23 @@ def given_poses(poses: Iterable[Pose], settings: Settings, name: str) -> Poses:
     source = SourceInfo(name, *size_wh, frame_rate=None, duration_s=None)
     header = PoseLogHeader(source, "own poses", "given", None)
     return Poses(header, looks, _end_s(last_s, source, settings.sampling.rate_hz), partial=False)
+
+
+def _check_pose(number: int, pose: object) -> None:
+    shapes = None
+    if isinstance(pose, Pose):
+        arrays = (pose.landmarks, pose.visibility, pose.presence)
+        shapes = [getattr(one, "shape", None) for one in arrays]
+    if not isinstance(pose, Pose) or shapes != [(LANDMARK_COUNT, 3), (LANDMARK_COUNT,), (LANDMARK_COUNT,)]:
+        raise SourceError(
+            f"Pose {number} is not a Pose with {LANDMARK_COUNT} landmarks.",
+            "Give posture_cam.Pose records, and leave out moments in which nobody is seen.",
+        )
+    if not 0.0 <= pose.timestamp_s <= MOST_SECONDS:
+        raise SourceError(
+            f"The time of pose {number} ({pose.timestamp_s:g} s) lies outside of a recording.",
+            "Count the time in seconds from the beginning of the recording.",
+        )
 
 
 def estimated_poses(

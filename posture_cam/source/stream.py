@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import re
 import socket
 import struct
 import threading
@@ -35,19 +36,22 @@ _PAGES = ("text/html", "application/xhtml+xml")
 # Sizes in which a desk can be seen; a decoder would need gigabytes for larger pictures.
 _LEAST_PX, _MOST_PX, _MOST_ASPECT = 64, 8192, 8.0
 _LIMITS = {"max_pixels": str(_MOST_PX * _MOST_PX)}
-# Without these, FFmpeg would read for seconds to learn the frame rate.
-_MJPEG = {"analyzeduration": "1", "fpsprobesize": "0", "probesize": "32"}
-# Protocols that an address may lead to; files of this machine are not among them.
-_PROTOCOLS = {"protocol_whitelist": "http,https,tcp,tls,crypto,rtp,rtsp,rtsps,udp"}
+# Protocols that an address may lead to; files of this machine are not among them.  RTSP asks for TCP, which
+# passes firewalls and loses nothing.
+_PROTOCOLS = {
+    "protocol_whitelist": "http,https,tcp,tls,crypto,rtp,rtsp,rtsps,udp",
+    "rtsp_transport": "tcp",
+}
 # JPEG markers that carry the picture's size: all frame headers (ITU-T T.81, B.1.1.3).
 _FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _NO_LENGTH = frozenset(range(0xD0, 0xD9)) | {0x01}
 _LOGIN_HINT = "Put user name and password before the host: http://user:password@host/path"
-_CHUNK, _MARK = 65_536, b"--"
-_JPEG_END = b"\xff\xd9"
+_CHUNK = 65_536
+_JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
+_MARK_LINE = re.compile(rb"(?:^|\n)(--[^\s][^\r\n]*?)[ \t]*\r?\n")
+# Bytes of a picture with its head; a camera that sends more would fill the memory.
+_MOST_BYTES = 64 * 2**20
 _LEAVE_S = 0.5
-# Lines without a mark in a row, of up to 128 bytes each.
-_MOST_LOST = 20_000
 
 
 class PictureRefused(SourceError):  # noqa: N818
@@ -73,15 +77,17 @@ class NetworkStream(Closing):
         self._picture: Any = None
         self._response = _answer(url, self._name) if url.lower().startswith("http") else None
         try:
+            self._decoder = av.CodecContext.create("mjpeg", "r")
+            self._decoder.options, self._decoder.thread_count = _LIMITS, 1  # more threads delay pictures
+            self._pictures: Iterator[Any]
             if self._response is not None:
-                body, options = _Body(self._response), _MJPEG | _LIMITS
-                self._container = av.open(body, format="mpjpeg", options=options, buffer_size=_CHUNK)
+                self._pictures = _parts_of(self._response)
             else:
                 self._container = av.open(url, options=_PROTOCOLS | _LIMITS, timeout=_TIMEOUT_S)
-            self._stream = self._container.streams.video[0]
-            self._stream.codec_context.options = _LIMITS
-            self._stream.codec_context.thread_count = 1  # more threads delay pictures
-            self._pictures = self._read()
+                self._stream = self._container.streams.video[0]
+                self._stream.codec_context.options = _LIMITS
+                self._stream.codec_context.thread_count = 1
+                self._pictures = self._read()
             if not self.grab():
                 raise gone(self._name)  # noqa: TRY301 - it is released below
         except (*FAILURES, IndexError) as error:
@@ -103,14 +109,9 @@ class NetworkStream(Closing):
 
     @property
     def _size_wh(self) -> tuple[int, int] | None:
-        if isinstance(self._picture, av.Packet):
-            return _size_of(bytes(self._picture))
+        if isinstance(self._picture, bytes):
+            return _size_of(self._picture)
         return self._picture.width, self._picture.height
-
-    @property
-    def _is_whole(self) -> bool:
-        picture = self._picture
-        return not isinstance(picture, av.Packet) or _JPEG_END in bytes(picture)
 
     def grab(self) -> bool:
         """Wait for the next picture; False once there are no more."""
@@ -125,22 +126,13 @@ class NetworkStream(Closing):
 
     def _read(self) -> Iterator[Any]:
         """Pictures of MJPEG undecoded; those of other codecs decoded, as each is needed for the next."""
-        if self._stream.codec_context.name != "mjpeg":
-            for packet in self._container.demux(self._stream):
+        is_mjpeg = self._stream.codec_context.name == "mjpeg"
+        for packet in self._container.demux(self._stream):
+            if is_mjpeg and packet.size:
+                yield bytes(packet)
+            elif not is_mjpeg:
                 with contextlib.suppress(*FAILURES):  # a damaged picture
                     yield from packet.decode()
-            return
-        lost = 0
-        while lost < _MOST_LOST:
-            try:
-                for packet in self._container.demux(self._stream):
-                    if packet.size:
-                        lost = 0
-                        yield packet
-            except av.InvalidDataError:  # what looked like a mark was part of a picture: on to the next mark
-                lost += 1
-            else:
-                return
 
     def retrieve(self) -> NDArray[np.uint8] | None:
         """The picture grabbed last, blue-green-red; None where it is damaged.
@@ -149,14 +141,15 @@ class NetworkStream(Closing):
             PictureRefused: It is too small to see anybody in it, or too large to be decoded.
         """
         with self._in_use:
-            if self._is_closed or (size_wh := self._size_wh) is None or not self._is_whole:
+            if self._is_closed or (size_wh := self._size_wh) is None:
                 return None
             least, most = min(size_wh), max(size_wh)
             if least < _LEAST_PX or most > _MOST_PX or most > _MOST_ASPECT * least:
                 raise PictureRefused(f"{self._name} sends pictures of {size_wh[0]} x {size_wh[1]} pixels.")
             with contextlib.suppress(*FAILURES):
                 picture = self._picture
-                frames = picture.decode() if isinstance(picture, av.Packet) else [picture]
+                is_coded = isinstance(picture, bytes)
+                frames = self._decoder.decode(av.Packet(picture)) if is_coded else [picture]
                 if frames:
                     return np.asarray(frames[-1].to_ndarray(format="bgr24"), np.uint8)
             return None
@@ -183,28 +176,75 @@ class NetworkStream(Closing):
             self._in_use.release()
 
 
-class _Body:
-    """The body of an answer, passed to FFmpeg as it arrives.
+def _parts_of(response: HTTPResponse) -> Iterator[bytes]:
+    """The JPEG pictures of an answer in several parts; empty where one is cut short.
 
-    FFmpeg recognises a stream by the mark before its first picture; some cameras send marks only after
-    pictures, so a missing first mark is added.
+    FFmpeg's demuxer for such answers is not used: it refuses part types that cameras send (`image/jpg`, none
+    at all), and never ends a picture that has neither a length nor a line break before the next mark.
     """
+    buffer = _Buffer(response)
+    mark = _mark_of(response, buffer)
+    while mark and (start := buffer.find(mark, 0)) >= 0 and (first := buffer.find(_JPEG_START, start)) >= 0:
+        head = bytes(buffer.data[start:first]).rpartition(mark)[2]  # a part without a picture is passed over
+        length = _length(head)
+        end = first + length if length is not None else buffer.find(mark, first)
+        if not first < end <= first + _MOST_BYTES or not buffer.fill_to(end):
+            return
+        last = buffer.data.rfind(_JPEG_END, first, end)
+        yield bytes(buffer.data[first : last + 2]) if last >= 0 else b""
+        del buffer.data[:end]
+
+
+class _Buffer:
+    """The bytes of an answer that have not been used yet."""
 
     def __init__(self, response: HTTPResponse) -> None:
         self._response = response
-        head = b""
-        while len(head) < len(_MARK) and (more := response.read1(_CHUNK)):
-            head += more
-        announced = (response.headers.get_boundary() or "mark").removeprefix("--")
-        is_marked = head.lstrip(b"\r\n").startswith(_MARK)
-        self._waiting = head if is_marked else b"--" + announced.encode("latin-1", "replace") + b"\r\n" + head
+        self.data = bytearray()
 
-    def read(self, most: int) -> bytes:
-        """At least one byte, or none at the end."""
-        if not self._waiting:
-            return self._response.read1(most)
-        given, self._waiting = self._waiting[:most], self._waiting[most:]
-        return given
+    def find(self, sought: bytes, start: int) -> int:
+        """The place of these bytes, reading as far as needed; -1 at the end, or if they are too far away."""
+        searched = start
+        while (at := self.data.find(sought, searched)) < 0:
+            searched = max(start, len(self.data) - len(sought) + 1)
+            if len(self.data) - start > _MOST_BYTES or not self.fill_to(len(self.data) + 1):
+                return -1
+        return at
+
+    def fill_to(self, size: int) -> bool:
+        """Read until there are this many bytes; False if the answer ends before."""
+        while len(self.data) < size:
+            chunk = self._response.read1(_CHUNK)
+            self.data += chunk
+            if not chunk:
+                return False
+        return True
+
+
+def _mark_of(response: HTTPResponse, buffer: _Buffer) -> bytes:
+    """The line between two pictures: the first line of two dashes, if it comes before the first picture.
+
+    Otherwise the announced mark: some cameras send it only after pictures, so a first mark is added.
+    """
+    picture = buffer.find(_JPEG_START, 0)
+    if picture < 0:
+        return b""
+    if found := _MARK_LINE.search(buffer.data, 0, picture):
+        return found.group(1)
+    announced = (response.headers.get_boundary() or "").encode("latin-1", "replace")
+    mark = b"--" + announced.removeprefix(b"--")
+    if announced:
+        buffer.data[:0] = mark
+    return mark if announced else b""
+
+
+def _length(head: bytes) -> int | None:
+    """The length that a part announces, or None."""
+    for line in head.split(b"\n"):
+        key, _, value = line.partition(b":")
+        if key.strip().lower() == b"content-length" and value.strip().isdigit():
+            return int(value)
+    return None
 
 
 def _answer(url: str, name: str) -> HTTPResponse | None:
