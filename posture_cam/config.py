@@ -237,14 +237,13 @@ def _first(error: ValidationError) -> tuple[str, str, str]:
     if first["type"] == "extra_forbidden":
         words = "there is no such setting"
     elif first["type"] == "tuple_type":
-        words = 'a list is needed, such as ["18:00-8:00"]'
+        words = f'a list is needed, such as ["18:00-8:00"] (it is {first["input"]!r})'
     elif len({e["loc"][:2] for e in error.errors()}) == 1 and len(error.errors()) > 1:
         words = "; or ".join(e["msg"].rstrip(".") for e in error.errors())
-    return (
-        section,
-        key,
-        f"{words} (it is {first['input']!r})" if first["type"] != "extra_forbidden" else words,
-    )
+        words += f" (it is {first['input']!r})"
+    elif not isinstance(first["input"], tuple):  # the words on hours quote them already
+        words += f" (it is {first['input']!r})"
+    return section, key, words
 
 
 def _line_of(text: str, section: str | None, key: str) -> int:
