@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from posture_cam.alerts import AlertPolicy
@@ -89,6 +89,7 @@ EVENTS = st.tuples(st.sampled_from(["move", "squeeze", "return", "y", "calibrate
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.one_of(SITS, EVENTS), min_size=4, max_size=16))
+@example([("move", 0), ("upright", 59), ("nobody", 2)])
 def test_after_a_move_nothing_counts_until_a_minute_of_good_a_word_or_a_new_neutral(
     history: list[tuple[str, int]],
 ) -> None:

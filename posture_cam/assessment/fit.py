@@ -149,7 +149,9 @@ class NeutralFit:
             return False
         if self._good_since_s is None:
             self._good_since_s = max(assessment.since_s, self._changed_s)
-        if assessment.timestamp_s - self._good_since_s < self._settings.trust.fits_after_s:
+        # A moment in which nobody is seen keeps the state, but proves nothing.
+        is_seen = assessment.reason is None
+        if not is_seen or assessment.timestamp_s - self._good_since_s < self._settings.trust.fits_after_s:
             return False
         self._changes.clear()
         return True
