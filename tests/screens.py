@@ -15,10 +15,22 @@ import numpy as np
 import pytest
 
 # On a busy machine, OpenCV's Qt sometimes misses that its window is shown, and never paints it
-# (docs/decisions.md). A window that stays black is therefore opened again, at most this often.
+# (docs/decisions.md).  Tests of windows are therefore run by themselves (mark `window`), and a window that
+# stays black is opened again, at most this often.
 WINDOWS_TRIED = 8
 
-needs_screen = pytest.mark.skipif(shutil.which("Xvfb") is None, reason="needs a screen: apt-get install xvfb")
+
+def needs_screen(test: Callable[..., None]) -> Callable[..., None]:
+    """Mark a test that opens windows: it needs Xvfb, and processors that nothing else keeps busy."""
+    reason = "needs a screen: apt-get install xvfb"
+    marks = (
+        pytest.mark.skipif(shutil.which("Xvfb") is None, reason=reason),
+        pytest.mark.window,
+        pytest.mark.slow,
+    )
+    for mark in marks:
+        test = mark(test)
+    return test
 
 
 @dataclass(frozen=True)

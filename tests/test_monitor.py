@@ -434,7 +434,6 @@ def test_a_covered_camera_is_told_on_the_terminal_and_sigterm_ends_with_a_summar
     assert f"A picture of each alert is kept in {frames}" in err.replace("\n", "")
 
 
-@pytest.mark.slow
 @needs_screen
 def test_the_window_shows_the_person_the_state_and_the_ghost(
     served: Served, neutral: Neutral, started: Callable[..., Run], tmp_path: Path

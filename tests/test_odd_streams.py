@@ -16,7 +16,7 @@ import pytest
 from posture_cam.records import Frame, SourceEvent
 from posture_cam.settings import load_settings
 from posture_cam.source import CameraGone, LiveSource, open_device
-from posture_cam.source.stream import _size_of
+from posture_cam.source.multipart import size_of
 
 LIVE = load_settings().live.model_copy(
     update={"first_word_s": 0.6, "stalled_after_s": 1.0, "retry_s": 0.1, "retry_max_s": 0.2}
@@ -237,8 +237,8 @@ def test_a_camera_that_sends_nothing_from_the_start_is_told_soon_and_can_be_left
 
 
 def test_the_size_of_a_picture_is_read_from_its_header() -> None:
-    assert _size_of(jpeg(321, 123)) == (321, 123)
-    assert _size_of(claiming(30_000, 20_000)) == (30_000, 20_000)
+    assert size_of(jpeg(321, 123)) == (321, 123)
+    assert size_of(claiming(30_000, 20_000)) == (30_000, 20_000)
     for broken in (
         b"",
         b"\xff\xd8",
@@ -247,7 +247,7 @@ def test_the_size_of_a_picture_is_read_from_its_header() -> None:
         b"\xff\xd8" + b"\xff" * 50,
         b"GIF89a" * 9,
     ):
-        assert _size_of(broken) is None
+        assert size_of(broken) is None
 
 
 @pytest.mark.parametrize("size", [(320, 240), (1280, 960)])
@@ -306,7 +306,7 @@ def test_parts_of_any_head_are_pictures(head: bytes, after: bytes) -> None:
 
 
 def test_a_picture_without_end_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("posture_cam.source.stream._MOST_BYTES", 200_000)
+    monkeypatch.setattr("posture_cam.source.multipart._MOST_BYTES", 200_000)
 
     def talk(connection: socket.socket) -> None:
         connection.sendall(HEAD + b"--frame\r\nContent-Type: image/jpeg\r\n\r\n" + jpeg(320, 240)[:-2])

@@ -78,7 +78,7 @@ class AlertCommand(LiveOutput):
         self._say(f"The command for alerts, {self._arguments[0]}, {how}.")
 
     def close(self) -> None:
-        """Let go of what is open."""
+        """Start no more commands; a command that still runs is ended after a moment."""
         self._is_closing = True
         self._worker.shutdown(wait=False, cancel_futures=True)
         process = self._running

@@ -176,7 +176,7 @@ class DesktopNotification(LiveOutput):
             backend.close()
 
     def close(self) -> None:
-        """Let go of what is open."""
+        """End the connection to the desktop."""
         self._worker.submit(self._attempt, self._drop)
         self._worker.shutdown(wait=True)
 
