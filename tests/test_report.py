@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -23,7 +24,7 @@ from posture_cam.outputs.report import Report, page_of, read_result
 from posture_cam.outputs.report.charts import Shown, _limits, _minutes
 from posture_cam.outputs.report.content import alert_words, cards, past_score, trend_words
 from posture_cam.records import Measure, NeutralOrigin, State
-from posture_cam.runlog import Sitting, totals
+from posture_cam.runlog import Sitting, Slot, totals
 from posture_cam.session import AnalysisRequest, analyze
 from posture_cam.session.report import ReportRequest, of_days, report
 from posture_cam.words import durations_words, words_of
@@ -229,16 +230,24 @@ def test_lines_break_between_runs_that_overlap() -> None:
     kept_run(MONDAY, [(3600, GOOD)])
     kept_run(MONDAY + timedelta(minutes=20), [(600, POOR)])
     [sitting] = of_days(MONDAY.date(), MONDAY.date()).sittings
-    drawn: list[int] = []
-    figure = Figure()
-    axes = figure.add_subplot()
-    _minutes(
-        axes,
-        sitting,
-        Shown(Measure.NECK_INCLINATION_CHANGE, load_measures()[Measure.NECK_INCLINATION_CHANGE], "#000000"),
+    neck = Measure.NECK_INCLINATION_CHANGE
+
+    def drawn(slots: tuple[Slot, ...]) -> list[int]:
+        axes = Figure().add_subplot()
+        _minutes(axes, replace(sitting, slots=slots), Shown(neck, load_measures()[neck], "#000000"))
+        return sorted(len(line.get_xdata()) for line in axes.lines)  # type: ignore[arg-type]
+
+    assert drawn(sitting.slots) == [10, 60]
+    assert drawn((*sitting.slots[:20], *sitting.slots[21:])) == [
+        10,
+        20,
+        39,
+    ]
+    seconds = tuple(
+        replace(slot, start_s=float(number), end_s=number + 1.0)
+        for number, slot in enumerate(sitting.slots[:60])
     )
-    drawn = sorted(len(line.get_xdata()) for line in axes.lines)  # type: ignore[arg-type]
-    assert drawn == [10, 60]
+    assert drawn((*seconds[:20], *seconds[30:])) == [20, 30]  # away for ten seconds of a recording
 
 
 def test_pages_are_the_same_from_many_threads() -> None:

@@ -27,7 +27,7 @@ from posture_cam.settings import Settings
 _JOINED_WITHIN_S = 2.0
 # Shorter ones still count in the sums and the slots.
 LEAST_FAULT_S, LEAST_HOLD_S = 10.0, 60.0
-_STRETCHES_TOLD = 3
+_STRETCHES_REPORTED = 3
 UNSEEN = (Reason.NOBODY, Reason.HEAD_HIDDEN, Reason.TOO_SMALL)
 
 
@@ -292,7 +292,7 @@ class RunLog:
 
     def _longest_stretches(self, name: Measure) -> tuple[tuple[float, float], ...]:
         stretches = [one for one in self.faults if one.measure == name]
-        longest = sorted(stretches, key=lambda one: -one.seconds)[:_STRETCHES_TOLD]
+        longest = sorted(stretches, key=lambda one: -one.seconds)[:_STRETCHES_REPORTED]
         return tuple(sorted((one.start_s, one.end_s) for one in longest))
 
     def _add_up(self, piece: Piece) -> None:

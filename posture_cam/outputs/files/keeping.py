@@ -74,7 +74,7 @@ class _Kept:
             if number is not None:
                 since_s = max(observation.assessment.since_s, answered.timestamp_s)
                 self._spoken[number] = replace(self._spoken[number], answered_s=since_s)
-                self._changed_from = min(number if self._changed_from is None else self._changed_from, number)
+                self._touch(number)
 
     def _touch(self, number: int) -> None:
         self._changed_from = number if self._changed_from is None else min(self._changed_from, number)

@@ -46,7 +46,7 @@ ESTIMATED = (
 
 _MOST_SLOTS = 300
 _SLOTS_S = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0)
-_HOLDS_TOLD = 5
+_HOLDS_LISTED = 5
 
 
 class JsonResult(Closing):
@@ -92,7 +92,7 @@ class JsonResult(Closing):
             temporary.write_text(text, "utf-8")
 
     def _over_time(self) -> dict[str, Any]:
-        longest = sorted(self._log.holds, key=lambda hold: -hold.seconds)[:_HOLDS_TOLD]
+        longest = sorted(self._log.holds, key=lambda hold: -hold.seconds)[:_HOLDS_LISTED]
         return {
             "holds": [
                 {"start_s": _rounded(hold.start_s), "end_s": _rounded(hold.end_s)}

@@ -51,7 +51,6 @@ STATE_HEIGHTS = {
 _MOST_ROWS = 31
 # Where several days are shown, each has room only for cells of this length.
 _CELL_S = 120.0
-_GAP_S = 90.0
 # Fewer means do not show a distribution.
 ENOUGH_SLOTS = 20
 
@@ -283,7 +282,8 @@ def _minutes(axes: Axes, sitting: Sitting, one: Shown) -> None:
         if one.measure not in slot.measures:
             continue
         last = pieces[-1][-1] if pieces else None
-        if last is not None and slot.run == last.run and 0 <= slot.start_s - last.end_s + 1e-6 <= _GAP_S:
+        # Slots are stored to the millisecond.
+        if last is not None and slot.run == last.run and abs(slot.start_s - last.end_s) < 0.01:
             pieces[-1].append(slot)
         else:
             pieces.append([slot])
