@@ -90,6 +90,8 @@ EVENTS = st.tuples(st.sampled_from(["move", "squeeze", "return", "y", "calibrate
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.one_of(SITS, EVENTS), min_size=4, max_size=16))
 @example([("move", 0), ("upright", 59), ("nobody", 2)])
+@example([("nobody", 2), ("move", 0), ("upright", 59), ("slouched", 2)])
+@example([("nobody", 2), ("move", 0), ("upright", 60), ("slouched", 2)])
 def test_after_a_move_nothing_counts_until_a_minute_of_good_a_word_or_a_new_neutral(
     history: list[tuple[str, int]],
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from posture_cam.assessment.drift import DriftWatch
+from posture_cam.assessment.scoring import state_of
 from posture_cam.records import Assessment, Doubt, Features, Misfit, Neutral, Reason, State
 from posture_cam.settings import Settings
 
@@ -149,9 +150,10 @@ class NeutralFit:
             return False
         if self._good_since_s is None:
             self._good_since_s = max(assessment.since_s, self._changed_s)
-        # A moment in which nobody is seen keeps the state, but proves nothing.
-        is_seen = assessment.reason is None
-        if not is_seen or assessment.timestamp_s - self._good_since_s < self._settings.trust.fits_after_s:
+        if assessment.timestamp_s - self._good_since_s < self._settings.trust.fits_after_s:
+            return False
+        # The state is slow to change; a moment with nobody, or with bad posture, proves nothing.
+        if assessment.score is None or state_of(assessment.score) != State.GOOD:
             return False
         self._changes.clear()
         return True
