@@ -268,9 +268,8 @@ class Sample:
     Attributes:
         index: The number of the frame in the source.
         pose: The pose found there; None if the model's last look saw nobody.
-        is_reused: The picture is like that of the last look, so the pose of that look still holds.
-        has_moved: The picture nevertheless differs a little: the posture is changing into that of the next
-            look.
+        is_reused: The model did not look at this picture; the pose of its last look holds.
+        has_moved: The posture is changing, if only a little, into that of the next look.
     """
 
     index: int
@@ -278,6 +277,11 @@ class Sample:
     pose: Pose | None
     is_reused: bool = False
     has_moved: bool = False
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the pose is that of the last look, unchanged."""
+        return self.is_reused and not self.has_moved
 
 
 @dataclass(frozen=True, slots=True)

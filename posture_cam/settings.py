@@ -153,12 +153,15 @@ class MotionSettings(Frozen):
 
 
 class SparingSettings(Frozen):
-    """When the pose of the last look is reused in a recording; `motion` defines what counts as movement."""
+    """Where the model looks at a recording; `motion` defines what counts as a changed cell."""
 
-    moving_s: float
-    still_s: float
+    stride_s: float
+    close_s: float
+    same_scales: float
+    again_scales: float
+    changed_share: float
+    around: float
     clock_factor: float
-    jump_scales: float
 
 
 class PartsSettings(Frozen):

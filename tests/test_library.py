@@ -22,6 +22,7 @@ import pytest
 import posture_cam
 from posture_cam import Measure, State
 from posture_cam.errors import NeutralError, OutputError, SourceError
+from posture_cam.geometry import poses_filled_in
 from posture_cam.outputs.files.tables import CsvResult
 from posture_cam.pose.pose_log import PoseLog
 from posture_cam.profiles import load_profile
@@ -257,7 +258,8 @@ def test_a_neutral_posture_is_stored_from_python(sample_poses: Callable[[str], P
 
 def test_own_poses_are_judged_as_recorded_ones(sample_poses: Callable[[str], Path]) -> None:
     path = sample_poses("desk-monitor")
-    poses = [sample.pose for sample in PoseLog(path).samples() if sample.pose is not None]
+    samples = poses_filled_in(PoseLog(path).samples())
+    poses = [sample.pose for sample in samples if sample.pose is not None]
     own, recorded = posture_cam.judge(poses), posture_cam.analyze(path)
     for state in State:
         assert own.seconds[state] == pytest.approx(recorded.seconds[state], abs=0.5)

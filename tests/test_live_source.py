@@ -345,7 +345,7 @@ def test_stillness_is_told_from_movement_in_noise_and_changing_light() -> None:
     settings = load_settings().motion
 
     def watching() -> Looking:
-        looking = Looking(settings, 0.0, settings.look_every_s)
+        looking = Looking(settings, settings.look_every_s)
         assert looking.is_due_in(Frame(0, 0.0, noisy(picture)))
         looking.looked(0.0)
         return looking

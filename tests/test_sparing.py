@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterable
 from pathlib import Path
 
 import av
@@ -10,15 +10,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from posture_cam.geometry import FeatureExtractor
-from posture_cam.records import Look, Measure, Pose, Reason, Sample
+from posture_cam.geometry import poses_filled_in
+from posture_cam.records import Frame, Landmark, Sample
 from posture_cam.session import AnalysisRequest, analyze
 from posture_cam.session.looking import Looking
-from posture_cam.session.pipeline import Measured, in_hindsight
 from posture_cam.settings import load_settings
 from posture_cam.source import MotionWatch, VideoFile, small_grey
 from posture_cam.source.container import Recording
-from tests.builders import measures, read_stripes, side_pose, stripes, turn_by_90_deg, write_video
+from tests.builders import read_stripes, side_pose, stripes, turn_by_90_deg, write_video
 
 NOISE = np.random.default_rng(3)
 SETTINGS = load_settings()
@@ -32,25 +31,25 @@ def picture(place_px: int = 0, *, size_px: int = 60) -> NDArray[np.uint8]:
 
 
 def looks(pictures: list[NDArray[np.uint8]]) -> list[int]:
-    looking = Looking(SETTINGS.motion, SETTINGS.sparing.moving_s, SETTINGS.sparing.still_s)
+    looking = Looking(SETTINGS.motion, SETTINGS.motion.look_every_s)
     looked = []
     for number, image in enumerate(pictures):
-        if looking.is_due(small_grey(image), number / 5):
+        if looking.is_due_in(Frame(number, number / 5, image)):
             looking.looked(number / 5)
             looked.append(number)
     return looked
 
 
-def test_where_nothing_moves_a_look_every_two_seconds() -> None:
-    assert looks([picture()] * 31) == [0, 10, 20, 30]
+def test_live_where_nothing_moves_a_look_every_five_seconds() -> None:
+    assert looks([picture()] * 51) == [0, 25, 50]
 
 
-def test_where_something_moves_a_look_every_second_picture() -> None:
-    assert looks([picture(4 * number) for number in range(9)]) == [0, 2, 4, 6, 8]
-    assert looks([picture(40 * number, size_px=200) for number in range(5)]) == [0, 2, 4]
+def test_live_where_something_moves_a_look_at_every_picture() -> None:
+    assert looks([picture(4 * number) for number in range(9)]) == list(range(9))
+    assert looks([picture(40 * number, size_px=200) for number in range(5)]) == list(range(5))
 
 
-def test_what_has_moved_once_is_looked_at_soon_and_then_stands() -> None:
+def test_what_has_moved_once_is_looked_at_and_then_stands() -> None:
     pictures = [picture()] * 8 + [picture(60, size_px=200)] * 10
     assert looks(pictures) == [0, 8]
 
@@ -84,27 +83,21 @@ def test_pictures_given_twice_do_not_pass_for_a_camera_without_noise(twice_in: i
 
 def test_movement_is_seen_straight_after_all_of_the_picture_has_changed() -> None:
     static = NOISE.integers(0, 255, (360, 640, 1)).repeat(3, axis=2).astype(np.uint8)
-    assert looks([static, *[picture()] * 3, picture(60, size_px=200)]) == [0, 2, 4]
+    assert looks([static, *[picture()] * 3, picture(60, size_px=200)]) == [0, 1, 4]
 
 
-def at(pose: Pose, timestamp_s: float, *, moved_px: float = 0.0) -> Pose:
-    landmarks = pose.landmarks.copy()
-    landmarks[:, 0] += moved_px / pose.image_size_wh[0]
-    return replace(pose, landmarks=landmarks, timestamp_s=timestamp_s)
+def moment(
+    time_s: float, neck_deg: float | None, *, is_reused: bool = False, has_moved: bool = False
+) -> Sample:
+    pose = None if neck_deg is None else side_pose(time_s, neck_deg=neck_deg)
+    return Sample(round(5 * time_s), time_s, pose, is_reused=is_reused, has_moved=has_moved)
 
 
-def moment(time_s: float, neck_deg: float, *, is_reused: bool = False, has_moved: bool = False) -> Measured:
-    pose = at(side_pose(), time_s)
-    seen = FeatureExtractor(SETTINGS).extract(time_s, pose)
-    sample = Sample(round(5 * time_s), time_s, pose, is_reused=is_reused, has_moved=has_moved)
-    return Measured(Look(sample, seen), measures(time_s, {Measure.NECK_INCLINATION_CHANGE: neck_deg}))
+def ear_x(samples: Iterable[Sample]) -> list[float | None]:
+    return [None if one.pose is None else float(one.pose.landmarks[Landmark.LEFT_EAR, 0]) for one in samples]
 
 
-def neck_deg(moments: list[Measured]) -> list[float]:
-    return [one.measures.values[Measure.NECK_INCLINATION_CHANGE] for one in in_hindsight(moments)]
-
-
-def test_between_two_looks_a_posture_is_on_its_way_once_something_moves() -> None:
+def test_between_two_looks_the_landmarks_move_evenly_once_something_has_moved() -> None:
     moments = [
         moment(0.0, 3.0),
         moment(0.2, 3.0, is_reused=True),
@@ -113,20 +106,33 @@ def test_between_two_looks_a_posture_is_on_its_way_once_something_moves() -> Non
         moment(0.8, 15.0),
         moment(1.0, 15.0, is_reused=True),
     ]
-    assert neck_deg(moments) == pytest.approx([3.0, 3.0, 7.0, 11.0, 15.0, 15.0])
+    first, *_, last = ear_x(moments)
+    assert first is not None
+    assert last is not None
+    wanted = [first, first, first + (last - first) / 3, first + 2 * (last - first) / 3, last, last]
+    filled = list(poses_filled_in(moments))
+    assert ear_x(filled) == pytest.approx(wanted, abs=1e-6)
+    assert [one.pose.timestamp_s for one in filled if one.pose] == [one.timestamp_s for one in moments]
+    assert [one.is_held for one in filled] == [False, True, False, False, False, True]
 
 
-def test_what_went_back_or_was_never_looked_at_stays_as_it_was() -> None:
+def test_a_posture_that_came_back_or_was_never_looked_at_again_stays_as_it_was() -> None:
     back = [moment(0.2, 3.0, is_reused=True, has_moved=True), moment(0.4, 3.0, is_reused=True)]
-    assert neck_deg([moment(0.0, 3.0), *back, moment(0.6, 15.0)]) == [3.0, 3.0, 3.0, 15.0]
-    assert neck_deg([moment(0.0, 3.0), back[0]]) == [3.0, 3.0]
+    same = ear_x([moment(0.0, 3.0)])
+    assert ear_x(poses_filled_in([moment(0.0, 3.0), *back, moment(0.6, 15.0)]))[:3] == 3 * same
+    assert ear_x(poses_filled_in([moment(0.0, 3.0), back[0]])) == 2 * same
 
 
-def test_where_the_next_look_measures_nothing_the_last_one_stands() -> None:
-    lost = replace(moment(0.4, 0.0), measures=measures(0.4, {}, Reason.HEAD_HIDDEN))
-    held = moment(0.2, 3.0, is_reused=True, has_moved=True)
-    _, between, _ = in_hindsight([moment(0.0, 3.0), held, lost])
-    assert between.measures == held.measures
+@pytest.mark.parametrize(("before", "after"), [(3.0, None), (None, 3.0), (None, None)])
+def test_between_somebody_and_nobody_the_last_look_stands(before: float | None, after: float | None) -> None:
+    start, held, end = (
+        moment(0.0, before),
+        moment(0.2, before, is_reused=True, has_moved=True),
+        moment(0.4, after),
+    )
+    _, between, _ = poses_filled_in([start, held, end])
+    assert between.pose is held.pose
+    assert between.is_held
 
 
 @pytest.mark.parametrize("pixels", ["yuv420p", "yuv420p10le"])

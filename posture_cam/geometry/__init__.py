@@ -1,8 +1,9 @@
 """From landmarks to measures in degrees, per cent and centimetres."""
 
+from posture_cam.geometry.between import pose_between, poses_filled_in
 from posture_cam.geometry.estimator import AngleEstimator, Estimate, Estimates, Estimator
 from posture_cam.geometry.features import FeatureExtractor
-from posture_cam.geometry.measures import average_neutral, compare, on_the_way
+from posture_cam.geometry.measures import average_neutral, compare
 from posture_cam.geometry.movement import MovementMeter
 from posture_cam.geometry.orientation import Orientation
 
@@ -16,5 +17,6 @@ __all__ = [
     "Orientation",
     "average_neutral",
     "compare",
-    "on_the_way",
+    "pose_between",
+    "poses_filled_in",
 ]

@@ -47,19 +47,19 @@ class FeatureExtractor:
 
     def look(self, sample: Sample) -> Look:
         """A sample with its features."""
-        return Look(sample, self.extract(sample.timestamp_s, sample.pose, is_reused=sample.is_reused))
+        return Look(sample, self.extract(sample.timestamp_s, sample.pose, is_held=sample.is_held))
 
-    def extract(self, timestamp_s: float, pose: Pose | None, *, is_reused: bool = False) -> Features:
+    def extract(self, timestamp_s: float, pose: Pose | None, *, is_held: bool = False) -> Features:
         """The features of a pose; if it cannot be used, a reason and no values.
 
         Args:
             timestamp_s: The time of the pose.
             pose: The pose, or None for nobody.
-            is_reused: The pose is the last one, reused.
+            is_held: The pose is the last one, unchanged.
         """
         if pose is None:
             return self._nothing(timestamp_s, Reason.NOBODY)
-        if not is_reused:
+        if not is_held:
             self._confidence = self._confidence_in(pose)
             self._measured = self._view, None
             if self._confidence is not None:
@@ -68,7 +68,7 @@ class FeatureExtractor:
             return self._nothing(timestamp_s, Reason.HEAD_HIDDEN)
         if self._orientation.lies:
             return self._nothing(timestamp_s, Reason.ON_ITS_SIDE)
-        self._view = self._views.classify(pose, is_reused=is_reused)
+        self._view = self._views.classify(pose, is_held=is_held)
         view, values = self._measured
         if values is None or view != self._view:
             values = _measure(pose, self._view, self._gates)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from types import MappingProxyType
 
 from posture_cam.geometry.estimator import Estimate
@@ -84,28 +83,6 @@ def compare(
         reason=reason,
         errors=MappingProxyType(dict(errors)),
     )
-
-
-def on_the_way(start: Measures, held: Measures, end: Measures) -> Measures:
-    """The measures of a moment between two looks, after the picture has changed.
-
-    Args:
-        start: The last moment at which the picture was still like that of the earlier look.
-        held: The moment in question, with the measures of the earlier look.
-        end: The later look.
-
-    Returns:
-        Values interpolated by time; `held` if the two looks do not give the same measures.
-    """
-    is_alike = held.view == end.view and held.reason == end.reason and held.values.keys() == end.values.keys()
-    if not is_alike or held.errors.keys() != end.errors.keys():
-        return held
-    share = (held.timestamp_s - start.timestamp_s) / (end.timestamp_s - start.timestamp_s)
-
-    def between(now: Mapping[Measure, float], then: Mapping[Measure, float]) -> Mapping[Measure, float]:
-        return MappingProxyType({name: value + share * (then[name] - value) for name, value in now.items()})
-
-    return replace(held, values=between(held.values, end.values), errors=between(held.errors, end.errors))
 
 
 def _by_estimator(

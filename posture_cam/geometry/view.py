@@ -45,9 +45,9 @@ class ViewTracker:
         self._other_since_s: float | None = None
         self._seen = 0.0, View.SIDE_LEFT
 
-    def classify(self, pose: Pose, *, is_reused: bool = False) -> View:
-        """The view in force at this pose; `is_reused` means that it is the last pose, reused."""
-        if not is_reused:
+    def classify(self, pose: Pose, *, is_held: bool = False) -> View:
+        """The view in force at this pose; `is_held` means that it is the last pose, unchanged."""
+        if not is_held:
             side = View.SIDE_RIGHT if facing_sign(pose) > 0 else View.SIDE_LEFT
             self._seen = abs(shoulder_yaw_deg(pose)), side
         turn_deg, side = self._seen

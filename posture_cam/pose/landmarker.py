@@ -35,7 +35,6 @@ _SHOULDERS = np.array([Landmark.LEFT_SHOULDER, Landmark.RIGHT_SHOULDER])
 _NO_SHOULDERS_BELOW = 0.1
 # A person behind the chair shows them clearly; a face close to the camera does not.
 _SHOULDERS_FROM = 0.5
-_COUNTS_OF_NOBODY = 2
 # How much of the surroundings stays visible around the person that tracking is restarted on, in sizes.
 _WINDOW_ABOVE, _WINDOW_BELOW, _WINDOW_ASIDE = 0.6, 3.0, 0.75
 
@@ -141,7 +140,6 @@ class PoseLandmarker(Closing):
         self._last_ms = -1
         self._counted_s = -np.inf
         self._was_followed = False  # since the last count
-        self._nobody_counted = 0  # in a row
 
     @property
     def model(self) -> str:
@@ -178,8 +176,7 @@ class PoseLandmarker(Closing):
                 people[tracked] = figure  # the tracker is more accurate
             self._counted_s, self._was_followed = time_s, False
             chosen = self._follower.choose(people, time_s)
-            self._nobody_counted = 0 if people or has_shoulders else self._nobody_counted + 1
-            if self._nobody_counted >= _COUNTS_OF_NOBODY:
+            if not people and not has_shoulders:
                 self._let_go(image, frame)  # an empty chair may be tracked for a long time
                 return None
             if chosen is None and people:
@@ -200,7 +197,7 @@ class PoseLandmarker(Closing):
         return pose
 
     def _is_count_due(self, time_s: float, *, is_sure: bool, is_expected: bool) -> bool:
-        since_s = time_s - self._counted_s
+        since_s = abs(time_s - self._counted_s)  # looks may go back in time
         # A jump: the person moved, or the tracker switched to somebody else.
         if not is_expected and self._was_followed:
             return since_s >= _CENSUS_AFTER_JUMP_S
@@ -223,7 +220,7 @@ class PoseLandmarker(Closing):
             return self._look(image, frame, frame.timestamp_s)
         factor = self._sparing.clock_factor
         pose, before = self._look(image, frame, factor * frame.timestamp_s), self._tracked
-        if pose is not None and (before is None or shift_of(before, pose) > self._sparing.jump_scales):
+        if pose is not None and (before is None or shift_of(before, pose) > self._sparing.again_scales):
             # A fast person may not be found the second time; then the first look is used.
             pose = self._look(image, frame, factor * (frame.timestamp_s + _SECOND_LOOK_AFTER_S)) or pose
         self._tracked = pose

@@ -86,7 +86,7 @@ def index_of_tracked(tracked: Figure, counted: list[Figure]) -> int | None:
 class PersonFollower:
     """Follows one person: the largest at first, then the same person while others pass.
 
-    It works on figures and timestamps only.
+    It works on figures and timestamps only.  Looks may go back in time, between two earlier ones.
     """
 
     def __init__(self) -> None:
@@ -100,7 +100,7 @@ class PersonFollower:
         """Whether a tracked figure is the person followed so far."""
         return (
             self._followed is not None
-            and timestamp_s - self._seen_s < FORGOTTEN_AFTER_S
+            and abs(timestamp_s - self._seen_s) < FORGOTTEN_AFTER_S
             and figure.is_same(self._followed)
         )
 
@@ -117,7 +117,7 @@ class PersonFollower:
         self._small_since_s = None
         largest = candidates[0]
         known = self._followed
-        if known is None or timestamp_s - self._seen_s >= FORGOTTEN_AFTER_S:
+        if known is None or abs(timestamp_s - self._seen_s) >= FORGOTTEN_AFTER_S:
             self._challenged_since_s = None
             return largest
         same = [i for i in candidates if figures[i].is_same(known)]
@@ -134,7 +134,7 @@ class PersonFollower:
         if largest == here or figures[largest].size < CHALLENGER_FACTOR * figures[here].size:
             self._challenged_since_s = None
             return here
-        if self._challenged_since_s is None:
+        if self._challenged_since_s is None or timestamp_s < self._challenged_since_s:
             self._challenged_since_s = timestamp_s
         if timestamp_s - self._challenged_since_s < CHALLENGER_STAYS_S:
             return here
@@ -154,7 +154,7 @@ class PersonFollower:
         if not figures_by_size:
             self._small_since_s = None
             return None
-        if self._small_since_s is None:
+        if self._small_since_s is None or timestamp_s < self._small_since_s:
             self._small_since_s = timestamp_s
         if timestamp_s - self._small_since_s < SMALL_ONE_STAYS_S:
             return None

@@ -42,7 +42,7 @@ from posture_cam.session.neutrals import (
     moments_of,
     neutral_from,
 )
-from posture_cam.session.pipeline import Pipeline, in_hindsight
+from posture_cam.session.pipeline import Pipeline
 from posture_cam.session.poses import (
     Listener,
     Poses,
@@ -318,7 +318,7 @@ def _judge(
                     seen(observation)
                 listener.progress("Writing", observation.assessment.timestamp_s, poses.end_s)
 
-        for moment in in_hindsight(judging.measure(poses.looks)):
+        for moment in judging.measure(poses.looks):
             if not is_first and not was_stopped and listener.should_stop():
                 end_s, partial = moment.sample.timestamp_s, True
                 break

@@ -1,56 +1,205 @@
-"""The rule for when the model looks, for recordings and live runs; replace it here."""
+"""When the model looks: `Looking` decides live, `SparingLooks` in recordings; replace the rules here."""
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
-from posture_cam.records import Frame
-from posture_cam.settings import MotionSettings
-from posture_cam.source.motion import MotionWatch, small_grey
+import numpy as np
+
+from posture_cam.pose.person import UPPER_BODY, shift_of
+from posture_cam.records import Frame, Pose
+from posture_cam.settings import MotionSettings, Settings
+from posture_cam.source.motion import Box, MotionWatch, changed_share, small_grey
+from posture_cam.source.video import Glimpse
 
 # Frame times deviate slightly from the grid by which frames are taken.
 _BESIDE_S = 1e-3
+# The most pixels held at a time, those of 21 pictures in full HD: larger pictures get shorter stretches.
+_MOST_PIXELS = 21 * 1920 * 1080
+_EVERYWHERE: Box = (0.0, 0.0, 1.0, 1.0)
 
 
 class Looking:
-    """Decides which pictures the model looks at: soon if something has moved, else now and then.
-
-    In between, the last look stands; after a movement the posture is assumed to change evenly into that of
-    the next look.
+    """Decides which pictures of a live run the model looks at: changed ones, else one now and then.
 
     Args:
         settings: Defines what counts as movement.
-        moving_s: How long after a look the next is due if something has moved since.
         still_s: How long after a look the next is due if nothing has moved.
-
-    Attributes:
-        has_moved: Whether the last picture showed a change since the last look.
     """
 
-    def __init__(self, settings: MotionSettings, moving_s: float, still_s: float) -> None:
+    def __init__(self, settings: MotionSettings, still_s: float) -> None:
         self._motion, self._least_cells = MotionWatch(settings), settings.cells
-        self._moving_s, self._still_s = moving_s, still_s
+        self._still_s = still_s
         self._looked_s = 0.0
-        self.has_moved = False
-
-    def is_due(self, small: NDArray[np.uint8], timestamp_s: float) -> bool:
-        """Whether to look at this picture.
-
-        Args:
-            small: The picture, as made by `small_grey`.
-            timestamp_s: The time of the picture.
-        """
-        changed = self._motion.changed_cells(small)
-        self.has_moved = changed is not None and changed >= self._least_cells
-        wait_s = self._moving_s if self.has_moved else self._still_s
-        return changed is None or timestamp_s - self._looked_s + _BESIDE_S >= wait_s
 
     def is_due_in(self, frame: Frame) -> bool:
         """Whether to look at this frame."""
-        return self.is_due(small_grey(frame.image_bgr), frame.timestamp_s)
+        changed = self._motion.changed_cells(small_grey(frame.image_bgr))
+        if changed is None or changed >= self._least_cells:
+            return True
+        return frame.timestamp_s - self._looked_s + _BESIDE_S >= self._still_s
 
     def looked(self, timestamp_s: float) -> None:
         """Record that the model has looked at the last picture; later pictures are compared with it."""
         self._motion.looked()
         self._looked_s = timestamp_s
+
+
+class Seen(NamedTuple):
+    """A picture of a recording, and the pose that holds for it.
+
+    Attributes:
+        pose: The pose found there, else that of the last look before; None for nobody.
+        is_looked: Whether the model has looked at this very picture.
+        is_damaged: The picture was due for a look, but cannot be made.
+    """
+
+    glimpse: Glimpse
+    pose: Pose | None
+    is_looked: bool = False
+    is_damaged: bool = False
+
+
+class SparingLooks:
+    """Looks at a recording where postures change.
+
+    The model looks every few seconds; between two looks in the middle, then in the middle of the halves and
+    so on: until neighbouring looks see the same posture and every picture between them resembles that of one
+    of them, or until they are close in time.
+
+    Args:
+        settings: How far apart looks may be, and when postures and pictures are alike.
+        size_wh: The size of a picture.
+        estimate: Looks at a frame.
+    """
+
+    def __init__(
+        self, settings: Settings, size_wh: tuple[int, int], estimate: Callable[[Frame], Pose | None]
+    ) -> None:
+        self._settings, self._estimate = settings, estimate
+        self._most = max(_MOST_PIXELS // max(size_wh[0] * size_wh[1], 1), 1)
+
+    def look(self, glimpses: Iterable[Glimpse]) -> Iterator[Seen]:
+        """All pictures in order of time, each with the pose that holds for it."""
+        before: Seen | None = None
+        for pictures in self._stretches(glimpses):
+            stretch = _Stretch(before, pictures, self._settings, self._estimate)
+            yield from stretch.look()
+            before = stretch.last_look
+
+    def _stretches(self, glimpses: Iterable[Glimpse]) -> Iterator[list[Glimpse]]:
+        """The first picture, then the pictures up to each that is due for a look."""
+        start_s = -math.inf
+        pictures: list[Glimpse] = []
+        for glimpse in glimpses:
+            pictures.append(glimpse)
+            if (
+                glimpse.timestamp_s - start_s + _BESIDE_S >= self._settings.sparing.stride_s
+                or len(pictures) == self._most
+            ):
+                yield pictures
+                start_s, pictures = glimpse.timestamp_s, []
+        if pictures:
+            yield pictures
+
+
+class _Stretch:
+    """A few seconds of a recording.
+
+    Args:
+        before: The last look before, or None.
+        pictures: The pictures since that look; the last is due for a look.
+        settings: See `SparingLooks`.
+        estimate: Looks at a frame.
+    """
+
+    def __init__(
+        self,
+        before: Seen | None,
+        pictures: Sequence[Glimpse],
+        settings: Settings,
+        estimate: Callable[[Frame], Pose | None],
+    ) -> None:
+        self._sparing, self._motion, self._estimate = settings.sparing, settings.motion, estimate
+        self._before = before
+        self._pictures = [before.glimpse, *pictures] if before is not None else [*pictures]
+        self._poses: dict[int, Pose | None] = {} if before is None else {0: before.pose}  # by place
+        self._damaged: set[int] = set()
+
+    @property
+    def last_look(self) -> Seen | None:
+        """The last picture looked at; None if all are damaged."""
+        if not self._poses:
+            return None
+        place = max(self._poses)
+        return Seen(self._pictures[place], self._poses[place], is_looked=True)
+
+    def look(self) -> list[Seen]:
+        """Look where needed; returns the pictures."""
+        places = range(len(self._pictures))
+        own = places[len(self._poses) :]
+        first = next(filter(self._look_at, own), None) if self._before is None else 0
+        last = next(filter(self._look_at, reversed(own)), None)
+        if first is not None and last is not None:
+            self._look_between(first, last)
+        seen = []
+        pose = self._before.pose if self._before is not None else None
+        for place in own:
+            pose = self._poses.get(place, pose)
+            seen.append(Seen(self._pictures[place], pose, place in self._poses, place in self._damaged))
+        return seen
+
+    def _look_at(self, place: int) -> bool:
+        """Look at a picture, unless that was done; False if it is damaged."""
+        if place in self._poses or place in self._damaged:
+            return place in self._poses
+        frame = self._pictures[place].frame()
+        if frame is None:
+            self._damaged.add(place)
+            return False
+        self._poses[place] = self._estimate(frame)
+        return True
+
+    def _look_between(self, first: int, last: int) -> None:
+        """Look between two looks where that may show something new."""
+        first_s, last_s = (self._pictures[place].timestamp_s for place in (first, last))
+        if last_s - first_s < self._sparing.close_s or self._shows_nothing_new(first, last):
+            return
+        middle_s = (first_s + last_s) / 2
+        by_distance = sorted(
+            range(first + 1, last), key=lambda place: abs(self._pictures[place].timestamp_s - middle_s)
+        )
+        middle = next(filter(self._look_at, by_distance), None)
+        if middle is not None:
+            self._look_between(first, middle)
+            self._look_between(middle, last)
+
+    def _shows_nothing_new(self, first: int, last: int) -> bool:
+        """Whether two looks see the same posture, and each picture between resembles one of theirs."""
+        start, end = self._poses[first], self._poses[last]
+        if (start is None) != (end is None):
+            return False
+        box = _EVERYWHERE
+        if start is not None and end is not None:
+            if shift_of(start, end) > self._sparing.same_scales:
+                return False
+            box = _box_around((start, end), self._sparing.around)
+        return all(self._resembles_one(place, (first, last), box) for place in range(first + 1, last))
+
+    def _resembles_one(self, place: int, ends: tuple[int, int], box: Box) -> bool:
+        """Whether a picture has hardly changed since one of two others."""
+        small = self._pictures[place].small
+        return any(
+            changed_share(small, self._pictures[end].small, self._motion, box) < self._sparing.changed_share
+            for end in ends
+        )
+
+
+def _box_around(poses: Sequence[Pose], margin: float) -> Box:
+    """The box around head and shoulders in some poses, in fractions of the picture."""
+    points = np.concatenate([pose.landmarks[UPPER_BODY, :2] for pose in poses])
+    low, high = points.min(axis=0), points.max(axis=0)
+    around = margin * float((high - low).max())
+    return float(low[0]) - around, float(low[1]) - around, float(high[0]) + around, float(high[1]) + around

@@ -18,7 +18,6 @@ from posture_cam.geometry import (
     FeatureExtractor,
     average_neutral,
     compare,
-    on_the_way,
 )
 from posture_cam.protocols import Keeper
 from posture_cam.records import (
@@ -68,29 +67,6 @@ class Judgement(NamedTuple):
 
     now: Observation
     settled: Sequence[Observation]
-
-
-def in_hindsight(moments: Iterable[Measured]) -> Iterator[Measured]:
-    """The same moments, with interpolated measures between two looks where the picture had changed.
-
-    This prevents late judgement of a movement when looks are rare.  It works for recordings only: a live run
-    keeps the measures of the last look until the next.
-    """
-    start: Measured | None = None
-    on_way: list[Measured] = []
-    for moment in moments:
-        if moment.sample.has_moved and start is not None:
-            on_way.append(moment)
-            continue
-        for one in on_way:
-            if start is not None and not moment.sample.is_reused:
-                yield replace(one, measures=on_the_way(start.measures, one.measures, moment.measures))
-            else:
-                yield one
-        on_way.clear()
-        start = moment
-        yield moment
-    yield from on_way
 
 
 class Pipeline:
@@ -190,17 +166,17 @@ class Pipeline:
         """The first half of `see` for the looks of a recording, in order of time."""
         remaining = iter(looks)
         while chunk := list(islice(remaining, _ESTIMATED_AT_ONCE)):
-            poses = [pose for one in chunk if (pose := one.features.pose) and not one.sample.is_reused]
+            poses = [pose for one in chunk if (pose := one.features.pose) and not one.sample.is_held]
             estimates = iter(self._estimates.of_many(poses) if self._estimates is not None else ())
             for look in chunk:
-                is_new = look.features.pose is not None and not look.sample.is_reused
+                is_new = look.features.pose is not None and not look.sample.is_held
                 yield self._measure(look, next(estimates, None) if is_new else None)
 
     def _measure(self, look: Look, estimate: Estimate | None = None) -> Measured:
         before, features = self.features, look.features
         self.features = features
         if (
-            look.sample.is_reused
+            look.sample.is_held
             and self._compared is not None
             and before is not None
             and (before.view, before.reason) == (features.view, features.reason)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import pickle
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from posture_cam.errors import NeutralError, SourceError
 from posture_cam.files import content_of, naming, written_whole
-from posture_cam.geometry import FeatureExtractor, Orientation
+from posture_cam.geometry import FeatureExtractor, Orientation, poses_filled_in
 from posture_cam.kinds import MOST_SECONDS
 from posture_cam.pose import open_estimator
 from posture_cam.pose.pose_log import (
@@ -30,12 +29,11 @@ from posture_cam.session.parts import Outcome, Parts, goals_s, starts_s
 from posture_cam.settings import Settings
 
 if TYPE_CHECKING:
-    from posture_cam.source import VideoFile
+    from posture_cam.source import Glimpse, VideoFile
 
 # A recording shorter than this share of the container's duration was cut off.
 _CUT_OFF_BELOW = 0.9
 _CUT_OFF_BY_S = 2.0
-_PACKED_AT_ONCE = 256
 
 
 @dataclass(slots=True)
@@ -54,31 +52,28 @@ class Listener:
 
 
 class Looks:
-    """Looks in order of time, which can be iterated over repeatedly.
+    """The samples of a recording in order of time, with features; can be iterated over repeatedly.
 
-    All but the last few are stored as bytes: two hours take 30 MB, and nearly twice as much as objects.
+    Features, and poses between two looks, are made anew each time: that takes as long as storing and loading
+    them, and less memory.
     """
 
-    def __init__(self) -> None:
-        self._packed: list[bytes] = []
-        self._last: list[Look] = []
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._samples: list[Sample] = []
 
-    def append(self, look: Look) -> None:
-        """Add the next look."""
-        self._last.append(look)
-        if len(self._last) == _PACKED_AT_ONCE:
-            self._packed.append(pickle.dumps(self._last, pickle.HIGHEST_PROTOCOL))
-            self._last = []
+    def append(self, sample: Sample) -> None:
+        """Add the next sample."""
+        self._samples.append(sample)
 
     def __iter__(self) -> Iterator[Look]:
-        """All looks, in order."""
-        for block in self._packed:
-            yield from pickle.loads(block)
-        yield from self._last
+        """All samples, in order."""
+        extractor = FeatureExtractor(self._settings)
+        return map(extractor.look, poses_filled_in(self._samples))
 
     def __bool__(self) -> bool:
         """Whether there are any."""
-        return bool(self._packed or self._last)
+        return bool(self._samples)
 
 
 @dataclass(slots=True)
@@ -110,9 +105,9 @@ def recorded_poses(path: Path, settings: Settings) -> Poses:
     Raises:
         SourceError: The poses cannot be read, or there are none.
     """
-    log, extractor, looks = PoseLog(path), FeatureExtractor(settings), Looks()
+    log, looks = PoseLog(path), Looks(settings)
     for sample in log.samples():
-        looks.append(extractor.look(sample))
+        looks.append(sample)
     if not looks:
         raise SourceError(f"{path} holds no samples.", "Make it again from the video with --poses.")
     assert log.end is not None
@@ -125,7 +120,7 @@ def given_poses(poses: Iterable[Pose], settings: Settings, name: str) -> Poses:
     Raises:
         SourceError: There are none, their time does not advance, or one is not a pose of the documented form.
     """
-    rounding, extractor, looks = Rounding(), FeatureExtractor(settings), Looks()
+    rounding, looks = Rounding(), Looks(settings)
     size_wh, last_s = (0, 0), -math.inf
     for number, pose in enumerate(poses):
         _check_pose(number, pose)
@@ -135,7 +130,7 @@ def given_poses(poses: Iterable[Pose], settings: Settings, name: str) -> Poses:
                 "Give the poses in order of time.",
             )
         size_wh, last_s = pose.image_size_wh, pose.timestamp_s
-        looks.append(extractor.look(rounding.round(Sample(number, pose.timestamp_s, pose))))
+        looks.append(rounding.round(Sample(number, pose.timestamp_s, pose)))
     if not looks:
         raise SourceError("There are no poses to judge.", "Give a pose for each moment.")
     source = SourceInfo(name, *size_wh, frame_rate=None, duration_s=None)
@@ -269,7 +264,7 @@ def _estimated(
     header = PoseLogHeader(source.info, estimator.model, estimator.running_mode, rate_hz, content, written_at)
     partial = False
     last_s = 0.0
-    rounding, extractor, looks = Rounding(), FeatureExtractor(settings), Looks()
+    rounding, looks = Rounding(), Looks(settings)
     orientation, has_to_turn = Orientation(), 0
     with ExitStack() as writing, closing(parts.outcomes()) as outcomes:
         writer = None if target is None else _writer(target, header, writing)
@@ -278,7 +273,7 @@ def _estimated(
                 last_s = outcome.time_s
                 if outcome.sample is not None:
                     sample = rounding.round(outcome.sample)
-                    looks.append(extractor.look(sample))
+                    looks.append(sample)
                     if writer is not None:
                         writer.write(sample)
                     if sample.pose is not None and not sample.is_reused and not turns:
@@ -314,31 +309,25 @@ def _looks(
     source: VideoFile, estimate: Callable[[Frame], Pose | None], settings: Settings, *, is_sparing: bool
 ) -> Generator[Outcome]:
     """Look at a recording from its current position."""
-    from posture_cam.session.looking import Looking
+    from posture_cam.session.looking import Seen, SparingLooks
     from posture_cam.source import read_ahead
 
-    sparing = settings.sparing
-    looking = Looking(settings.motion, sparing.moving_s, sparing.still_s) if is_sparing else None
-    pose: Pose | None = None
-    is_damaged = False
-    # The number of clock repairs is passed along with each picture, as reading may be ahead.
-    with read_ahead((glimpse, source.clock_repairs) for glimpse in source.glimpses()) as glimpses:
-        for glimpse, repairs in glimpses:
-            time_s = glimpse.timestamp_s
-            # The next picture is looked at in place of a damaged one.
-            is_due = looking is None or looking.is_due(glimpse.small, time_s) or is_damaged
-            frame = glimpse.frame() if is_due else None
-            is_damaged = is_due and frame is None
-            if frame is not None:
-                pose = estimate(frame)
-                if looking is not None:
-                    looking.looked(time_s)
-            if is_damaged:
-                yield Outcome(time_s, None, repairs)
-            else:
-                has_moved = looking is not None and not is_due and looking.has_moved
-                sample = Sample(glimpse.index, time_s, pose, is_reused=not is_due, has_moved=has_moved)
-                yield Outcome(time_s, sample, repairs)
+    def every_one(glimpses: Iterable[Glimpse]) -> Iterator[Seen]:
+        for glimpse in glimpses:
+            frame = glimpse.frame()
+            pose = None if frame is None else estimate(frame)
+            yield Seen(glimpse, pose, is_looked=frame is not None, is_damaged=frame is None)
+
+    size_wh = source.info.width_px, source.info.height_px
+    look = SparingLooks(settings, size_wh, estimate).look if is_sparing else every_one
+    with read_ahead(source.glimpses()) as glimpses:
+        for glimpse, pose, is_looked, is_damaged in look(glimpses):
+            sample = None
+            if not is_damaged:
+                sample = Sample(
+                    glimpse.index, glimpse.timestamp_s, pose, is_reused=not is_looked, has_moved=not is_looked
+                )
+            yield Outcome(glimpse.timestamp_s, sample, glimpse.clock_repairs)
 
 
 def processor_count() -> int:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from posture_cam.settings import MotionSettings
+
+# Left, top, right and bottom, in fractions of a picture.
+Box = tuple[float, float, float, float]
 
 _WIDTH, _HEIGHT = 96, 54
 # A sixteenth of the cells is enough to measure light and noise, in a tenth of the time.
@@ -53,10 +58,7 @@ class MotionWatch:
             not difference.any()
         ):  # cameras send pictures twice in the dark; such a pair says nothing about noise
             return 0
-        # Most of the picture does not move.
-        some = difference[_SOME, _SOME].flatten()
-        light = _median_of(some)  # a change in light, or in the camera's exposure
-        noise = max(_SIGMA_OF_MEDIAN * _median_of(np.abs(some - light)), _LEAST_NOISE)
+        light, noise = _light_and_noise(difference[_SOME, _SOME])
         self._noise = min(max(noise, self._noise / _NOISE_FALLS_BY), _NOISE_RISES_BY * self._noise)
         level = max(self._settings.level, self._settings.noise_factor * self._noise)
         difference -= light
@@ -65,6 +67,36 @@ class MotionWatch:
     def looked(self) -> None:
         """Record that the model has looked at the picture given last."""
         self._then = self._small
+
+
+def changed_share(
+    small: NDArray[np.uint8], then: NDArray[np.uint8], settings: MotionSettings, box: Box
+) -> float:
+    """The share of cells in a box that differ between two pictures.
+
+    Args:
+        small: The picture, as made by `small_grey`.
+        then: An earlier or later picture.
+        settings: Defines when a cell differs.
+        box: Where to look; parts outside of the picture are left out.
+    """
+    left, top, right, bottom = box
+    rows = slice(max(math.floor(top * _HEIGHT), 0), max(math.ceil(bottom * _HEIGHT), 0))
+    columns = slice(max(math.floor(left * _WIDTH), 0), max(math.ceil(right * _WIDTH), 0))
+    light, noise = _light_and_noise(small[_SOME, _SOME].astype(np.float32) - then[_SOME, _SOME])
+    level = max(settings.level, settings.noise_factor * noise)
+    inside = small[rows, columns].astype(np.float32) - then[rows, columns] - light
+    return float(np.mean(np.abs(inside) > level)) if inside.size else 0.0
+
+
+def _light_and_noise(difference: NDArray[np.float32]) -> tuple[float, float]:
+    """By how much the light or the exposure has changed, and the noise (standard deviation).
+
+    Most of the picture does not move, so medians of its differences show both.
+    """
+    some = difference.flatten()
+    light = _median_of(some)
+    return light, max(_SIGMA_OF_MEDIAN * _median_of(np.abs(some - light)), _LEAST_NOISE)
 
 
 def _median_of(values: NDArray[np.float32]) -> float:

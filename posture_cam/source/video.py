@@ -39,12 +39,14 @@ class Glimpse:
         index: Counts the source's frames.
         small: A small grey copy, as made by `small_grey`.
         picture: Makes the whole picture, blue-green-red, on any thread; None if it is damaged.
+        clock_repairs: How often the recording's clock had been bridged by then.
     """
 
     index: int
     timestamp_s: float
     small: NDArray[np.uint8]
     picture: Callable[[], NDArray[np.uint8] | None]
+    clock_repairs: int = 0
 
     def frame(self) -> Frame | None:
         """The whole frame; None if it is damaged."""
@@ -200,9 +202,13 @@ class VideoFile(Closing):
     def _glimpse(self, index: int, time_s: float) -> Glimpse | None:
         luma = self._recording.luma()
         if luma is not None:
-            return Glimpse(index, time_s, small_grey(luma), self._recording.picture())
+            return Glimpse(
+                index, time_s, small_grey(luma), self._recording.picture(), self._timeline.repaired
+            )
         image = self.retrieve()
-        return None if image is None else Glimpse(index, time_s, small_grey(image), lambda: image)
+        if image is None:
+            return None
+        return Glimpse(index, time_s, small_grey(image), lambda: image, self._timeline.repaired)
 
     def _taken(self, take: Callable[[int, float], T | None]) -> Iterator[T]:
         """The results for the frames due; the next frame takes the place of a frame without a result."""
