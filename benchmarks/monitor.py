@@ -120,7 +120,7 @@ def ours(url: str, seconds: float) -> dict[str, float]:
     """The monitor, without a window."""
     from posture_cam.outputs.live import LiveOutput
     from posture_cam.records import Observation
-    from posture_cam.session import MonitorRequest, monitor
+    from posture_cam.session.monitor import MonitorRequest, monitor
     from posture_cam.settings import load_settings
 
     class Meter(LiveOutput):
@@ -156,7 +156,7 @@ def hour() -> dict[str, float]:
     """Memory at ten minutes and at the end of a simulated hour, one minute in six of it moving."""
     from posture_cam.outputs.live import LiveOutput
     from posture_cam.records import Frame, Observation, SourceEvent, SourceInfo
-    from posture_cam.session import MonitorRequest, monitor
+    from posture_cam.session.monitor import MonitorRequest, monitor
     from posture_cam.settings import load_settings
 
     still, moving = pictures("still"), pictures("moving")

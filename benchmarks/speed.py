@@ -153,7 +153,7 @@ def ours(path: Path, *, every_frame: bool = False, sample: str | None = None) ->
     from posture_cam.geometry.estimator import Network
     from posture_cam.pose.landmarker import PoseLandmarker
     from posture_cam.records import Measure, Observation
-    from posture_cam.session import AnalysisRequest, analyze
+    from posture_cam.session.analysis import AnalysisRequest, analyze
     from posture_cam.source import Glimpse, VideoFile
 
     posture_cam.session.parts.share_memory()  # as the command line does
@@ -204,7 +204,7 @@ def work(contender: str, path: Path, processors: int, sample: str | None = None)
     import mediapipe  # noqa: F401
 
     import posture_cam.pose.landmarker
-    import posture_cam.session
+    import posture_cam.session.analysis
     import posture_cam.source  # noqa: F401
 
     if hasattr(os, "sched_setaffinity"):

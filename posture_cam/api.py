@@ -38,10 +38,13 @@ from posture_cam.records import (
     State,
     View,
 )
-from posture_cam.session import AnalysisRequest, CalibrationRequest, Listener, MonitorRequest, judge_poses
-from posture_cam.session import analyze as run_analysis
-from posture_cam.session import calibrate as run_calibration
-from posture_cam.session import monitor as run_monitor
+from posture_cam.session.analysis import AnalysisRequest, judge_poses
+from posture_cam.session.analysis import analyze as run_analysis
+from posture_cam.session.calibration import CalibrationRequest
+from posture_cam.session.calibration import calibrate as run_calibration
+from posture_cam.session.monitor import MonitorRequest
+from posture_cam.session.monitor import monitor as run_monitor
+from posture_cam.session.poses import Listener
 from posture_cam.words import words_of
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import pytest
 from filelock import FileLock
 
 from posture_cam.records import SessionSummary
-from posture_cam.session import AnalysisRequest, analyze
+from posture_cam.session.analysis import AnalysisRequest, analyze
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "samples"

@@ -19,7 +19,7 @@ from posture_cam.outputs.report.result import read_result
 from posture_cam.pose.pose_log import PoseLog
 from posture_cam.profiles import load_profile, profile_path
 from posture_cam.records import State
-from posture_cam.session import AnalysisRequest, analyze
+from posture_cam.session.analysis import AnalysisRequest, analyze
 from tests.builders import Film, side
 from tests.conftest import ROOT
 from tests.running import run

@@ -23,7 +23,8 @@ from posture_cam.outputs.screen.guide import Guide
 from posture_cam.pose.pose_log import PoseLog
 from posture_cam.profiles import load_profile, profile_names, profile_path
 from posture_cam.records import Feature, Frame, Hint, Landmark, Measure, Pose, View
-from posture_cam.session import AnalysisRequest, CalibrationRequest, analyze, calibrate
+from posture_cam.session.analysis import AnalysisRequest, analyze
+from posture_cam.session.calibration import CalibrationRequest, calibrate
 from posture_cam.settings import load_settings
 from posture_cam.source import Camera
 from posture_cam.source.camera import source_name

@@ -21,7 +21,7 @@ from posture_cam.outputs.dashboard import serving
 from posture_cam.paths import history_path
 from posture_cam.profiles import profile_names
 from posture_cam.records import State
-from posture_cam.session import CalibrationRequest, calibrate
+from posture_cam.session.calibration import CalibrationRequest, calibrate
 from tests.browser import browser, needs_browser
 from tests.conftest import SAMPLES
 from tests.running import run

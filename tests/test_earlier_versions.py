@@ -19,7 +19,7 @@ from posture_cam.pose.pose_log import PoseLog
 from posture_cam.profiles import load_profile, profile_path
 from posture_cam.records import Measure, Reason, State
 from posture_cam.runlog import totals
-from posture_cam.session import AnalysisRequest, analyze
+from posture_cam.session.analysis import AnalysisRequest, analyze
 from posture_cam.words import value_words, words_of
 from tests.conftest import ROOT
 from tests.running import run

@@ -29,8 +29,8 @@ from posture_cam.geometry import MovementMeter
 from posture_cam.geometry.points import MIRRORED
 from posture_cam.pose.pose_log import PoseLog
 from posture_cam.records import Alert, AlertKind, Landmark, Measure, Movement, Pose, Sample
-from posture_cam.session import ExerciseRequest, count_recording, guide_by_clock, guide_camera
 from posture_cam.session.coach import Coach
+from posture_cam.session.exercising import ExerciseRequest, count_recording, guide_by_clock, guide_camera
 from posture_cam.session.neutrals import load_estimator
 from posture_cam.session.offers import OfferWatch
 from posture_cam.settings import load_settings

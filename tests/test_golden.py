@@ -27,7 +27,7 @@ from posture_cam.outputs.files.lines import JsonLines
 from posture_cam.paths import history_path
 from posture_cam.profiles import profile_path
 from posture_cam.records import Observation
-from posture_cam.session import AnalysisRequest, analyze
+from posture_cam.session.analysis import AnalysisRequest, analyze
 from tests.conftest import ROOT
 from tests.running import run
 

@@ -31,7 +31,8 @@ from posture_cam.outputs.files.tables import as_json
 from posture_cam.paths import history_path
 from posture_cam.records import JUDGED_STATES, Alert, Observation, Piece, Reason, State
 from posture_cam.runlog import RunLog, totals
-from posture_cam.session import AnalysisRequest, MonitorRequest, analyze, monitor
+from posture_cam.session.analysis import AnalysisRequest, analyze
+from posture_cam.session.monitor import MonitorRequest, monitor
 from posture_cam.settings import load_settings
 from posture_cam.words import parse_moment
 from tests.conftest import ROOT, SAMPLES

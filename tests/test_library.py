@@ -27,7 +27,7 @@ from posture_cam.outputs.files.tables import CsvResult
 from posture_cam.pose.pose_log import PoseLog
 from posture_cam.profiles import load_profile
 from posture_cam.records import View
-from posture_cam.session import CalibrationRequest, calibrate
+from posture_cam.session.calibration import CalibrationRequest, calibrate
 from tests.conftest import ROOT, SAMPLES
 from tests.running import run
 

@@ -35,14 +35,9 @@ from posture_cam.records import (
     SourceInfo,
     State,
 )
-from posture_cam.session import (
-    AnalysisRequest,
-    CalibrationRequest,
-    MonitorRequest,
-    analyze,
-    calibrate,
-    monitor,
-)
+from posture_cam.session.analysis import AnalysisRequest, analyze
+from posture_cam.session.calibration import CalibrationRequest, calibrate
+from posture_cam.session.monitor import MonitorRequest, monitor
 from tests.conftest import SAMPLES
 from tests.running import run
 from tests.screens import WINDOWS_TRIED, needs_screen, screen

@@ -18,8 +18,9 @@ from posture_cam.errors import ModelError, SourceError
 from posture_cam.pose.person import shift_of
 from posture_cam.pose.pose_log import PoseLog
 from posture_cam.records import Pose, Sample
-from posture_cam.session import AnalysisRequest, Listener, analyze
+from posture_cam.session.analysis import AnalysisRequest, analyze
 from posture_cam.session.parts import Outcome, Parts, goals_s, starts_s
+from posture_cam.session.poses import Listener
 from posture_cam.settings import PartsSettings, load_settings
 from posture_cam.source import VideoFile
 from tests.builders import front_pose, read_stripes, stripes, write_video

@@ -26,7 +26,7 @@ from posture_cam.outputs.terminal.status import StatusLine
 from posture_cam.protocols import Keeper, LiveSink, LiveVideoSource, Sink
 from posture_cam.records import Command, Frame, Observation, Reason, SessionSummary, SourceEvent, State
 from posture_cam.runlog import RunLog
-from posture_cam.session import AnalysisRequest, analyze
+from posture_cam.session.analysis import AnalysisRequest, analyze
 from posture_cam.session.neutrals import load_estimator
 from posture_cam.settings import load_settings
 from posture_cam.source import LiveSource, PlayedFile

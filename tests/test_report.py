@@ -25,7 +25,7 @@ from posture_cam.outputs.report.charts import Shown, _limits, _minutes
 from posture_cam.outputs.report.content import alert_words, cards, past_score, trend_words
 from posture_cam.records import Measure, NeutralOrigin, State
 from posture_cam.runlog import Sitting, Slot, totals
-from posture_cam.session import AnalysisRequest, analyze
+from posture_cam.session.analysis import AnalysisRequest, analyze
 from posture_cam.session.report import ReportRequest, of_days, report
 from posture_cam.words import durations_words, words_of
 from tests.browser import Browser, browser, needs_browser

@@ -19,7 +19,7 @@ from posture_cam.history import History
 from posture_cam.outputs.report import read_result
 from posture_cam.records import Landmark, Measure, Observation, Pose, Reason, State, View
 from posture_cam.runlog import RunLog, joined, totals
-from posture_cam.session import AnalysisRequest, analyze
+from posture_cam.session.analysis import AnalysisRequest, analyze
 from posture_cam.settings import load_settings
 from tests.builders import Film, Maker, front_pose, side
 from tests.test_session import recorded as pose_file

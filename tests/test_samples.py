@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from posture_cam.records import SessionSummary, State, View
-from posture_cam.session import AnalysisRequest, analyze
+from posture_cam.session.analysis import AnalysisRequest, analyze
 from tests.conftest import SAMPLES
 
 Result = Callable[[str], tuple[SessionSummary, list[dict[str, str]]]]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from posture_cam.geometry import poses_filled_in
 from posture_cam.records import Frame, Landmark, Sample
-from posture_cam.session import AnalysisRequest, analyze
+from posture_cam.session.analysis import AnalysisRequest, analyze
 from posture_cam.session.looking import Looking
 from posture_cam.settings import load_settings
 from posture_cam.source import MotionWatch, VideoFile, small_grey

@@ -28,7 +28,7 @@ def test_whoever_asks_meanwhile_gets_the_module_itself() -> None:
     assert told_by(
         "import sys\n"
         "from posture_cam.pose.lazy_modules import loaded_later\n"
-        "with loaded_later('xml', 'dom'):\n"
+        "with loaded_later('xml', 'xml.dom'):\n"
         "    import xml.dom as dom\n"
         "    print('xml.dom.minidom' in sys.modules, type(sys.modules['xml.dom']).__name__)\n"
         "    import xml.dom.minidom\n"
@@ -43,7 +43,7 @@ def test_what_is_loaded_already_is_left_alone() -> None:
         "import sys, xml.dom\n"
         "from posture_cam.pose.lazy_modules import loaded_later\n"
         "before = xml.dom\n"
-        "with loaded_later('xml', 'dom'):\n"
+        "with loaded_later('xml', 'xml.dom'):\n"
         "    print(sys.modules['xml.dom'] is before)\n"
         "print(sys.modules['xml.dom'] is before)\n"
     ) == ["True", "True"]  # fmt: skip
@@ -52,7 +52,7 @@ def test_what_is_loaded_already_is_left_alone() -> None:
 def test_names_that_a_module_lacks_are_missed_as_ever() -> None:
     assert told_by(
         "from posture_cam.pose.lazy_modules import loaded_later\n"
-        "with loaded_later('xml', 'dom'):\n"
+        "with loaded_later('xml', 'xml.dom'):\n"
         "    import xml.dom as dom\n"
         "try: dom.nothing_of_that_name\n"
         "except AttributeError as error: print(error)\n"

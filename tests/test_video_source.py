@@ -13,7 +13,7 @@ import pytest
 
 from posture_cam.errors import NothingJudged, SourceError
 from posture_cam.records import Frame, Pose, Reason, State
-from posture_cam.session import AnalysisRequest, analyze
+from posture_cam.session.analysis import AnalysisRequest, analyze
 from posture_cam.source import VideoFile
 from posture_cam.source.timeline import sane_frame_rate
 from tests.builders import Film, front_pose, mark, read_stripes, side, stripes, turn_by_90_deg, write_video

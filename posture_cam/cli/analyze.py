@@ -117,9 +117,10 @@ def analyze(
     """Analyse recorded videos: time in good posture, what was off and when, and what helps."""
     from posture_cam.batch.jobs import BatchRequest
     from posture_cam.outputs.terminal.console import print_summary
-    from posture_cam.session import AnalysisRequest, Listener
-    from posture_cam.session import analyze as run
+    from posture_cam.session.analysis import AnalysisRequest
+    from posture_cam.session.analysis import analyze as run
     from posture_cam.session.parts import share_memory
+    from posture_cam.session.poses import Listener
     from posture_cam.words import parse_moment, parse_stretch
 
     if out is not None:

@@ -75,8 +75,9 @@ def calibrate(
 ) -> None:
     """Store your own neutral posture, which everything is compared with."""
     from posture_cam.outputs.terminal.console import print_calibrated
-    from posture_cam.session import CalibrationRequest, Listener
-    from posture_cam.session import calibrate as run
+    from posture_cam.session.calibration import CalibrationRequest
+    from posture_cam.session.calibration import calibrate as run
+    from posture_cam.session.poses import Listener
     from posture_cam.words import parse_stretch
 
     if recording is not None and source is not None:

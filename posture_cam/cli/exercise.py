@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from posture_cam.care.exercises import CoachMoment, Exercise, ExerciseDone
     from posture_cam.care.permission import Permission
     from posture_cam.records import Frame
-    from posture_cam.session import Show
+    from posture_cam.session.exercising import Show
 
 
 UNSEEN_FROM_HERE = "The camera cannot count this from where it stands."
@@ -96,7 +96,8 @@ def exercise(
             verbose=verbose,
         )
         return
-    from posture_cam.session import ExerciseRequest, Listener, count_recording
+    from posture_cam.session.exercising import ExerciseRequest, count_recording
+    from posture_cam.session.poses import Listener
 
     with quiet(verbose=verbose), stoppable(talk) as stop, Bars(talk()) as bars:
         listener = Listener(bars.show_seconds, bars.show_bytes, stop.is_set)
@@ -175,7 +176,8 @@ def _guided(
     should_stop: Callable[[], bool],
 ) -> ExerciseDone:
     """Guide by the camera if it can count the exercise, otherwise by the clock."""
-    from posture_cam.session import ExerciseRequest, Listener, guide_by_clock, guide_camera
+    from posture_cam.session.exercising import ExerciseRequest, guide_by_clock, guide_camera
+    from posture_cam.session.poses import Listener
 
     why = ""
     if place is not None:
@@ -230,7 +232,7 @@ def _teller(*, as_json: bool) -> Show:
 
 
 def _tell(done: ExerciseDone, *, as_json: bool) -> None:
-    from posture_cam.outputs.screen.coach import done_as_json, done_words
+    from posture_cam.outputs.terminal.wellbeing import done_as_json, done_words
 
     if as_json:
         typer.echo(json.dumps(done_as_json(done)))

@@ -141,8 +141,9 @@ def _monitor(arguments: dict[str, Any], should_stop: Callable[[], bool]) -> None
 
 def _watch(config: Config, should_stop: Callable[[], bool], *, realtime: bool, as_json: bool) -> None:
     from posture_cam.outputs.terminal.console import print_summary
-    from posture_cam.session import MonitorRequest, choose_profile, programme
-    from posture_cam.session import monitor as run
+    from posture_cam.session import programme
+    from posture_cam.session.monitor import MonitorRequest, choose_profile
+    from posture_cam.session.monitor import monitor as run
     from posture_cam.source import camera_number, source_name
 
     spec = _spec(config)

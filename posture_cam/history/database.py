@@ -9,8 +9,6 @@ from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from posture_cam.errors import HistoryError
 from posture_cam.history.days import zone_of
 from posture_cam.history.schema import APPLICATION_ID, MIGRATIONS, migrate, version
@@ -136,6 +134,8 @@ def locked(path: Path, why: str = "") -> Iterator[None]:
     Raises:
         HistoryError: Another process is writing.
     """
+    from filelock import FileLock, Timeout  # slow to import, and not needed for reading
+
     lock = FileLock(path.with_suffix(".lock"), mode=0o600, timeout=0)
     try:
         lock.acquire()

@@ -14,8 +14,6 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-import psutil
-
 from posture_cam.care.programme import Programme
 from posture_cam.errors import HistoryError
 from posture_cam.history import activities
@@ -271,6 +269,8 @@ def _ended(ended: str | None, process: int | None, end_ms: int) -> str:
     """How a run ended; a run without an end is still going only if its process exists and writes."""
     if ended is not None:
         return "" if ended == "done" else ended
+    import psutil  # slow to import, and rarely needed
+
     is_fresh = time.time() - end_ms / 1000 < _WRITES_WITHIN_S
     return "running" if is_fresh and process is not None and psutil.pid_exists(process) else "cut off"
 

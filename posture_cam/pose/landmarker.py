@@ -19,8 +19,10 @@ from posture_cam.pose.person import Figure, PersonFollower, index_of_tracked, sh
 from posture_cam.records import LANDMARK_COUNT, Frame, Landmark, Pose
 from posture_cam.settings import PoseSettings, SparingSettings
 
-# MediaPipe loads it to draw charts of landmarks, which are not used here; it dominates the import time.
-with loaded_later("matplotlib", "pyplot"):
+# MediaPipe loads all its tasks, and matplotlib to draw charts; they take most of the time to import it.
+_TASKS = "mediapipe.tasks.python"
+_UNUSED = [f"{_TASKS}.{name}" for name in ("audio", "decision", "retrieval", "text")]
+with loaded_later("matplotlib", "matplotlib.pyplot", *_UNUSED):
     import mediapipe as mp
     from mediapipe.tasks.python import BaseOptions, vision
 

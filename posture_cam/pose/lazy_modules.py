@@ -19,27 +19,27 @@ class _Later(ModuleType):
 
 
 @contextmanager
-def loaded_later(package: str, module: str) -> Iterator[None]:
-    """Inside the block, `import package.module` loads neither; both are loaded on first use, by any code.
+def loaded_later(*names: str) -> Iterator[None]:
+    """Inside the block, importing these modules loads none; each is loaded on first use, by any code.
 
-    For libraries that import rarely used modules at their start.  Does nothing if the package is loaded
-    already.
+    For libraries that import rarely used modules at their start.  A package that is loaded already is left
+    alone.
 
     Args:
-        package: Such as "matplotlib".
-        module: One of its modules, such as "pyplot".
+        names: Such as "matplotlib" and "matplotlib.pyplot"; a package before its modules.
     """
-    if package in sys.modules:
-        yield
-        return
-    outer, inner = _Later(package), _Later(f"{package}.{module}")
-    setattr(outer, module, inner)
-    sys.modules[inner.__name__] = inner
-    sys.modules[package] = outer
+    packages = {name.partition(".")[0] for name in names} - sys.modules.keys()
+    for name in names:
+        if name.partition(".")[0] in packages:
+            sys.modules[name] = later = _Later(name)
+            parent, _, own = name.rpartition(".")
+            if isinstance(sys.modules.get(parent), _Later):
+                setattr(sys.modules[parent], own, later)
     try:
         yield
     finally:
-        _leave(package)
+        for package in packages:
+            _leave(package)
 
 
 def _leave(package: str) -> None:

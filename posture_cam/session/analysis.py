@@ -12,13 +12,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from posture_cam.alerts import AlertPolicy
 from posture_cam.errors import NeutralError, NothingJudged, UsageError
 from posture_cam.files import check_writable, content_of
-from posture_cam.history import Writer
-from posture_cam.outputs.files.keeping import KeptAnalysis, KeptAs
 from posture_cam.outputs.files.tables import CsvResult, JsonResult
 from posture_cam.pose.pose_log import POSES_SUFFIX
 from posture_cam.profiles import load_profile
@@ -54,6 +52,9 @@ from posture_cam.session.poses import (
 )
 from posture_cam.settings import Settings, load_settings
 from posture_cam.words import words_of
+
+if TYPE_CHECKING:
+    from posture_cam.outputs.files.keeping import KeptAnalysis, KeptAs
 
 # Older file dates come from clocks that were never set.
 _FILES_SINCE = datetime(1990, 1, 1, tzinfo=UTC)
@@ -225,6 +226,8 @@ def _check_request(request: AnalysisRequest) -> None:
     if request.recorded_at is not None and not request.save:
         raise UsageError("--recorded-at goes with --save.", "Add --save, or leave it out.")
     if request.save:
+        from posture_cam.history import Writer
+
         with Writer(is_exclusive=False):
             pass  # report obstacles before the work, not after it
     taken: list[str] = []
@@ -354,6 +357,8 @@ def _keeper(request: AnalysisRequest, poses: Poses) -> KeptAnalysis:
         if not _FILES_SINCE <= written_at <= now:
             written_at = now  # a clock that was wrong
         recorded_at = written_at - timedelta(seconds=poses.end_s)
+    from posture_cam.outputs.files.keeping import KeptAnalysis  # slow to import, and rarely needed
+
     content = header.content or content_of(request.path)
     return KeptAnalysis(content, recorded_at, request.profile)
 

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from posture_cam.care.exercises import CoachMoment, Exercise, ExerciseDone
+from posture_cam.care.exercises import CoachMoment, Exercise
 from posture_cam.outputs.screen.guide import Screen
 from posture_cam.outputs.screen.overlay import draw_banner, draw_count
-from posture_cam.words import count_words, words_of
+from posture_cam.words import words_of
 
 _BLANK_WH = (960, 720)
 _LEAST_HEIGHT_PX = 600
@@ -91,30 +91,3 @@ def _picture(image_bgr: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
     if scale <= 1:
         return mirrored
     return np.asarray(cv2.resize(mirrored, None, fx=scale, fy=scale), np.uint8)
-
-
-def done_words(done: ExerciseDone) -> str:
-    """The result of an exercise in a sentence."""
-    times = count_words(done.repetitions, "repetition")
-    if done.left is not None:
-        times += f" (left {done.left}, right {done.right})"
-    parts = [times]
-    if done.is_seen and done.holds_s:
-        parts.append(f"held for {sum(done.holds_s) / len(done.holds_s):.1f} s on average")
-    if done.refused:
-        parts.append(count_words(done.refused, "half_movement"))
-    if not done.is_seen:
-        parts.append("timed, not seen by the camera")
-    return ", ".join(parts) + "."
-
-
-def done_as_json(done: ExerciseDone) -> dict[str, object]:
-    """The result of an exercise as the last line of JSON."""
-    return {
-        "exercise": done.name,
-        "repetitions": done.repetitions,
-        "left": done.left,
-        "right": done.right,
-        "holds_s": list(done.holds_s),
-        "refused": done.refused,
-    }

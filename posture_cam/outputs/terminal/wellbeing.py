@@ -8,16 +8,42 @@ from typing import Any
 from rich.console import Console
 
 from posture_cam.care.checkins import CheckIn, Sign, Urgency, advice, besides_words
-from posture_cam.care.exercises import exercise_title, known_exercises
+from posture_cam.care.exercises import ExerciseDone, exercise_title, known_exercises
 from posture_cam.care.permission import Permission
 from posture_cam.care.programme import Programme, Progress
 from posture_cam.care.workspace import Item
 from posture_cam.history import KeptCheckIn, KeptExercise
-from posture_cam.outputs.screen.coach import done_as_json, done_words
 from posture_cam.plain import clean
 from posture_cam.words import count_words, words_of
 
 NO_DIAGNOSIS = "This is no diagnosis, and posture_cam is no medical device."
+
+
+def done_words(done: ExerciseDone) -> str:
+    """The result of an exercise in a sentence."""
+    times = count_words(done.repetitions, "repetition")
+    if done.left is not None:
+        times += f" (left {done.left}, right {done.right})"
+    parts = [times]
+    if done.is_seen and done.holds_s:
+        parts.append(f"held for {sum(done.holds_s) / len(done.holds_s):.1f} s on average")
+    if done.refused:
+        parts.append(count_words(done.refused, "half_movement"))
+    if not done.is_seen:
+        parts.append("timed, not seen by the camera")
+    return ", ".join(parts) + "."
+
+
+def done_as_json(done: ExerciseDone) -> dict[str, object]:
+    """The result of an exercise as the last line of JSON."""
+    return {
+        "exercise": done.name,
+        "repetitions": done.repetitions,
+        "left": done.left,
+        "right": done.right,
+        "holds_s": list(done.holds_s),
+        "refused": done.refused,
+    }
 
 
 def print_check_in(
