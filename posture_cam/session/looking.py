@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -138,18 +139,29 @@ class _Stretch:
 
     def look(self) -> list[Seen]:
         """Look where needed; returns the pictures."""
-        places = range(len(self._pictures))
-        own = places[len(self._poses) :]
-        first = next(filter(self._look_at, own), None) if self._before is None else 0
-        last = next(filter(self._look_at, reversed(own)), None)
-        if first is not None and last is not None:
-            self._look_between(first, last)
+        own = range(len(self._poses), len(self._pictures))
+        first = 0 if self._before is not None else next(filter(self._look_at, own), None)
+        if first is not None:
+            self._look_up_to(first, own.stop - 1)
+            for pair in pairwise(sorted(self._poses)):
+                self._look_between(*pair)
         seen = []
         pose = self._before.pose if self._before is not None else None
         for place in own:
             pose = self._poses.get(place, pose)
             seen.append(Seen(self._pictures[place], pose, place in self._poses, place in self._damaged))
         return seen
+
+    def _look_up_to(self, first: int, last: int) -> int:
+        """Look at a picture, before it in the middle if it differs from the first; returns the last looked at.
+
+        In order of time, because MediaPipe searches for a person where it found them last.
+        """
+        if not self._are_close(first, last) and not self._resembles_one(last, [first]):
+            first = self._look_up_to(first, self._by_distance_from_middle(first, last)[0])
+            return self._look_up_to(first, last)
+        # A damaged picture is replaced by one before it.
+        return next(filter(self._look_at, range(last, first, -1)), first)
 
     def _look_at(self, place: int) -> bool:
         """Look at a picture, unless that was done; False if it is damaged."""
@@ -164,41 +176,48 @@ class _Stretch:
 
     def _look_between(self, first: int, last: int) -> None:
         """Look between two looks where that may show something new."""
-        first_s, last_s = (self._pictures[place].timestamp_s for place in (first, last))
-        if last_s - first_s < self._sparing.close_s or self._shows_nothing_new(first, last):
+        if self._are_close(first, last) or self._shows_nothing_new(first, last):
             return
-        middle_s = (first_s + last_s) / 2
-        by_distance = sorted(
-            range(first + 1, last), key=lambda place: abs(self._pictures[place].timestamp_s - middle_s)
-        )
-        middle = next(filter(self._look_at, by_distance), None)
+        middle = next(filter(self._look_at, self._by_distance_from_middle(first, last)), None)
         if middle is not None:
             self._look_between(first, middle)
             self._look_between(middle, last)
+
+    def _are_close(self, first: int, last: int) -> bool:
+        first_s, last_s = (self._pictures[place].timestamp_s for place in (first, last))
+        return last - first < 2 or last_s - first_s < self._sparing.close_s
+
+    def _by_distance_from_middle(self, first: int, last: int) -> list[int]:
+        """The places between two others, those nearest to the middle of their times first."""
+        middle_s = (self._pictures[first].timestamp_s + self._pictures[last].timestamp_s) / 2
+        places = range(first + 1, last)
+        return sorted(places, key=lambda place: abs(self._pictures[place].timestamp_s - middle_s))
 
     def _shows_nothing_new(self, first: int, last: int) -> bool:
         """Whether two looks see the same posture, and each picture between resembles one of theirs."""
         start, end = self._poses[first], self._poses[last]
         if (start is None) != (end is None):
             return False
-        box = _EVERYWHERE
-        if start is not None and end is not None:
-            if shift_of(start, end) > self._sparing.same_scales:
-                return False
-            box = _box_around((start, end), self._sparing.around)
-        return all(self._resembles_one(place, (first, last), box) for place in range(first + 1, last))
+        if start is not None and end is not None and shift_of(start, end) > self._sparing.same_scales:
+            return False
+        return all(self._resembles_one(place, [first, last]) for place in range(first + 1, last))
 
-    def _resembles_one(self, place: int, ends: tuple[int, int], box: Box) -> bool:
-        """Whether a picture has hardly changed since one of two others."""
+    def _resembles_one(self, place: int, looked: Sequence[int]) -> bool:
+        """Whether head and shoulders have hardly changed since one of some pictures looked at."""
+        box = _box_around(
+            [pose for one in looked if (pose := self._poses[one]) is not None], self._sparing.around
+        )
         small = self._pictures[place].small
         return any(
-            changed_share(small, self._pictures[end].small, self._motion, box) < self._sparing.changed_share
-            for end in ends
+            changed_share(small, self._pictures[one].small, self._motion, box) < self._sparing.changed_share
+            for one in looked
         )
 
 
 def _box_around(poses: Sequence[Pose], margin: float) -> Box:
-    """The box around head and shoulders in some poses, in fractions of the picture."""
+    """The box around head and shoulders in some poses; without a pose, the whole picture."""
+    if not poses:
+        return _EVERYWHERE
     points = np.concatenate([pose.landmarks[UPPER_BODY, :2] for pose in poses])
     low, high = points.min(axis=0), points.max(axis=0)
     around = margin * float((high - low).max())
