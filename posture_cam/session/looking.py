@@ -153,7 +153,7 @@ class _Stretch:
         return seen
 
     def _look_up_to(self, first: int, last: int) -> int:
-        """Look at a picture, before it in the middle if it differs from the first; returns the last looked at.
+        """Look at a picture, and before it in the middle if it differs from the first; return the last place.
 
         In order of time, because MediaPipe searches for a person where it found them last.
         """
