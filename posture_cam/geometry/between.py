@@ -32,7 +32,8 @@ def _filled_in(start: Sample | None, changing: Sequence[Sample], end: Sample | N
         if first is None or last is None or first.image_size_wh != last.image_size_wh:
             yield replace(sample, has_moved=False)
         else:
-            yield replace(sample, pose=pose_between(first, last, sample.timestamp_s))
+            pose = pose_between(first, last, sample.timestamp_s)
+            yield Sample(sample.index, sample.timestamp_s, pose, is_reused=True, has_moved=True)
 
 
 def pose_between(start: Pose, end: Pose, timestamp_s: float) -> Pose:

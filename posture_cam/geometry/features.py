@@ -62,7 +62,7 @@ class FeatureExtractor:
         if not is_held:
             self._confidence = self._confidence_in(pose)
             self._measured = self._view, None
-            if self._confidence is not None:
+            if self._confidence is not None and not self._orientation.was_upright:
                 self._orientation.note(pose)
         if self._confidence is None:
             return self._nothing(timestamp_s, Reason.HEAD_HIDDEN)

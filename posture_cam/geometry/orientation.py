@@ -57,8 +57,13 @@ class Orientation:
         angle = up_deg(pose)
         if abs(angle) < _UPRIGHT_BELOW_DEG:
             self._upright += 1
-        self.lies = abs(angle) > _LIES_ABOVE_DEG and self._upright < _UPRIGHT_FOR_LOOKS
+        self.lies = abs(angle) > _LIES_ABOVE_DEG and not self.was_upright
         self._turns[round(angle / 90.0) % 4 if abs(angle) > _LIES_ABOVE_DEG else 0] += 1
+
+    @property
+    def was_upright(self) -> bool:
+        """Whether the person was seen upright, so that later looks show nobody lying."""
+        return self._upright >= _UPRIGHT_FOR_LOOKS
 
     @property
     def turns(self) -> int:
