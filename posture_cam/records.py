@@ -268,8 +268,9 @@ class Sample:
     Attributes:
         index: The number of the frame in the source.
         pose: The pose found there; None if the model's last look saw nobody.
-        is_reused: The model did not look at this picture; the pose of its last look holds.
-        has_moved: The posture is changing, if only a little, into that of the next look.
+        is_reused: The model did not look at this picture; the pose of an earlier look holds.
+        has_moved: The pose differs from that of the sample before: in a recording it is changing into that of
+            the next look, live it is one seen earlier.
     """
 
     index: int

@@ -148,7 +148,8 @@ class MotionSettings(Frozen):
 
     level: float
     noise_factor: float
-    cells: int
+    same_share: float
+    nobody_share: float
     look_every_s: float
 
 

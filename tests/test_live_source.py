@@ -342,16 +342,17 @@ def test_stillness_is_told_from_movement_in_noise_and_changing_light() -> None:
     def noisy(image: NDArray[np.float64], light: float = 0.0) -> NDArray[np.uint8]:
         return np.clip(image + light + NOISE.normal(0, 6, image.shape), 0, 255).astype(np.uint8)
 
-    settings = load_settings().motion
+    settings = load_settings()
+    look_every_s = settings.motion.look_every_s
 
     def watching() -> Looking:
-        looking = Looking(settings, settings.look_every_s)
-        assert looking.is_due_in(Frame(0, 0.0, noisy(picture)))
-        looking.looked(0.0)
+        looking = Looking(settings, look_every_s)
+        assert looking.known(Frame(0, 0.0, noisy(picture))) is None
+        looking.looked(None, 0.0)
         return looking
 
     def is_still(looking: Looking, image: NDArray[np.uint8], time_s: float) -> bool:
-        return not looking.is_due_in(Frame(0, time_s, image))
+        return looking.known(Frame(0, time_s, image)) is not None
 
     looking = watching()
     assert all(is_still(looking, noisy(picture), 0.2 * step) for step in range(1, 15))
@@ -361,7 +362,7 @@ def test_stillness_is_told_from_movement_in_noise_and_changing_light() -> None:
     looking = watching()
     still = [is_still(looking, noisy(np.roll(picture, step, axis=1)), 0.2 * step) for step in range(1, 9)]
     assert not still[-1]
-    assert not is_still(looking, noisy(picture), settings.look_every_s + 0.1)
+    assert not is_still(looking, noisy(picture), look_every_s + 0.1)
 
 
 CAMERAS = [

@@ -15,8 +15,9 @@ from posture_cam.records import Frame, Landmark, Sample
 from posture_cam.session.analysis import AnalysisRequest, analyze
 from posture_cam.session.looking import Looking
 from posture_cam.settings import load_settings
-from posture_cam.source import MotionWatch, VideoFile, small_grey
+from posture_cam.source import VideoFile, small_grey
 from posture_cam.source.container import Recording
+from posture_cam.source.motion import changed_share
 from tests.builders import read_stripes, side_pose, stripes, turn_by_90_deg, write_video
 
 NOISE = np.random.default_rng(3)
@@ -31,11 +32,11 @@ def picture(place_px: int = 0, *, size_px: int = 60) -> NDArray[np.uint8]:
 
 
 def looks(pictures: list[NDArray[np.uint8]]) -> list[int]:
-    looking = Looking(SETTINGS.motion, SETTINGS.motion.look_every_s)
+    looking = Looking(SETTINGS, SETTINGS.motion.look_every_s)
     looked = []
     for number, image in enumerate(pictures):
-        if looking.is_due_in(Frame(number, number / 5, image)):
-            looking.looked(number / 5)
+        if looking.known(Frame(number, number / 5, image)) is None:
+            looking.looked(None, number / 5)
             looked.append(number)
     return looked
 
@@ -67,18 +68,16 @@ def test_somebody_who_fills_the_picture_is_seen_to_move() -> None:
 
 @pytest.mark.parametrize(("twice_in", "is_exact"), [(2, True), (3, True), (6, True), (6, False)])
 def test_pictures_given_twice_do_not_pass_for_a_camera_without_noise(twice_in: int, is_exact: bool) -> None:
-    watch = MotionWatch(SETTINGS.motion)
     last, changed = picture(), []
-    watch.changed_cells(small_grey(last))
-    watch.looked()
     for number in range(1, 60):
+        before = last
         if number % twice_in:
             last = picture()
         elif not is_exact:  # encoded again
             last = last + NOISE.integers(0, 2, last.shape, dtype=np.uint8)
-        changed.append(watch.changed_cells(small_grey(last)))
-        watch.looked()
-    assert max(cells for cells in changed if cells is not None) < SETTINGS.motion.cells
+        small, then = small_grey(last), small_grey(before)
+        changed.append(changed_share(small, then, SETTINGS.motion, (0.0, 0.0, 1.0, 1.0)))
+    assert max(changed) < SETTINGS.motion.nobody_share
 
 
 def test_movement_is_seen_straight_after_all_of_the_picture_has_changed() -> None:

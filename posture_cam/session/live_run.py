@@ -187,9 +187,9 @@ class LiveRun:
 
     def _see(self, frame: Frame) -> None:
         now_s = frame.timestamp_s
-        is_still = not self._looking.is_due_in(frame) and self._last is not None
-        if is_still:
-            self._pose = replace(self._pose, timestamp_s=now_s) if self._pose is not None else None
+        known = self._looking.known(frame)
+        if known is not None:
+            self._pose = replace(known.pose, timestamp_s=now_s) if known.pose is not None else None
         else:
             try:
                 self._pose = self._estimator.estimate(frame)
@@ -197,13 +197,14 @@ class LiveRun:
                 self._failed(error)
                 return
             self._failures = 0
-            self._looking.looked(now_s)
+            self._looking.looked(self._pose, now_s)
             if self._background.is_due(now_s) and self._background.compare(
                 frame.image_bgr, self._pose, now_s
             ):
                 self._camera_moved(now_s)
         notes = len(self._judging.notes)
-        sample = Sample(frame.index, now_s, self._pose, is_reused=is_still)
+        has_moved = known is not None and not known.is_same
+        sample = Sample(frame.index, now_s, self._pose, is_reused=known is not None, has_moved=has_moved)
         observation = self._judging.see(sample, frame=frame).now
         for note in self._judging.notes[notes:]:
             self._say(note)

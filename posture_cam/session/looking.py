@@ -3,48 +3,91 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from posture_cam.pose.person import UPPER_BODY, shift_of
 from posture_cam.records import Frame, Pose
-from posture_cam.settings import MotionSettings, Settings
-from posture_cam.source.motion import Box, MotionWatch, changed_share, small_grey
+from posture_cam.settings import Settings
+from posture_cam.source.motion import Box, changed_share, small_grey
 from posture_cam.source.video import Glimpse
 
 # Frame times deviate slightly from the grid by which frames are taken.
 _BESIDE_S = 1e-3
 # The most pixels held at a time, those of 21 pictures in full HD: larger pictures get shorter stretches.
 _MOST_PIXELS = 21 * 1920 * 1080
+# Chosen: two minutes of a person who takes a new posture every four seconds.
+_LOOKS_REMEMBERED = 30
 _EVERYWHERE: Box = (0.0, 0.0, 1.0, 1.0)
 
 
-class Looking:
-    """Decides which pictures of a live run the model looks at: changed ones, else one now and then.
+class Look(NamedTuple):
+    """A look of a live run.
 
-    Args:
-        settings: Defines what counts as movement.
-        still_s: How long after a look the next is due if nothing has moved.
+    Attributes:
+        small: The picture, as made by `small_grey`.
+        pose: The pose found in it; None for nobody.
     """
 
-    def __init__(self, settings: MotionSettings, still_s: float) -> None:
-        self._motion, self._least_cells = MotionWatch(settings), settings.cells
-        self._still_s = still_s
-        self._looked_s = 0.0
+    small: NDArray[np.uint8]
+    pose: Pose | None
 
-    def is_due_in(self, frame: Frame) -> bool:
-        """Whether to look at this frame."""
-        changed = self._motion.changed_cells(small_grey(frame.image_bgr))
-        if changed is None or changed >= self._least_cells:
-            return True
-        return frame.timestamp_s - self._looked_s + _BESIDE_S >= self._still_s
 
-    def looked(self, timestamp_s: float) -> None:
-        """Record that the model has looked at the last picture; later pictures are compared with it."""
-        self._motion.looked()
+class Known(NamedTuple):
+    """What an earlier look says of a picture.
+
+    Attributes:
+        pose: The pose found then; None for nobody.
+        is_same: The same look holds for the picture before.
+    """
+
+    pose: Pose | None
+    is_same: bool
+
+
+class Looking:
+    """Decides which pictures of a live run the model looks at: those that resemble none of the last looks.
+
+    Args:
+        settings: When pictures are alike.
+        look_every_s: The model looks at least this often.
+    """
+
+    def __init__(self, settings: Settings, look_every_s: float) -> None:
+        self._settings, self._look_every_s = settings, look_every_s
+        self._small: NDArray[np.uint8] | None = None
+        self._looked_s = -math.inf
+        # The look that holds is the first.
+        self._looks: deque[Look] = deque(maxlen=_LOOKS_REMEMBERED)
+
+    def known(self, frame: Frame) -> Known | None:
+        """What is known of a picture without looking at it; None if the model has to look."""
+        self._small = small_grey(frame.image_bgr)
+        if frame.timestamp_s - self._looked_s + _BESIDE_S >= self._look_every_s:
+            return None
+        for place, look in enumerate(self._looks):
+            if self._is_like(self._small, look.small, look.pose):
+                del self._looks[place]
+                self._looks.appendleft(look)
+                return Known(look.pose, is_same=place == 0)
+        return None
+
+    def _is_like(self, small: NDArray[np.uint8], then: NDArray[np.uint8], pose: Pose | None) -> bool:
+        motion = self._settings.motion
+        if pose is None:  # whoever comes may be small
+            return changed_share(small, then, motion, _EVERYWHERE) < motion.nobody_share
+        box = _box_around([pose], self._settings.sparing.around)
+        return changed_share(small, then, motion, box) < motion.same_share
+
+    def looked(self, pose: Pose | None, timestamp_s: float) -> None:
+        """Remember what the model has seen in the last picture."""
+        assert self._small is not None
+        self._looks.appendleft(Look(self._small, pose))
         self._looked_s = timestamp_s
 
 

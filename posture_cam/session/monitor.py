@@ -90,7 +90,7 @@ def monitor(
             sinks=sinks,
             source=source,
             estimator=landmarker,
-            looking=Looking(settings.motion, settings.motion.look_every_s),
+            looking=Looking(settings, settings.motion.look_every_s),
             background=BackgroundWatch(settings.background),
             profile_name=profile_name,
             neutral=neutral,

@@ -3,7 +3,7 @@
 from posture_cam.source.camera import Camera, CameraGone, source_name
 from posture_cam.source.cameras import camera_number, camera_users, list_cameras
 from posture_cam.source.live import Device, LiveSource, open_device, paced
-from posture_cam.source.motion import MotionWatch, small_grey
+from posture_cam.source.motion import small_grey
 from posture_cam.source.playback import PlayedFile
 from posture_cam.source.prefetch import read_ahead
 from posture_cam.source.video import Glimpse, VideoFile, shown_name
@@ -14,7 +14,6 @@ __all__ = [
     "Device",
     "Glimpse",
     "LiveSource",
-    "MotionWatch",
     "PlayedFile",
     "VideoFile",
     "camera_number",

@@ -17,10 +17,8 @@ _WIDTH, _HEIGHT = 96, 54
 # A sixteenth of the cells is enough to measure light and noise, in a tenth of the time.
 _SOME = slice(1, None, 4)
 _SIGMA_OF_MEDIAN = 1.4826
-# The most that the noise may change from picture to picture.  A sudden rise means that the whole picture
-# moves; a sudden fall means that the camera has sent the same picture twice.
-_NOISE_RISES_BY, _NOISE_FALLS_BY = 1.05, 1.2
-_LEAST_NOISE, _NOISE_AT_FIRST = 0.1, 2.0
+# Larger differences are no noise: the whole picture has changed.  Chosen.
+_LEAST_NOISE, _MOST_NOISE = 0.1, 4.0
 
 
 def small_grey(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -34,39 +32,6 @@ def small_grey(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if places.ndim == 3:
         places = cv2.cvtColor(places, cv2.COLOR_BGR2GRAY)
     return np.asarray(cv2.resize(places, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)
-
-
-class MotionWatch:
-    """Compares small grey pictures with the picture of the model's last look.
-
-    Not with the previous picture: slow movement adds up until it is noticed.
-    """
-
-    def __init__(self, settings: MotionSettings) -> None:
-        self._settings = settings
-        self._then: NDArray[np.float32] | None = None
-        self._small: NDArray[np.float32] | None = None
-        self._noise = _NOISE_AT_FIRST
-
-    def changed_cells(self, small: NDArray[np.uint8]) -> int | None:
-        """The number of cells that differ from the picture of the last look; None before the first look."""
-        self._small = now = small.astype(np.float32)
-        if self._then is None:
-            return None
-        difference = now - self._then
-        if (
-            not difference.any()
-        ):  # cameras send pictures twice in the dark; such a pair says nothing about noise
-            return 0
-        light, noise = _light_and_noise(difference[_SOME, _SOME])
-        self._noise = min(max(noise, self._noise / _NOISE_FALLS_BY), _NOISE_RISES_BY * self._noise)
-        level = max(self._settings.level, self._settings.noise_factor * self._noise)
-        difference -= light
-        return int(np.count_nonzero(np.abs(difference) > level))
-
-    def looked(self) -> None:
-        """Record that the model has looked at the picture given last."""
-        self._then = self._small
 
 
 def changed_share(
@@ -96,7 +61,8 @@ def _light_and_noise(difference: NDArray[np.float32]) -> tuple[float, float]:
     """
     some = difference.flatten()
     light = _median_of(some)
-    return light, max(_SIGMA_OF_MEDIAN * _median_of(np.abs(some - light)), _LEAST_NOISE)
+    noise = _SIGMA_OF_MEDIAN * _median_of(np.abs(some - light))
+    return light, min(max(noise, _LEAST_NOISE), _MOST_NOISE)
 
 
 def _median_of(values: NDArray[np.float32]) -> float:
