@@ -313,8 +313,8 @@ def table(samples: Sequence[str], minutes: Sequence[float], rounds: int) -> tupl
     lines += [
         "",
         f"Outside decoding and the model: at most {max(own):.1f} % of our processor time (mean "
-        f"{statistics.fmean(own):.1f} %). `--help` answers in {help_s:.1f} s; the first picture of a live run "
-        f"is judged {first_s:.1f} s after its start.",
+        f"{statistics.fmean(own):.1f} %). `--help` answers in {help_s:.1f} s; a live run judges its first "
+        f"picture {first_s:.1f} s after its start.",
     ]
     longest = max(minutes)
     worst = " and ".join(

@@ -193,9 +193,9 @@ class PaceSettings(Frozen):
     """Looks a second of a monitor."""
 
     usual_hz: float
-    away_hz: float
+    still_hz: float
     eco_usual_hz: float
-    eco_away_hz: float
+    eco_still_hz: float
 
 
 class AlertSettings(Frozen):

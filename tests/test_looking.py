@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from posture_cam.pose.person import shift_of
 from posture_cam.records import Frame, Pose
-from posture_cam.session.looking import Seen, SparingLooks
+from posture_cam.session.looking import Looking, Seen, SparingLooks
 from posture_cam.settings import load_settings
 from posture_cam.source import Glimpse, small_grey
 from tests.builders import SIZE_WH, side_pose
@@ -46,16 +47,17 @@ class Sitting:
         neck_deg = self.postures[number]
         return None if neck_deg is None else side_pose(number / RATE_HZ, neck_deg=neck_deg)
 
-    def _small(self, number: int) -> NDArray[np.uint8]:
+    def image(self, number: int) -> NDArray[np.uint8]:
+        """A picture that shows the posture of a sample."""
         image = np.full((SIZE_WH[1] // 4, SIZE_WH[0] // 4, 3), 60.0)
         pose = self.pose(number)
         if pose is not None:
             for x, y in pose.landmarks[:13, :2]:
                 column, row = round(x * image.shape[1]), round(y * image.shape[0])
-                image[max(row - 12, 0) : row + 12, max(column - 12, 0) : column + 12] = 170.0
+                image[max(row - 3, 0) : row + 4, max(column - 3, 0) : column + 4] = 170.0
         if self.fidgets:
             image[-30:, :40] += NOISE.uniform(-50, 50)
-        return small_grey(np.clip(image + NOISE.normal(0, 4, image.shape), 0, 255).astype(np.uint8))
+        return np.clip(image + NOISE.normal(0, 4, image.shape), 0, 255).astype(np.uint8)
 
     def _picture(self, number: int) -> NDArray[np.uint8] | None:
         return None if number in self.damaged else np.zeros((*SIZE_WH[::-1], 3), np.uint8)
@@ -67,7 +69,7 @@ class Sitting:
     def seen(self) -> list[Seen]:
         """All pictures as the rule has them looked at."""
         glimpses = [
-            Glimpse(number, number / RATE_HZ, self._small(number), partial(self._picture, number))
+            Glimpse(number, number / RATE_HZ, small_grey(self.image(number)), partial(self._picture, number))
             for number in range(len(self.postures))
         ]
         seen = list(SparingLooks(SETTINGS, SIZE_WH, self._estimate).look(glimpses))
@@ -152,3 +154,47 @@ def test_larger_pictures_are_held_for_a_shorter_time() -> None:
     looks = SparingLooks(SETTINGS, (3840, 2160), sitting._estimate)
     glimpses = [replace(one.glimpse) for one in sitting.seen()]
     assert places(list(looks.look(glimpses))) == [0, 5, 10, 15, 20, 25, 30, 35, 40]
+
+
+def watched(sitting: Sitting) -> list[tuple[Pose | None, bool]]:
+    """A live run: the pose of each sample, and whether the model looked at it."""
+    looking = Looking(SETTINGS, SETTINGS.motion.look_every_s)
+    found = []
+    for number in range(len(sitting.postures)):
+        known = looking.known(Frame(number, number / RATE_HZ, sitting.image(number)))
+        pose = sitting.pose(number) if known is None else known.pose
+        if known is None:
+            looking.looked(pose, number / RATE_HZ)
+        found.append((pose, known is None))
+    return found
+
+
+def test_live_postures_that_come_back_are_known() -> None:
+    there_and_back: list[float | None] = [*[0.0] * 5, *[30.0] * 5]
+    looked = [is_looked for _, is_looked in watched(Sitting(there_and_back * 10, fidgets=True))]
+    assert [number for number, is_looked in enumerate(looked) if is_looked] == [0, 5, 30, 55, 80]
+
+
+def test_live_a_known_posture_is_known_to_be_another_than_before() -> None:
+    sitting = Sitting([0.0, 0.0, 40.0, 0.0, 0.0, 40.0])
+    looking = Looking(SETTINGS, SETTINGS.motion.look_every_s)
+    is_same: list[bool | None] = []
+    for number in range(len(sitting.postures)):
+        known = looking.known(Frame(number, number / RATE_HZ, sitting.image(number)))
+        is_same.append(None if known is None else known.is_same)
+        if known is None:
+            looking.looked(sitting.pose(number), number / RATE_HZ)
+    assert is_same == [None, True, None, False, True, False]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.one_of(st.none(), st.floats(0.0, 60.0)), st.integers(1, 12)), max_size=12))
+def test_live_whatever_happens_a_known_posture_is_nearly_the_true_one(
+    history: list[tuple[float | None, int]],
+) -> None:
+    sitting = Sitting([posture for posture, count in history for _ in range(count)])
+    for number, (pose, _) in enumerate(watched(sitting)):
+        true = sitting.pose(number)
+        assert (pose is None) == (true is None)
+        if pose is not None and true is not None:
+            assert shift_of(true, pose) < 0.1

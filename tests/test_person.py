@@ -105,3 +105,16 @@ def test_somebody_behind_an_empty_chair_is_not_the_chair_but_a_face_without_shou
     assert index_of_tracked(chair, [behind]) is None
     assert index_of_tracked(chair, [Figure(0.5, 0.5, 0.5, has_shoulders=False)]) == 0
     assert index_of_tracked(SITTER, [Figure(0.5, 0.5, 0.5, has_shoulders=False)]) == 0
+
+
+def test_looks_may_go_back_in_time() -> None:
+    follower = followed()
+    follower.follow(SITTER, 14.0)
+    assert follower.is_expected(SITTER, 12.0)
+    other = Figure(1.2, 0.5, 1.0)
+    assert follower.choose([other, SITTER], 14.0) == 1
+    assert follower.choose([other, SITTER], 12.5) == 1
+    follower.follow(SITTER, 12.5)
+    # Somebody larger is there from 12.5 s on, and takes over four seconds later.
+    assert follower.choose([other, SITTER], 16.0) == 1
+    assert follower.choose([other, SITTER], 16.5) == 0

@@ -1,6 +1,5 @@
 """From landmarks to measures in degrees, per cent and centimetres."""
 
-from posture_cam.geometry.between import pose_between, poses_filled_in
 from posture_cam.geometry.estimator import AngleEstimator, Estimate, Estimates, Estimator
 from posture_cam.geometry.features import FeatureExtractor
 from posture_cam.geometry.measures import average_neutral, compare
@@ -17,6 +16,4 @@ __all__ = [
     "Orientation",
     "average_neutral",
     "compare",
-    "pose_between",
-    "poses_filled_in",
 ]

@@ -9,6 +9,7 @@ from typing import Self
 
 from posture_cam.closing import Closing
 from posture_cam.errors import SourceError
+from posture_cam.pose.between import poses_filled_in
 from posture_cam.pose.landmark_names import MEDIAPIPE
 from posture_cam.pose.pose_log import PoseLog
 from posture_cam.records import Frame, Pose
@@ -31,7 +32,7 @@ class ReplayedPoses(Closing):
 
     def __init__(self, path: Path) -> None:
         self._log = PoseLog(path)
-        self._samples = list(self._log.samples())
+        self._samples = list(poses_filled_in(self._log.samples()))
         if self._log.end is None or self._log.end.partial:
             raise SourceError(
                 f"{path} does not hold the whole recording, so it cannot take the place of a model.",

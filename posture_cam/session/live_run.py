@@ -35,7 +35,6 @@ from posture_cam.records import (
     Sample,
     SessionSummary,
     SourceEvent,
-    State,
 )
 from posture_cam.session.calibration import SIT_WELL, built, guided, worse_words
 from posture_cam.session.guarded import Guarded
@@ -73,7 +72,7 @@ class RoomWatch(Protocol):
 
 
 class Pace:
-    """How often to look: less often while nobody is there, or on battery."""
+    """How often to look: less often while nothing changes, or on battery."""
 
     def __init__(self, settings: PaceSettings, eco: Callable[[], bool]) -> None:
         self._settings = settings
@@ -82,9 +81,9 @@ class Pace:
     def interval_s(self, observation: Observation) -> float:
         """Seconds until the next look."""
         settings, is_eco = self._settings, self._eco()
-        if observation.assessment.state == State.AWAY and observation.sample.is_reused:
-            return 1.0 / (settings.eco_away_hz if is_eco else settings.away_hz)
-        return 1.0 / (settings.eco_usual_hz if is_eco else settings.usual_hz)
+        usual_hz = settings.eco_usual_hz if is_eco else settings.usual_hz
+        still_hz = settings.eco_still_hz if is_eco else settings.still_hz
+        return 1.0 / (min(usual_hz, still_hz) if observation.sample.is_held else usual_hz)
 
 
 class LiveRun:

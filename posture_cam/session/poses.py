@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from posture_cam.errors import NeutralError, SourceError
 from posture_cam.files import content_of, naming, written_whole
-from posture_cam.geometry import FeatureExtractor, Orientation, poses_filled_in
+from posture_cam.geometry import FeatureExtractor, Orientation
 from posture_cam.kinds import MOST_SECONDS
 from posture_cam.pose import open_estimator
+from posture_cam.pose.between import poses_filled_in
 from posture_cam.pose.pose_log import (
     POSES_SUFFIX,
     PoseLog,
