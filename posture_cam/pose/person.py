@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from posture_cam.records import HEAD_AND_SHOULDERS, FloatArray, Pose
+from posture_cam.records import HEAD_AND_SHOULDERS, FloatArray, Landmark, Pose
 
 # Measured in sizes of the person (see `Figure.size`).
 SAME_PERSON_WITHIN = 0.6
@@ -27,6 +28,7 @@ SMALL_ONE_STAYS_S = 10.0
 USUAL_SIZE_WITHIN_S = 10.0
 UPPER_BODY = slice(0, 13)
 _HEAD_AND_SHOULDERS = np.array(HEAD_AND_SHOULDERS)
+_WITH_HIPS = np.array((*HEAD_AND_SHOULDERS, Landmark.LEFT_HIP, Landmark.RIGHT_HIP))
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,14 +171,23 @@ def shift_of(before: Pose, now: Pose) -> float:
     A body scale combines the width of the shoulders and the height of the neck, so that it is nearly the same
     from every side.
     """
+    return _shift(before, now, _HEAD_AND_SHOULDERS)
+
+
+def crop_shift_of(before: Pose, now: Pose) -> float:
+    """The same with the hips, seen or not: MediaPipe crops the next picture around them."""
+    return _shift(before, now, _WITH_HIPS)
+
+
+def _shift(before: Pose, now: Pose, landmarks: NDArray[np.intp]) -> float:
     # Plain numbers: numpy would take four times as long for so few values.
-    (width, height), marks = now.image_size_wh, now.landmarks[_HEAD_AND_SHOULDERS, :2].tolist()
-    earlier = before.landmarks[_HEAD_AND_SHOULDERS, :2].tolist()
+    (width, height), marks = now.image_size_wh, now.landmarks[landmarks, :2].tolist()
+    earlier = before.landmarks[landmarks, :2].tolist()
     most = 0.0
     for (x, y), (then_x, then_y) in zip(marks, earlier, strict=True):
         most = max(most, abs(x * width - then_x * before.image_size_wh[0]))
         most = max(most, abs(y * height - then_y * before.image_size_wh[1]))
-    _, left_ear, right_ear, left, right = marks
+    _, left_ear, right_ear, left, right = marks[:5]
     shoulders = max(abs(left[0] - right[0]) * width, abs(left[1] - right[1]) * height)
     neck_x, neck_y = (left_ear[axis] + right_ear[axis] - left[axis] - right[axis] for axis in (0, 1))
     scale_px = math.hypot(shoulders, neck_x / 2 * width, neck_y / 2 * height)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -186,8 +185,6 @@ class _Stretch:
         first = 0 if self._before is not None else next(filter(self._look_at, own), None)
         if first is not None:
             self._look_up_to(first, own.stop - 1)
-            for pair in pairwise(sorted(self._poses)):
-                self._look_between(*pair)
         seen = []
         pose = self._before.pose if self._before is not None else None
         for place in own:
@@ -204,7 +201,9 @@ class _Stretch:
             first = self._look_up_to(first, self._by_distance_from_middle(first, last)[0])
             return self._look_up_to(first, last)
         # A damaged picture is replaced by one before it.
-        return next(filter(self._look_at, range(last, first, -1)), first)
+        place = next(filter(self._look_at, range(last, first, -1)), first)
+        self._look_between(first, place)
+        return place
 
     def _look_at(self, place: int) -> bool:
         """Look at a picture, unless that was done; False if it is damaged."""
