@@ -297,7 +297,7 @@ def test_who_leaves_keeps_all_from_the_beginning_on_and_closes_everything() -> N
     assert 5.0 <= found[-1].time_s < 62.0
     assert told(found) == told(whole.looks[: len(found)])
     assert not is_open
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
 
 
 class SlowToAsk(Parts):
