@@ -144,10 +144,11 @@ class LiveSettings(Frozen):
 
 
 class MotionSettings(Frozen):
-    """When nothing moves."""
+    """When two pictures are alike."""
 
     level: float
     noise_factor: float
+    around: float
     same_share: float
     nobody_share: float
     look_every_s: float
@@ -161,7 +162,6 @@ class SparingSettings(Frozen):
     same_scales: float
     again_scales: float
     changed_share: float
-    around: float
     clock_factor: float
 
 

@@ -149,6 +149,23 @@ def test_a_damaged_picture_costs_a_look_nearby(
         assert not between or after - before <= 2 * SPARING.stride_s * RATE_HZ
 
 
+def test_a_row_of_damaged_pictures_at_a_change_of_posture_is_passed_over() -> None:
+    for first in range(1, 12):
+        sitting = Sitting([*[0.0] * 4, *[50.0] * 20], damaged=frozenset(range(first, first + 9)))
+        assert places(sitting.seen())[-1] == 23
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.floats(0.02, 0.9), min_size=1, max_size=60))
+def test_no_two_looks_are_further_apart_than_a_stride_or_the_pictures(steps_s: list[float]) -> None:
+    sitting = Sitting([10.0] * len(steps_s))
+    times_s = np.cumsum(steps_s).tolist()
+    glimpses = [replace(one.glimpse, timestamp_s=at) for one, at in zip(sitting.seen(), times_s, strict=True)]
+    seen = list(SparingLooks(SETTINGS, SIZE_WH, lambda frame: sitting.pose(frame.index)).look(glimpses))
+    looked_s = [one.glimpse.timestamp_s for one in seen if one.is_looked]
+    assert max(np.diff(looked_s), default=0.0) <= SPARING.stride_s + 0.001
+
+
 def test_larger_pictures_are_held_for_a_shorter_time() -> None:
     sitting = Sitting([10.0] * 41)
     looks = SparingLooks(SETTINGS, (3840, 2160), sitting._estimate)

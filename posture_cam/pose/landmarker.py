@@ -223,22 +223,22 @@ class PoseLandmarker(Closing):
         if self._sparing is None:
             return self._look(image, frame, frame.timestamp_s)
         # MediaPipe crops by the pose before: after a movement, by a wrong one, until the pose comes to rest.
-        before, found, told_s = self._tracked, None, frame.timestamp_s
+        before, found, clock_s = self._tracked, None, frame.timestamp_s
         for _ in range(_LOOKS_AT_MOST):
-            pose = self._look(image, frame, self._sparing.clock_factor * told_s)
+            pose = self._look(image, frame, self._sparing.clock_factor * clock_s)
             if pose is None:
                 break  # a fast person may not be found the second time; then the first look is used
             is_settled = before is not None and crop_shift_of(before, pose) <= self._sparing.again_scales
             before = found = pose
             if is_settled:
                 break
-            told_s += _SECOND_LOOK_AFTER_S
+            clock_s += _SECOND_LOOK_AFTER_S
         self._tracked = found
         return found
 
-    def _look(self, image: NDArray[np.uint8], frame: Frame, told_s: float) -> Pose | None:
+    def _look(self, image: NDArray[np.uint8], frame: Frame, clock_s: float) -> Pose | None:
         # MediaPipe counts in whole milliseconds and refuses a time that does not advance.
-        self._last_ms = max(round(told_s * 1000), self._last_ms + self._least_ms)
+        self._last_ms = max(round(clock_s * 1000), self._last_ms + self._least_ms)
         try:
             result = self._tracker.detect_for_video(_as_mp(image), self._last_ms)
         except (RuntimeError, ValueError) as error:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from posture_cam.records import HEAD_AND_SHOULDERS, FloatArray, Landmark, Pose
+from posture_cam.records import HEAD_AND_SHOULDERS, LANDMARK_COUNT, FloatArray, Landmark, Pose
 
 # Measured in sizes of the person (see `Figure.size`).
 SAME_PERSON_WITHIN = 0.6
@@ -28,7 +28,7 @@ SMALL_ONE_STAYS_S = 10.0
 USUAL_SIZE_WITHIN_S = 10.0
 UPPER_BODY = slice(0, 13)
 _HEAD_AND_SHOULDERS = np.array(HEAD_AND_SHOULDERS)
-_WITH_HIPS = np.array((*HEAD_AND_SHOULDERS, Landmark.LEFT_HIP, Landmark.RIGHT_HIP))
+_WITH_LEGS = np.array((*HEAD_AND_SHOULDERS, *range(Landmark.LEFT_HIP, LANDMARK_COUNT)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +175,8 @@ def shift_of(before: Pose, now: Pose) -> float:
 
 
 def crop_shift_of(before: Pose, now: Pose) -> float:
-    """The same with the hips, seen or not: MediaPipe crops the next picture around them."""
-    return _shift(before, now, _WITH_HIPS)
+    """The same with hips and legs, which are rarely seen but show where MediaPipe crops the next picture."""
+    return _shift(before, now, _WITH_LEGS)
 
 
 def _shift(before: Pose, now: Pose, landmarks: NDArray[np.intp]) -> float:

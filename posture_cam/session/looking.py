@@ -18,15 +18,15 @@ from posture_cam.source.video import Glimpse
 
 # Frame times deviate slightly from the grid by which frames are taken.
 _BESIDE_S = 1e-3
-# The most pixels held at a time, those of 21 pictures in full HD: larger pictures get shorter stretches.
+# Chosen: the most pixels held at a time, 21 pictures in full HD or 5 in 4K, where stretches get shorter.
 _MOST_PIXELS = 21 * 1920 * 1080
 # Chosen: two minutes of a person who takes a new posture every four seconds.
 _LOOKS_REMEMBERED = 30
 _EVERYWHERE: Box = (0.0, 0.0, 1.0, 1.0)
 
 
-class Look(NamedTuple):
-    """A look of a live run.
+class _Remembered(NamedTuple):
+    """An earlier look of a live run.
 
     Attributes:
         small: The picture, as made by `small_grey`.
@@ -62,7 +62,7 @@ class Looking:
         self._small: NDArray[np.uint8] | None = None
         self._looked_s = -math.inf
         # The look that holds is the first.
-        self._looks: deque[Look] = deque(maxlen=_LOOKS_REMEMBERED)
+        self._looks: deque[_Remembered] = deque(maxlen=_LOOKS_REMEMBERED)
 
     def known(self, frame: Frame) -> Known | None:
         """What is known of a picture without looking at it; None if the model has to look."""
@@ -80,13 +80,13 @@ class Looking:
         motion = self._settings.motion
         if pose is None:  # whoever comes may be small
             return changed_share(small, then, motion, _EVERYWHERE) < motion.nobody_share
-        box = _box_around([pose], self._settings.sparing.around)
+        box = _box_around([pose], self._settings.motion.around)
         return changed_share(small, then, motion, box) < motion.same_share
 
     def looked(self, pose: Pose | None, timestamp_s: float) -> None:
         """Remember what the model has seen in the last picture."""
         assert self._small is not None
-        self._looks.appendleft(Look(self._small, pose))
+        self._looks.appendleft(_Remembered(self._small, pose))
         self._looked_s = timestamp_s
 
 
@@ -133,17 +133,15 @@ class SparingLooks:
             before = stretch.last_look
 
     def _stretches(self, glimpses: Iterable[Glimpse]) -> Iterator[list[Glimpse]]:
-        """The first picture, then the pictures up to each that is due for a look."""
+        """The first picture, then the pictures up to each look that is due, the last within a stride."""
         start_s = -math.inf
         pictures: list[Glimpse] = []
         for glimpse in glimpses:
-            pictures.append(glimpse)
-            if (
-                glimpse.timestamp_s - start_s + _BESIDE_S >= self._settings.sparing.stride_s
-                or len(pictures) == self._most
-            ):
+            is_beyond = glimpse.timestamp_s - start_s - _BESIDE_S > self._settings.sparing.stride_s
+            if pictures and (is_beyond or len(pictures) == self._most):
                 yield pictures
-                start_s, pictures = glimpse.timestamp_s, []
+                start_s, pictures = pictures[-1].timestamp_s, []
+            pictures.append(glimpse)
         if pictures:
             yield pictures
 
@@ -198,8 +196,9 @@ class _Stretch:
         In order of time, because MediaPipe searches for a person where it found them last.
         """
         if not self._are_close(first, last) and not self._resembles_one(last, [first]):
-            first = self._look_up_to(first, self._by_distance_from_middle(first, last)[0])
-            return self._look_up_to(first, last)
+            middle = self._look_up_to(first, self._by_distance_from_middle(first, last)[0])
+            if middle > first:  # else all pictures up to the middle are damaged
+                return self._look_up_to(middle, last)
         # A damaged picture is replaced by one before it.
         place = next(filter(self._look_at, range(last, first, -1)), first)
         self._look_between(first, place)
@@ -247,7 +246,7 @@ class _Stretch:
     def _resembles_one(self, place: int, looked: Sequence[int]) -> bool:
         """Whether head and shoulders have hardly changed since one of some pictures looked at."""
         box = _box_around(
-            [pose for one in looked if (pose := self._poses[one]) is not None], self._sparing.around
+            [pose for one in looked if (pose := self._poses[one]) is not None], self._motion.around
         )
         small = self._pictures[place].small
         return any(

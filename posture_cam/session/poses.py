@@ -313,14 +313,14 @@ def _looks(
     from posture_cam.session.looking import Seen, SparingLooks
     from posture_cam.source import read_ahead
 
-    def every_one(glimpses: Iterable[Glimpse]) -> Iterator[Seen]:
+    def look_at_all(glimpses: Iterable[Glimpse]) -> Iterator[Seen]:
         for glimpse in glimpses:
             frame = glimpse.frame()
             pose = None if frame is None else estimate(frame)
             yield Seen(glimpse, pose, is_looked=frame is not None, is_damaged=frame is None)
 
     size_wh = source.info.width_px, source.info.height_px
-    look = SparingLooks(settings, size_wh, estimate).look if is_sparing else every_one
+    look = SparingLooks(settings, size_wh, estimate).look if is_sparing else look_at_all
     with read_ahead(source.glimpses()) as glimpses:
         for glimpse, pose, is_looked, is_damaged in look(glimpses):
             sample = None
