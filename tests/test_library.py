@@ -28,6 +28,7 @@ from posture_cam.pose.pose_log import PoseLog
 from posture_cam.profiles import load_profile
 from posture_cam.records import View
 from posture_cam.session.calibration import CalibrationRequest, calibrate
+from posture_cam.settings import load_settings
 from tests.conftest import ROOT, SAMPLES
 from tests.running import run
 
@@ -258,7 +259,7 @@ def test_a_neutral_posture_is_stored_from_python(sample_poses: Callable[[str], P
 
 def test_own_poses_are_judged_as_recorded_ones(sample_poses: Callable[[str], Path]) -> None:
     path = sample_poses("desk-monitor")
-    samples = poses_filled_in(PoseLog(path).samples())
+    samples = poses_filled_in(PoseLog(path).samples(), load_settings().sparing)
     poses = [sample.pose for sample in samples if sample.pose is not None]
     own, recorded = posture_cam.judge(poses), posture_cam.analyze(path)
     for state in State:

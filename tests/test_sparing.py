@@ -109,7 +109,7 @@ def test_between_two_looks_the_landmarks_move_evenly_once_something_has_moved() 
     assert first is not None
     assert last is not None
     wanted = [first, first, first + (last - first) / 3, first + 2 * (last - first) / 3, last, last]
-    filled = list(poses_filled_in(moments))
+    filled = list(poses_filled_in(moments, SETTINGS.sparing))
     assert ear_x(filled) == pytest.approx(wanted, abs=1e-6)
     assert [one.pose.timestamp_s for one in filled if one.pose] == [one.timestamp_s for one in moments]
     assert [one.is_held for one in filled] == [False, True, False, False, False, True]
@@ -118,8 +118,10 @@ def test_between_two_looks_the_landmarks_move_evenly_once_something_has_moved() 
 def test_a_posture_that_came_back_or_was_never_looked_at_again_stays_as_it_was() -> None:
     back = [moment(0.2, 3.0, is_reused=True, has_moved=True), moment(0.4, 3.0, is_reused=True)]
     same = ear_x([moment(0.0, 3.0)])
-    assert ear_x(poses_filled_in([moment(0.0, 3.0), *back, moment(0.6, 15.0)]))[:3] == 3 * same
-    assert ear_x(poses_filled_in([moment(0.0, 3.0), back[0]])) == 2 * same
+    assert (
+        ear_x(poses_filled_in([moment(0.0, 3.0), *back, moment(0.6, 15.0)], SETTINGS.sparing))[:3] == 3 * same
+    )
+    assert ear_x(poses_filled_in([moment(0.0, 3.0), back[0]], SETTINGS.sparing)) == 2 * same
 
 
 @pytest.mark.parametrize(("before", "after"), [(3.0, None), (None, 3.0), (None, None)])
@@ -129,7 +131,7 @@ def test_between_somebody_and_nobody_the_last_look_stands(before: float | None, 
         moment(0.2, before, is_reused=True, has_moved=True),
         moment(0.4, after),
     )
-    _, between, _ = poses_filled_in([start, held, end])
+    _, between, _ = poses_filled_in([start, held, end], SETTINGS.sparing)
     assert between.pose is held.pose
     assert between.is_held
 
@@ -227,3 +229,12 @@ def test_recorded_poses_give_the_same_judgement_as_the_video_that_was_looked_at_
     assert from_video.seconds_by_state == from_poses.seconds_by_state
     assert from_video.sample_count == from_poses.sample_count == 350
     assert from_video.look_count == from_poses.look_count < 0.6 * from_video.sample_count
+
+
+def test_looks_at_the_same_posture_calm_each_other_and_a_change_keeps_its_size() -> None:
+    neck_deg = [3.0, 5.0] * 3 + [25.0, 27.0] * 3
+    moments = [moment(2.0 * place, angle) for place, angle in enumerate(neck_deg)]
+    raw, calm = (np.array(ear_x(one)) for one in (moments, poses_filled_in(moments, SETTINGS.sparing)))
+    for posture in (slice(0, 6), slice(6, 12)):
+        assert calm[posture].std() < 0.6 * raw[posture].std()
+        assert calm[posture].mean() == pytest.approx(raw[posture].mean(), abs=0.1 * raw[posture].std())

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from posture_cam.records import HEAD_AND_SHOULDERS, LANDMARK_COUNT, FloatArray, Landmark, Pose
+from posture_cam.records import HEAD_AND_SHOULDERS, FloatArray, Landmark, Pose
 
 # Measured in sizes of the person (see `Figure.size`).
 SAME_PERSON_WITHIN = 0.6
@@ -27,8 +27,7 @@ SMALL_ONE_STAYS_S = 10.0
 # How slowly the usual size adapts: a passer-by, however near, must not set it.
 USUAL_SIZE_WITHIN_S = 10.0
 UPPER_BODY = slice(0, 13)
-_HEAD_AND_SHOULDERS = np.array(HEAD_AND_SHOULDERS)
-_WITH_LEGS = np.array((*HEAD_AND_SHOULDERS, *range(Landmark.LEFT_HIP, LANDMARK_COUNT)))
+_HIPS = (Landmark.LEFT_HIP, Landmark.RIGHT_HIP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,24 +170,27 @@ def shift_of(before: Pose, now: Pose) -> float:
     A body scale combines the width of the shoulders and the height of the neck, so that it is nearly the same
     from every side.
     """
-    return _shift(before, now, _HEAD_AND_SHOULDERS)
+    points = zip(_pixels(before, HEAD_AND_SHOULDERS), _pixels(now, HEAD_AND_SHOULDERS), strict=True)
+    most = max(max(abs(x - then_x), abs(y - then_y)) for (then_x, then_y), (x, y) in points)
+    return _in_body_scales(most, now)
 
 
 def crop_shift_of(before: Pose, now: Pose) -> float:
-    """The same with hips and legs, which are rarely seen but show where MediaPipe crops the next picture."""
-    return _shift(before, now, _WITH_LEGS)
+    """How far the middle of the hips, seen or not, has moved: MediaPipe crops the next picture around it."""
+    (x1, y1), (x2, y2) = _pixels(before, _HIPS)
+    (x3, y3), (x4, y4) = _pixels(now, _HIPS)
+    return _in_body_scales(math.hypot(x3 + x4 - x1 - x2, y3 + y4 - y1 - y2) / 2, now)
 
 
-def _shift(before: Pose, now: Pose, landmarks: NDArray[np.intp]) -> float:
-    # Plain numbers: numpy would take four times as long for so few values.
-    (width, height), marks = now.image_size_wh, now.landmarks[landmarks, :2].tolist()
-    earlier = before.landmarks[landmarks, :2].tolist()
-    most = 0.0
-    for (x, y), (then_x, then_y) in zip(marks, earlier, strict=True):
-        most = max(most, abs(x * width - then_x * before.image_size_wh[0]))
-        most = max(most, abs(y * height - then_y * before.image_size_wh[1]))
-    _, left_ear, right_ear, left, right = marks[:5]
-    shoulders = max(abs(left[0] - right[0]) * width, abs(left[1] - right[1]) * height)
+def _pixels(pose: Pose, landmarks: Sequence[Landmark]) -> list[tuple[float, float]]:
+    # Plain numbers: numpy would take several times as long for so few values.
+    width, height = pose.image_size_wh
+    return [(x * width, y * height) for x, y in pose.landmarks[list(landmarks), :2].tolist()]
+
+
+def _in_body_scales(length_px: float, pose: Pose) -> float:
+    _, left_ear, right_ear, left, right = _pixels(pose, HEAD_AND_SHOULDERS)
+    shoulders = max(abs(left[axis] - right[axis]) for axis in (0, 1))
     neck_x, neck_y = (left_ear[axis] + right_ear[axis] - left[axis] - right[axis] for axis in (0, 1))
-    scale_px = math.hypot(shoulders, neck_x / 2 * width, neck_y / 2 * height)
-    return most / scale_px if scale_px > 0 else math.inf
+    scale_px = math.hypot(shoulders, neck_x / 2, neck_y / 2)
+    return length_px / scale_px if scale_px > 0 else math.inf

@@ -13,6 +13,7 @@ from posture_cam.pose.between import poses_filled_in
 from posture_cam.pose.landmark_names import MEDIAPIPE
 from posture_cam.pose.pose_log import PoseLog
 from posture_cam.records import Frame, Pose
+from posture_cam.settings import load_settings
 
 # A pose holds at most as long as in a recording: the longest time without a look.
 _STANDS_S = 2.5
@@ -32,7 +33,7 @@ class ReplayedPoses(Closing):
 
     def __init__(self, path: Path) -> None:
         self._log = PoseLog(path)
-        self._samples = list(poses_filled_in(self._log.samples()))
+        self._samples = list(poses_filled_in(self._log.samples(), load_settings().sparing))
         if self._log.end is None or self._log.end.partial:
             raise SourceError(
                 f"{path} does not hold the whole recording, so it cannot take the place of a model.",

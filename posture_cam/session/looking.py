@@ -126,11 +126,11 @@ class SparingLooks:
 
     def look(self, glimpses: Iterable[Glimpse]) -> Iterator[Seen]:
         """All pictures in order of time, each with the pose that holds for it."""
-        before: Seen | None = None
+        before: list[Seen] = []
         for pictures in self._stretches(glimpses):
             stretch = _Stretch(before, pictures, self._settings, self._estimate)
             yield from stretch.look()
-            before = stretch.last_look
+            before = stretch.last_looks
 
     def _stretches(self, glimpses: Iterable[Glimpse]) -> Iterator[list[Glimpse]]:
         """The first picture, then the pictures up to each look that is due, the last within a stride."""
@@ -150,41 +150,38 @@ class _Stretch:
     """A few seconds of a recording.
 
     Args:
-        before: The last look before, or None.
-        pictures: The pictures since that look; the last is due for a look.
+        before: The last two looks before, as far as there are any.
+        pictures: The pictures since those looks; the last is due for a look.
         settings: See `SparingLooks`.
         estimate: Looks at a frame.
     """
 
     def __init__(
         self,
-        before: Seen | None,
+        before: Sequence[Seen],
         pictures: Sequence[Glimpse],
         settings: Settings,
         estimate: Callable[[Frame], Pose | None],
     ) -> None:
         self._sparing, self._motion, self._estimate = settings.sparing, settings.motion, estimate
-        self._before = before
-        self._pictures = [before.glimpse, *pictures] if before is not None else [*pictures]
-        self._poses: dict[int, Pose | None] = {} if before is None else {0: before.pose}  # by place
+        self._pictures = [*(seen.glimpse for seen in before), *pictures]
+        self._poses = {place: seen.pose for place, seen in enumerate(before)}  # by place
         self._damaged: set[int] = set()
 
     @property
-    def last_look(self) -> Seen | None:
-        """The last picture looked at; None if all are damaged."""
-        if not self._poses:
-            return None
-        place = max(self._poses)
-        return Seen(self._pictures[place], self._poses[place], is_looked=True)
+    def last_looks(self) -> list[Seen]:
+        """The last two pictures looked at, as far as there are any."""
+        places = sorted(self._poses)[-2:]
+        return [Seen(self._pictures[place], self._poses[place], is_looked=True) for place in places]
 
     def look(self) -> list[Seen]:
         """Look where needed; returns the pictures."""
         own = range(len(self._poses), len(self._pictures))
-        first = 0 if self._before is not None else next(filter(self._look_at, own), None)
+        first = own.start - 1 if self._poses else next(filter(self._look_at, own), None)
         if first is not None:
             self._look_up_to(first, own.stop - 1)
         seen = []
-        pose = self._before.pose if self._before is not None else None
+        pose = self._poses.get(own.start - 1)
         for place in own:
             pose = self._poses.get(place, pose)
             seen.append(Seen(self._pictures[place], pose, place in self._poses, place in self._damaged))
@@ -236,12 +233,17 @@ class _Stretch:
 
     def _shows_nothing_new(self, first: int, last: int) -> bool:
         """Whether two looks see the same posture, and each picture between resembles one of theirs."""
-        start, end = self._poses[first], self._poses[last]
-        if (start is None) != (end is None):
-            return False
-        if start is not None and end is not None and shift_of(start, end) > self._sparing.same_scales:
+        # A movement that has brought somebody nearly to the end goes on for a moment.
+        before = max((place for place in self._poses if place < first), default=first)
+        if not (self._is_same_posture(before, first) and self._is_same_posture(first, last)):
             return False
         return all(self._resembles_one(place, [first, last]) for place in range(first + 1, last))
+
+    def _is_same_posture(self, first: int, last: int) -> bool:
+        start, end = self._poses[first], self._poses[last]
+        if start is None or end is None:
+            return start is end
+        return shift_of(start, end) <= self._sparing.same_scales
 
     def _resembles_one(self, place: int, looked: Sequence[int]) -> bool:
         """Whether head and shoulders have hardly changed since one of some pictures looked at."""

@@ -70,7 +70,7 @@ class Looks:
     def __iter__(self) -> Iterator[Look]:
         """All samples, in order."""
         extractor = FeatureExtractor(self._settings)
-        return map(extractor.look, poses_filled_in(self._samples))
+        return map(extractor.look, poses_filled_in(self._samples, self._settings.sparing))
 
     def __bool__(self) -> bool:
         """Whether there are any."""
