@@ -32,14 +32,16 @@ sys.path[:0] = [str(ROOT / "models"), str(ROOT / "benchmarks")]
 from rules import RULES
 from sessions import Relative, Sessions
 
+from posture_cam.alerts import AlertPolicy
 from posture_cam.assessment.judge import Judge
 from posture_cam.geometry import AngleEstimator, compare
 from posture_cam.geometry.estimator import OUTPUTS
 from posture_cam.geometry.points import Points
-from posture_cam.records import FloatArray, Measure, State
+from posture_cam.records import FloatArray, Measure, Pose, State
 from posture_cam.session.analysis import AnalysisRequest, analyze
-from posture_cam.session.neutrals import load_estimator, moments_of, neutral_from
-from posture_cam.session.poses import recorded_poses
+from posture_cam.session.neutrals import found_neutral, load_estimator, moments_of, neutral_from
+from posture_cam.session.pipeline import Pipeline
+from posture_cam.session.poses import given_poses, recorded_poses
 from posture_cam.settings import load_settings
 
 OURS = "posture_cam"
@@ -55,8 +57,12 @@ _GOOD_LIMITS = {
 }
 _JUDGED = tuple((index, _GOOD_LIMITS[name]) for index, name in enumerate(OUTPUTS) if name in _GOOD_LIMITS)
 _ERROR_SHARE = load_settings().state.error_share
-_CALIBRATED_ON = 60
-_VIEWS = ("front", "front, camera below the eyes", "oblique", "side")
+_CALIBRATED_ON, _LEAST = 60, 6
+# Pictures a second of recordings without times, and the height that all their pictures are given.
+_UNTIMED_HZ, _HEIGHT_PX = 10.0, 720
+_VIEWS = ("front", "front, camera below the eyes", "oblique", "side", "side, bent far")
+# Changes of neck and trunk that count as bent far.
+_FAR_DEG = np.array([30.0, 20.0])
 _CLIPS = ("desk-side", "desk-laptop", "desk-monitor", "desk-oblique")
 _BAD_LABELS, _GOOD_LABELS = ("slouch", "forward_head"), ("neutral", "look_down", "rest")
 _EDGE_S = 1.0
@@ -182,10 +188,14 @@ def session_groups(estimator: AngleEstimator, path: Path) -> list[Group]:
                 rows &= sessions.recipe == recipe
             if "below" in view:
                 rows &= sessions.below_eyes
+            if "far" in view:
+                rows &= (np.abs(truth[:, :2]) > _FAR_DEG).any(axis=1)
             if not rows.any():
                 continue
-            telling = {OURS: Telling.of(ours[rows], ours[rows] > 0, bad[rows])}
-            for name, score in scores.items():
+            telling = {}
+            if 0 < bad[rows].sum() < rows.sum():
+                telling[OURS] = Telling.of(ours[rows], ours[rows] > 0, bad[rows])
+            for name, score in scores.items() if telling else ():
                 telling[name] = Telling.of(score[rows], score[rows] > 1, bad[rows])
             groups.append(
                 Group(
@@ -204,33 +214,41 @@ def session_groups(estimator: AngleEstimator, path: Path) -> list[Group]:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """The figures of one recording of a real person."""
+    """The figures of one recording of a real person.
+
+    Attributes:
+        rules: Each rule, picture by picture.
+        told, found: The judgement over time, with the neutral posture told and with the one found; None where
+            there was nothing to compare with.
+        found_upright: Share of the moments of the neutral posture found that are labelled good.
+    """
 
     name: str
     frames: int
     calibrated_on: int
     rules: dict[str, Telling]
+    told: Telling | None
+    found: Telling | None
+    found_upright: float
 
 
 def real_recordings(estimator: AngleEstimator, path: Path) -> list[Recording]:
     """Recordings of real people, each calibrated on its first good frames."""
     with np.load(path, allow_pickle=False) as data:
-        xy, z = data["xy"].astype(np.float64), data["z"].astype(np.float64)
-        label, group, order, aspect = data["label"], data["group"], data["order"], data["aspect"]
+        group, order, labels = data["group"], data["order"], data["label"]
+        parts = _parts(data)
     found = []
-    shapes = np.broadcast_to(aspect, (len(xy),)).astype(np.float64)
     for name in dict.fromkeys(group.tolist()):
         rows = np.flatnonzero(group == name)
         rows = rows[np.argsort(order[rows], kind="stable")]
-        nothing = np.full((len(rows), 33, 3), np.nan)
-        landmarks = np.concatenate([xy[rows], z[rows][..., None]], axis=-1)
-        size = np.stack([shapes[rows], np.ones(len(rows))], axis=-1)
-        points = Points.of(landmarks, nothing, nothing[..., 0], size)
+        landmarks, world, visibility, size, time_s = (part[rows] for part in parts)
+        time_s = np.arange(len(rows)) / _UNTIMED_HZ if np.isnan(time_s).any() else time_s
+        points = Points.of(landmarks, world, visibility, size)
         usable = np.isfinite(points.xy[:, 0, 0])
-        bad = label[rows] != "good"
+        bad = labels[rows] != "good"
         good = np.flatnonzero(usable & ~bad)
-        first = good[: _CALIBRATED_ON if len(good) >= 4 * _CALIBRATED_ON else len(good) // 4]
-        if len(first) < 2 or not bad.any():
+        first = good[: _CALIBRATED_ON if len(good) >= 4 * _CALIBRATED_ON else max(len(good) // 4, _LEAST)]
+        if len(first) < _LEAST or not bad.any():
             continue
         rest = usable.copy()
         rest[first] = False
@@ -243,8 +261,83 @@ def real_recordings(estimator: AngleEstimator, path: Path) -> list[Recording]:
             score = of(now, neutral)
             if np.isfinite(score).any():
                 telling[rule] = Telling.of(score, score > 1, bad[rest])
-        found.append(Recording(str(name) or "recording", int(rest.sum()), len(first), telling))
+        taken = np.flatnonzero(usable)
+        poses = [
+            _pose(float(time_s[row]), landmarks[row], world[row], visibility[row], float(size[row, 0]))
+            for row in taken.tolist()
+        ]
+        told, _ = _over_time(poses, bad[taken], rest[taken], estimator)
+        alone, upright = _over_time(poses, bad[taken], rest[taken], estimator, is_told=False)
+        found.append(
+            Recording(str(name) or "recording", int(rest.sum()), len(first), telling, told, alone, upright)
+        )
     return found
+
+
+def _parts(data: np.lib.npyio.NpzFile) -> tuple[FloatArray, ...]:
+    """Landmarks, world landmarks, visibility, sizes and times of a file; NaN where it does not have them."""
+    xy, count = data["xy"].astype(np.float64), len(data["xy"])
+    shape = np.broadcast_to(data["aspect"], (count,)).astype(np.float64)
+    optional = {"world": (count, 33, 3), "visibility": (count, 33), "time_s": (count,)}
+    world, visibility, time_s = (
+        data[name].astype(np.float64) if name in data.files else np.full(wanted, np.nan)
+        for name, wanted in optional.items()
+    )
+    landmarks = np.concatenate([xy, data["z"].astype(np.float64)[..., None]], axis=-1)
+    return landmarks, world, visibility, np.stack([shape, np.ones(count)], axis=-1), time_s
+
+
+def _pose(
+    time_s: float, landmarks: FloatArray, world: FloatArray, visibility: FloatArray, aspect: float
+) -> Pose:
+    """A moment as the program gets it; without a visibility, each landmark that is known counts as seen."""
+    has = np.isfinite(landmarks[:, :2]).all(axis=-1)
+    seen = np.where(np.isnan(visibility), np.where(has, 1.0, np.nan), visibility)
+    return Pose(
+        timestamp_s=time_s,
+        landmarks=landmarks.astype(np.float32),
+        world_landmarks=world.astype(np.float32) if np.isfinite(world).all() else None,
+        visibility=seen.astype(np.float32),
+        presence=seen.astype(np.float32),
+        image_size_wh=(round(_HEIGHT_PX * aspect), _HEIGHT_PX),
+    )
+
+
+def _over_time(
+    poses: Sequence[Pose], bad: Mask, rest: Mask, estimator: AngleEstimator, *, is_told: bool = True
+) -> tuple[Telling | None, float]:
+    """The judgement that users get: scores, and moments called fair or poor.
+
+    Args:
+        poses: All moments of a recording.
+        bad: Which of them are bad.
+        rest: Which of them count; the others are those to calibrate on.
+        estimator: For the pipeline.
+        is_told: Calibrate on those; else the program finds a neutral posture by itself.
+
+    Returns:
+        The figures, and the share of the moments of the neutral posture that are good.
+    """
+    settings = load_settings()
+    given = given_poses(poses, settings, "recording")
+    if is_told:
+        features = [look.features for look, is_rest in zip(given.looks, rest, strict=True) if not is_rest]
+        neutral = neutral_from(features, given.header, settings)
+    else:
+        neutral = found_neutral(given, settings)
+    if neutral is None:
+        return None, float("nan")
+    judging = Pipeline(neutral, settings, estimator, AlertPolicy(settings.alerts))
+    judging.begin(given.header.source, given.header.model)
+    seen = [one for moment in judging.measure(given.looks) for one in judging.judge(moment).settled]
+    seen += judging.finish(given.end_s)
+    score = np.array([np.nan if (at := one.assessment.score) is None else 100.0 - at for one in seen])
+    called = np.array([one.assessment.state in (State.FAIR, State.POOR) for one in seen])
+    time_s = np.array([pose.timestamp_s for pose in poses])
+    start_s, end_s = neutral.start_s or 0.0, neutral.end_s or 0.0
+    inside = (time_s >= start_s) & (time_s <= end_s)
+    upright = float((~bad[inside]).mean()) if neutral.is_personal else float("nan")
+    return Telling.of(score[rest], called[rest], bad[rest]), upright
 
 
 def _median(points: Points, rows: NDArray[Any]) -> Points:
@@ -442,6 +535,7 @@ def rule_table(groups: list[Group]) -> str:
     rows = [
         (group.recipe, group.view, *(_telling_words(group.rules.get(name)) for name in (OURS, *RULES)))
         for group in groups
+        if group.rules
     ]
     return _table(head, rows)
 
@@ -459,6 +553,26 @@ def recording_table(recordings: list[Recording]) -> str:
         ]
         rows.append(("mean", f"{sum(item.frames for item in recordings)}", *map(_telling_words, means)))
     return _table(head, rows)
+
+
+def over_time_table(recordings: list[Recording]) -> str:
+    """The judgement over time of recordings of real people, and its mean."""
+    head = ("recording", "neutral told", "neutral found", "the found neutral is good")
+    rows = [
+        (item.name, _telling_words(item.told), _telling_words(item.found), _share_words(item.found_upright))
+        for item in recordings
+    ]
+    if len(recordings) > 1:
+        told, found = (
+            _telling_words(_mean([one for one in tellings if one is not None]))
+            for tellings in zip(*((item.told, item.found) for item in recordings), strict=True)
+        )
+        rows.append(("mean", told, found, ""))
+    return _table(head, rows)
+
+
+def _share_words(share: float) -> str:
+    return f"{share:.0%}".replace("%", " %") if np.isfinite(share) else ""
 
 
 def clip_table(clips: list[Clip]) -> str:
@@ -595,6 +709,7 @@ def main() -> None:
         print(f"{name}\n\n{tables['errors']}\n\nAUC (good called bad / bad found)\n\n{tables['rules']}\n")
     for name, recordings in report.recordings.items():
         print(f"{name}: AUC (good called bad / bad found)\n\n{recording_table(recordings)}\n")
+        print(f"{name}, judged over time\n\n{over_time_table(recordings)}\n")
     if report.clips:
         tables["clips"] = clip_table(report.clips)
         print(tables["clips"])

@@ -196,7 +196,7 @@ class AlertPolicy:
         self._is_ignored = True
         self._alerted_s = now_s
         measure = max(self._blame, key=self._blame.__getitem__)
-        fault = load_measures()[measure].fault_of(self._value[measure])
+        fault = load_measures()[measure].fault
         message = f"{sentence(fault)} for {duration_words(held_s)}."
         kind = AlertKind.FAULT
         if assessment.doubt is not None:

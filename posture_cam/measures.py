@@ -15,8 +15,6 @@ class EstimatedLimits(Frozen):
 
     good: float
     poor: float
-    good_low: float | None = None
-    poor_low: float | None = None
 
 
 class MeasureInfo(Frozen):
@@ -30,13 +28,10 @@ class MeasureInfo(Frozen):
     brief: str = ""
     shown: tuple[Literal["headline", "chart", "course", "hold"], ...] = ()
     fault: str = ""
-    fault_low: str = ""
     group: str | None = None
     group_low_camera: str | None = None
     good: float | None = None
     poor: float | None = None
-    good_low: float | None = None
-    poor_low: float | None = None
     two_sided: bool = False
     lower_is_worse: bool = False
     formula_only: bool = False
@@ -48,13 +43,7 @@ class MeasureInfo(Frozen):
             return False
         if self.lower_is_worse:
             return value < self.good
-        is_low = self.good_low is not None and value < self.good_low
-        return is_low or (abs(value) if self.two_sided else value) > self.good
-
-    def fault_of(self, value: float) -> str:
-        """The words for a value outside the good range."""
-        is_low = self.fault_low and not self.lower_is_worse and value < 0
-        return self.fault_low if is_low else self.fault
+        return (abs(value) if self.two_sided else value) > self.good
 
 
 # Chosen: a sagittal fault alone can take the whole score, other faults only part of it.

@@ -54,6 +54,7 @@ class Gates(Frozen):
     look_down_max_approach_percent: float
     camera_low_below_deg: float
     turned_away_deg: float
+    same_view_deg: float
     nearly_same_view_deg: float
     glance_down_deg: float
     glance_max_neck_deg: float

@@ -71,7 +71,7 @@ def side_pose(
         xy[pair[0]], xy[pair[1]] = middle + across, middle - across
     xy[Landmark.NOSE] = ears + np.array((facing * 40.0, 8.0)) * scale
     xy[np.isnan(xy[:, 0])] = shoulders
-    return _pose(timestamp_s, xy, turn_deg=-facing * turn_deg, size_wh=size_wh)
+    return _pose(timestamp_s, xy, turn_deg=facing * turn_deg, size_wh=size_wh)
 
 
 def front_pose(
@@ -86,11 +86,13 @@ def front_pose(
     elevation_deg: float = 0.0,
     size_wh: tuple[int, int] = SIZE_WH,
     centre_x: float = 0.5,
+    turn_deg: float = 0.0,
 ) -> Pose:
     """Somebody facing the camera.
 
     `ratio` is the height of the ears over the shoulders divided by shoulder width, `nose_below` the height of
-    the ears over the nose divided by face height.  A tilt lowers the person's left.
+    the ears over the nose divided by face height.  A tilt lowers the person's left.  `turn_deg` is the turn
+    of the shoulders that world landmarks show; the picture stays as it is.
     """
     xy = np.full((33, 2), np.nan)
     shoulders = np.array((centre_x * size_wh[0], 0.7 * size_wh[1]))
@@ -111,7 +113,7 @@ def front_pose(
     nose_x = 0.62 * ear_gap * math.tan(math.radians(yaw_deg))
     xy[Landmark.NOSE] = ears + np.array((nose_x, nose_below * face))
     xy[np.isnan(xy[:, 0])] = shoulders
-    return _pose(timestamp_s, xy, turn_deg=0.0, size_wh=size_wh)
+    return _pose(timestamp_s, xy, turn_deg=turn_deg, size_wh=size_wh)
 
 
 def _pose(timestamp_s: float, xy: np.ndarray, *, turn_deg: float, size_wh: tuple[int, int]) -> Pose:

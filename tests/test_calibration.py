@@ -395,7 +395,7 @@ def test_words_go_to_the_console_once_each() -> None:
 
 def test_a_slouch_scale_stays_within_bounds() -> None:
     assert own_scale({}) == 1.0
-    assert own_scale({Measure.NECK_INCLINATION_CHANGE: 17.0 * 1.25}) == pytest.approx(1.0)
+    assert own_scale({Measure.NECK_INCLINATION_CHANGE: 19.0 * 1.25}) == pytest.approx(1.0)
     assert own_scale({Measure.NECK_INCLINATION_CHANGE: 3.0}) == 0.6
     assert own_scale({Measure.NECK_INCLINATION_CHANGE: 90.0}) == 1.4
 

@@ -44,10 +44,7 @@ def limits(info: MeasureInfo) -> str:
     if info.group is None or info.good is None or info.poor is None:
         return ""
     sign = "±" if info.two_sided else ""
-    words = f"{sign}{info.good:g} / {sign}{info.poor:g}"
-    if info.good_low is not None and info.poor_low is not None:
-        words += f"; {info.good_low:g} / {info.poor_low:g}"
-    return words
+    return f"{sign}{info.good:g} / {sign}{info.poor:g}"
 
 
 def measures_table() -> str:

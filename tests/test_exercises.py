@@ -319,6 +319,18 @@ def test_rest_is_the_first_calm_moment() -> None:
     assert np.allclose(finder.pose.landmarks, calm.landmarks, atol=0.01)
 
 
+def test_a_turned_head_is_no_rest_however_long_it_is_held() -> None:
+    finder = RestFinder(SETTINGS.exercise, SETTINGS.gates.min_seen)
+    aside, far_aside = front_pose(yaw_deg=50.0), front_pose(yaw_deg=60.0)
+    ears = far_aside.landmarks.copy()
+    middle = ears[[Landmark.LEFT_EAR, Landmark.RIGHT_EAR], 0].mean()
+    ears[Landmark.LEFT_EAR, 0], ears[Landmark.RIGHT_EAR, 0] = middle + 0.01, middle - 0.01
+    for pose in (aside, replace(far_aside, landmarks=ears)):
+        for step in range(200):
+            assert finder.find(replace(pose, timestamp_s=0.1 * step)) < 1.0
+    assert finder.pose is None
+
+
 def test_who_is_hardly_seen_is_not_at_rest_yet() -> None:
     finder = RestFinder(SETTINGS.exercise, SETTINGS.gates.min_seen)
     for step in range(30):

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -100,7 +103,42 @@ def test_the_side_seen_is_the_one_turned_to_the_camera() -> None:
     assert features_of(side_pose(facing=-1)).view == View.SIDE_LEFT
     assert features_of(side_pose(facing=1)).view == View.SIDE_RIGHT
     assert facing_sign(side_pose(facing=1)) == 1.0
-    assert shoulder_yaw_deg(side_pose(facing=-1)) == pytest.approx(90.0)
+    assert shoulder_yaw_deg(side_pose(facing=1)) == pytest.approx(90.0)
+
+
+def test_the_head_of_somebody_who_bends_far_over_does_not_turn_the_person_round() -> None:
+    hanging = side_pose(facing=1, trunk_deg=80.0, neck_deg=110.0)
+    xy = hanging.landmarks.copy()
+    xy[Landmark.NOSE, 0] = xy[Landmark.LEFT_EAR, 0] - 0.05  # the nose is behind the ears
+    extractor = FeatureExtractor(SETTINGS, View.SIDE_RIGHT)
+    features = extractor.extract(0.0, replace(hanging, landmarks=xy))
+    assert features.view == View.SIDE_RIGHT
+    assert features.values[Feature.TRUNK_PROFILE] == pytest.approx(80.0)
+
+
+def test_shoulders_too_narrow_for_the_head_are_guessed() -> None:
+    pose = front_pose(width=200.0)
+    xy = pose.landmarks.copy()
+    shoulders = [Landmark.LEFT_SHOULDER, Landmark.RIGHT_SHOULDER]
+    middle = xy[shoulders, 0].mean()
+    xy[shoulders, 0] = middle + 0.5 * (xy[shoulders, 0] - middle)
+    assert features_of(pose).reason is None
+    assert features_of(replace(pose, landmarks=xy)).reason == Reason.HEAD_HIDDEN
+
+
+def test_somebody_at_the_least_size_does_not_flicker() -> None:
+    extractor, sizes = FeatureExtractor(SETTINGS), [0.25, 0.23, 0.25, 0.23, 0.2]
+    limit_px = SETTINGS.gates.min_trunk_length_px
+    poses = [side_pose(float(t), scale=limit_px / 160.0 * size / 0.24) for t, size in enumerate(sizes)]
+    reasons = [extractor.extract(pose.timestamp_s, pose).reason for pose in poses]
+    assert reasons == [None, None, None, None, Reason.TOO_SMALL]
+
+
+def test_without_any_depth_somebody_faces_the_camera() -> None:
+    pose = front_pose()
+    flat = pose.landmarks.copy()
+    flat[:, 2] = np.nan
+    assert features_of(replace(pose, landmarks=flat, world_landmarks=None)).view == View.FRONT
 
 
 def test_one_odd_pose_does_not_change_the_view_but_a_lasting_turn_does() -> None:

@@ -819,3 +819,29 @@ def test_a_course_puts_every_second_into_one_slot() -> None:
     assert all(sum(slot.seconds_by_state.values()) <= 60.0 + 1e-6 for slot in slots)
     assert all((slot.start_s + 1_000_000_013.7) % 60.0 == pytest.approx(0.0, abs=1e-3) for slot in slots)
     assert slots[2].measures[NECK].mean == pytest.approx(12.0)
+
+
+def test_leaning_back_of_an_earlier_version_is_told_apart_from_bending_forward() -> None:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as old:
+        migrate(old, MIGRATIONS[: [step.__name__ for step in MIGRATIONS].index("leaning_back")])
+        trunk = "trunk_inclination_change_deg"
+        old.execute("INSERT INTO measures (id, name) VALUES (1, ?)", (trunk,))
+        for number, worst in ((1, 25.0), (2, -40.0)):
+            old.execute("INSERT INTO faults VALUES (7, ?, ?, 0, 9000, ?)", (number, trunk, worst))
+            old.execute(
+                "INSERT INTO minute_measures VALUES (7, ?, 1, 60, ?, ?, ?, 3.0, 50, ?)",
+                (number * 60_000, worst / 2, min(worst, 0.0), max(worst, 0.0), worst),
+            )
+        migrate(old)
+        assert old.execute("SELECT measure, worst FROM faults ORDER BY number").fetchall() == [
+            (trunk, 25.0),
+            ("leaning_back_deg", 40.0),
+        ]
+        assert old.execute(
+            "SELECT n.name, m.start_ms, m.mean, m.max, m.fault_s, m.worst FROM minute_measures m"
+            " JOIN measures n ON n.id = m.measure_id ORDER BY m.start_ms, n.name"
+        ).fetchall() == [
+            (trunk, 60_000, 12.5, 25.0, 50.0, 25.0),
+            ("leaning_back_deg", 120_000, 20.0, 40.0, 50.0, 40.0),
+            (trunk, 120_000, -20.0, 0.0, 0.0, None),
+        ]

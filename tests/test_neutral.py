@@ -119,6 +119,51 @@ def test_a_person_who_never_sits_upright_has_no_plausible_neutral() -> None:
     assert not stretch.is_plausible
 
 
+@pytest.mark.parametrize("back", [side(neck_deg=-38.0, trunk_deg=-50.0), side(neck_deg=0.0, trunk_deg=-40.0)])
+def test_whoever_lies_back_for_longer_does_not_sit_upright(back: Maker) -> None:
+    film = Film(noise_px=0.4).hold(30.0, back).hold(6.0, UPRIGHT).hold(30.0, back)
+    stretch = found(film)
+    assert stretch is not None
+    assert stretch.is_plausible
+    assert 29.5 <= stretch.start_s < stretch.end_s <= 36.5
+    only = found(Film(noise_px=0.4).hold(30.0, back))
+    assert only is not None
+    assert not only.is_plausible
+
+
+TILTED = front(head_tilt_deg=18.0, shoulder_tilt_deg=3.0)
+LEANING = front(head_tilt_deg=22.0, shoulder_tilt_deg=11.0)
+ROLL_DEG = 5.0
+
+
+@pytest.mark.parametrize("off", [TILTED, LEANING])
+def test_whoever_tilts_most_of_the_time_is_not_level_then(off: Maker) -> None:
+    stretch = found(Film(noise_px=0.4).hold(30.0, off).hold(6.0, front()).hold(30.0, off))
+    assert stretch is not None
+    assert stretch.is_plausible
+    assert 29.5 <= stretch.start_s < stretch.end_s <= 36.5
+    only = found(Film(noise_px=0.4).hold(30.0, off))
+    assert only is not None
+    assert not only.is_plausible
+
+
+def test_a_camera_that_is_not_level_tilts_head_and_shoulders_alike() -> None:
+    upright = front(head_tilt_deg=ROLL_DEG, shoulder_tilt_deg=ROLL_DEG)
+    tilted = front(head_tilt_deg=ROLL_DEG - 20.0, shoulder_tilt_deg=ROLL_DEG)
+    stretch = found(Film(noise_px=0.4).hold(10.0, tilted).hold(10.0, upright))
+    assert stretch is not None
+    assert stretch.is_plausible
+    assert stretch.start_s >= 9.5
+
+
+def test_leaning_sideways_most_of_the_time_does_not_make_it_a_view_from_three_quarters() -> None:
+    turned = front(head_tilt_deg=20.0, shoulder_tilt_deg=6.0, turn_deg=32.0)
+    stretch = found(Film(noise_px=0.4).hold(6.0, front()).hold(30.0, turned))
+    assert stretch is not None
+    assert stretch.view == View.FRONT
+    assert stretch.end_s <= 6.5
+
+
 def test_landmarks_that_tremble_do_not_pass_for_somebody_who_moves() -> None:
     film = Film(rate_hz=30.0, noise_px=2.5).hold(6.0, side(neck_deg=40.0)).hold(6.0, UPRIGHT)
     stretch = found(film.hold(6.0, side(neck_deg=40.0)))

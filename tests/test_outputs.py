@@ -17,6 +17,7 @@ from posture_cam.outputs.terminal.console import print_summary
 from posture_cam.records import (
     Alert,
     Frame,
+    Landmark,
     Measure,
     Measures,
     Neutral,
@@ -29,7 +30,7 @@ from posture_cam.records import (
     State,
     View,
 )
-from tests.builders import SIZE_WH, assessment, side_pose
+from tests.builders import SIZE_WH, assessment, front_pose, side_pose
 
 TIP = load_tips()[0]
 GHOST = side_pose(neck_deg=10.0)
@@ -235,3 +236,22 @@ def test_what_was_judged_is_told_only_where_it_is_asked_for() -> None:
     Overlay(NEUTRAL).draw(hidden, scene(State.POOR))
     Overlay(NEUTRAL).draw(shown, replace(scene(State.POOR), shows_coverage=True))
     assert (hidden != shown).any()
+
+
+@pytest.mark.parametrize("size_wh", [(360, 640), (720, 1280), (1280, 720)])
+def test_the_small_figure_follows_the_shorter_side_and_leaves_the_face_alone(
+    size_wh: tuple[int, int],
+) -> None:
+    for centre_x in (0.5, 0.85):
+        pose = front_pose(size_wh=size_wh, centre_x=centre_x, width=0.3 * min(size_wh), ratio=2.0)
+        front = replace(scene(State.FAIR), measures=Measures(0.0, View.FRONT, VALUES, 0.9), tip=None)
+        image = blank(size_wh)
+        Overlay(None).draw(image, replace(front, landmarks=pose.landmarks[:, :2], visibility=np.zeros(33)))
+        without = blank(size_wh)
+        plain = replace(front, measures=replace(front.measures, values=MappingProxyType({})))
+        Overlay(None).draw(without, replace(plain, landmarks=pose.landmarks[:, :2], visibility=np.zeros(33)))
+        changed = np.argwhere((image != without).any(axis=2))
+        low, high = changed.min(axis=0), changed.max(axis=0)
+        assert max(high - low) < 0.4 * min(size_wh)
+        face = pose.landmarks[[Landmark.NOSE, Landmark.LEFT_EAR, Landmark.RIGHT_EAR], 1::-1] * size_wh[::-1]
+        assert not ((face > low) & (face < high)).all(axis=1).any()

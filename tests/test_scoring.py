@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posture_cam.assessment.scoring import penalty, score, state_of
+from posture_cam.assessment.scoring import penalty, score, state_of, stretched
 from posture_cam.measures import load_measures
 from posture_cam.records import Measure, Severity, State
 
@@ -28,8 +28,22 @@ def test_a_measure_with_two_sides_counts_by_its_size() -> None:
 
 
 def test_leaning_back_is_judged_by_limits_of_its_own() -> None:
-    assert penalty(TABLE[TRUNK], -15.0) == pytest.approx(0.2)
+    assert penalty(TABLE[TRUNK], -15.0) == 0.0
     assert penalty(TABLE[TRUNK], 15.0) == pytest.approx(0.3)
+    assert penalty(TABLE[Measure.LEANING_BACK], 15.0) == pytest.approx(0.2)
+
+
+def test_signs_of_slouching_add_up_to_the_root_of_the_sum_of_squares() -> None:
+    table = load_measures("estimated")
+    good = {name: info.good for name, info in table.items() if info.good is not None}
+    values = {name: 0.6 * good[name] for name in (NECK, TRUNK, Measure.SINKING, Measure.EAR_DROP)}
+    nothing = dict.fromkeys(values, 0.0)
+    together = stretched(values, nothing, table, 0.2)
+    assert [together[name] / good[name] for name in values] == pytest.approx([1.2] * 4)
+    alone = stretched({NECK: 7.0, TRUNK: -20.0}, {NECK: 5.0, TRUNK: 5.0}, table, 0.2)
+    assert alone == pytest.approx({NECK: 8.0, TRUNK: -21.0})
+    back = {Measure.LEANING_BACK: 20.0, NECK: 8.0}
+    assert stretched(back, dict.fromkeys(back, 0.0), table, 0.2) == pytest.approx(back)
 
 
 def test_lower_is_worse() -> None:

@@ -183,6 +183,41 @@ def test_one_who_slouches_all_the_time_is_compared_with_the_average(tmp_path: Pa
     assert summary.neutral is not None
     assert not summary.neutral.is_personal
     assert summary.seconds_by_state[State.POOR] > 55.0
+    assert any("Not upright at any steady moment" in note for note in summary.notes)
+
+
+def test_a_head_that_is_tilted_all_the_time_gives_no_neutral_and_no_score(tmp_path: Path) -> None:
+    path = recorded(tmp_path / "a.poses.jsonl", Film(noise_px=0.4).hold(30.0, front(head_tilt_deg=25.0)))
+    target = tmp_path / "a.json"
+    with pytest.raises(NothingJudged, match="no neutral posture"):
+        analyze(AnalysisRequest(path, json=target))
+    result = json.loads(target.read_text("utf-8"))
+    assert result["neutral"] is None
+    assert result["summary"]["score"] is None
+    assert any("Not level at any steady moment" in note for note in result["notes"])
+
+
+def test_without_a_neutral_nothing_seen_from_three_quarters_is_judged_by_the_average(tmp_path: Path) -> None:
+    film = Film()
+    for number in range(100):
+        film.hold(0.2, side(neck_deg=20.0 + 30.0 * (number % 2), turn_deg=40.0))
+    with pytest.raises(NothingJudged, match="no neutral posture"):
+        analyze(AnalysisRequest(recorded(tmp_path / "a.poses.jsonl", film)))
+
+
+def test_a_recording_too_short_for_a_neutral_posture_is_said_to_be_so(tmp_path: Path) -> None:
+    path = recorded(tmp_path / "a.poses.jsonl", Film().hold(2.0, front()))
+    with pytest.raises(NothingJudged, match=r"lasts 2\.\d s; a neutral posture takes 3 s"):
+        analyze(AnalysisRequest(path))
+
+
+def test_bending_forward_and_lying_back_are_told_apart(tmp_path: Path) -> None:
+    film = Film(noise_px=0.4).hold(10.0, UPRIGHT).hold(20.0, side(neck_deg=35.0, trunk_deg=30.0))
+    film = film.hold(10.0, UPRIGHT).hold(12.0, side(neck_deg=0.0, trunk_deg=-45.0)).hold(5.0, UPRIGHT)
+    summary = analyze(AnalysisRequest(recorded(tmp_path / "a.poses.jsonl", film), neutral_s=(0.0, 9.0)))
+    seconds = {fault.measure: fault.total_s for fault in summary.faults}
+    assert seconds[Measure.TRUNK_INCLINATION_CHANGE] == pytest.approx(20.0, abs=3.0)
+    assert seconds[Measure.LEANING_BACK] == pytest.approx(12.0, abs=3.0)
 
 
 def test_results_of_nothing_judged_are_written_and_it_fails(tmp_path: Path) -> None:

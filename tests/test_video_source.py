@@ -121,6 +121,14 @@ def spoilt(path: Path) -> Path:
         (lambda folder: _with(folder / "text.mp4", "Größe: ein Brief\n".encode() * 9), "is text"),
         (lambda folder: _with(folder / "random.mp4", bytes(range(256)) * 40), "holds no video"),
         (
+            lambda folder: _with(folder / "a.webp", b"RIFF\x99\0\0\0WEBPVP8X\x0a\0\0\0\x02" + b"\0" * 50),
+            "is an animated WebP",
+        ),
+        (
+            lambda folder: _with(folder / "b.webp", b"RIFF\x99\0\0\0WEBPVP8X\x0a\0\0\0\0" + b"\0" * 50),
+            "is a still picture",
+        ),
+        (
             lambda folder: _with(folder / "picture.png", b"\x89PNG\r\n\x1a\n" + b"\0" * 50),
             "is a still picture",
         ),

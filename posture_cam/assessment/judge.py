@@ -9,7 +9,7 @@ from functools import partial
 from types import MappingProxyType
 
 from posture_cam.assessment.certainty import Certainty
-from posture_cam.assessment.scoring import own_scale, scaled, score, state_of, stretched
+from posture_cam.assessment.scoring import Scored, own_scale, scaled, score, state_of, stretched
 from posture_cam.assessment.smoothing import Smoother
 from posture_cam.assessment.state import StateMachine
 from posture_cam.assessment.stillness import Stillness
@@ -36,6 +36,7 @@ class Judge:
         self._max_gap_s = settings.sampling.max_gap_s
         self._glance_since_s: float | None = None
         self._last_s = -math.inf
+        self._faulty: set[str] = set()
 
     def judge(self, measures: Measures) -> tuple[Measures, Assessment]:
         """The measures as judged (smoothed, with stillness) and the judgement."""
@@ -46,18 +47,21 @@ class Judge:
                 smooth, values=MappingProxyType({**smooth.values, Measure.STILLNESS: still_s / 60.0})
             )
         now_s = smooth.timestamp_s
+        if smooth.reason == Reason.NOBODY:
+            self._faulty.clear()
+        table = self._table(smooth)
         judged = partial(
             score,
             smooth.values,
-            self._table(smooth),
-            corrected=stretched(smooth.values, smooth.errors, self._settings.error_share),
+            table,
+            corrected=stretched(smooth.values, smooth.errors, table, self._settings.error_share),
             camera_is_low=self._camera_is_low,
         )
         scored = judged()
         reason = smooth.reason
-        is_glance = self._is_glance(smooth)
-        if scored.score is None or is_glance:
-            reason = reason or Reason.NOT_MEASURABLE
+        is_glance, hides_fault = self._is_glance(smooth), self._hides_a_fault(scored)
+        if scored.score is None or is_glance or hides_fault:
+            reason = reason or (Reason.NOT_MEASURABLE if scored.score is None else Reason.FAULT_HIDDEN)
             state, since_s = self._states.pause(now_s, reason)
         else:
             reason = None
@@ -66,6 +70,7 @@ class Judge:
             state, since_s = self._states.judge(now_s, state_of(scored.score), state_of(leave.score))
             if state == State.UNJUDGED:
                 reason = Reason.UNSURE if self._states.is_unsure else Reason.SETTLING
+            self._note_faults(scored, state)
         return smooth, Assessment(
             timestamp_s=now_s,
             state=state,
@@ -80,6 +85,20 @@ class Judge:
     def conclude(self) -> tuple[State, float] | None:
         """The state at the end and its start; None where the last reported state stands."""
         return self._states.conclude()
+
+    def _hides_a_fault(self, scored: Scored) -> bool:
+        """Whether a moment looks good only because what was bad can no longer be measured."""
+        return (
+            scored.score is not None
+            and state_of(scored.score) == State.GOOD
+            and not self._faulty <= set(scored.coverage)
+        )
+
+    def _note_faults(self, scored: Scored, state: State) -> None:
+        """Remember the groups of measures that made the state bad, until they are measured again."""
+        self._faulty -= set(scored.coverage)
+        if state in (State.FAIR, State.POOR):
+            self._faulty |= set(scored.faulty)
 
     def _table(self, measures: Measures) -> Mapping[Measure, MeasureInfo]:
         """The limits for judging these measures."""

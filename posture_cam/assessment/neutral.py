@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from posture_cam.assessment.likeness import are_alike, middles_of, share_of_time_kept
 from posture_cam.assessment.steadiness import Columns, calmed, is_steady, median_pose, middle_of
-from posture_cam.assessment.uprightness import costs_of, is_plausible
+from posture_cam.assessment.uprightness import costs_of, is_plausible, is_tilted
 from posture_cam.records import Feature, Features, FloatArray, Neutral, Pose, View
 from posture_cam.settings import Settings
 
@@ -92,8 +92,16 @@ class NeutralFinder:
 
     @property
     def main_view(self) -> View | None:
-        """The view that the recording mostly shows, or None if nobody was usable."""
-        return Counter(self._views).most_common(1)[0][0] if self._views else None
+        """The view that the recording mostly shows while the person sits level, or None if nobody was usable.
+
+        Whoever leans sideways seems to turn.
+        """
+        if not self._views:
+            return None
+        names = (Feature.SHOULDER_TILT, Feature.HEAD_TILT)
+        tilted = is_tilted({name: np.array(self._columns[name]) for name in names}).tolist()
+        level = [view for view, is_off in zip(self._views, tilted, strict=True) if not is_off]
+        return Counter(level or self._views).most_common(1)[0][0]
 
     def find(self) -> Stretch | None:
         """The best stretch, or None if the person was never steady for long enough."""
@@ -107,11 +115,14 @@ class NeutralFinder:
         is_front = view == View.FRONT
         costs = costs_of(columns, view, self._camera_low_below_deg)
         as_good = _AS_GOOD_FRONT if is_front else _AS_GOOD_SIDE
+        candidates: list[_Candidate] = []
         for slack in _SLACKS:
-            candidates = self._candidates(times, columns, raw, costs, view, slack)
-            if candidates:
+            found = self._candidates(times, columns, raw, costs, view, slack)
+            upright = [one for one in found if is_plausible(columns, one.rows, view)]
+            candidates = upright or candidates or found
+            if upright:
                 break
-        else:
+        if not candidates:
             return None
         best = min(one.cost for one in candidates)
         first, last, _, level = _typical(
@@ -125,7 +136,7 @@ class NeutralFinder:
             start_s=float(times[first]),
             end_s=float(times[last]),
             view=view,
-            is_plausible=is_front or is_plausible(columns, chosen),
+            is_plausible=is_plausible(columns, chosen, view),
             alike_s=self._alike(times, columns, view, chosen, others),
         )
 

@@ -207,7 +207,7 @@ class RestFinder:
     """Finds the posture at rest that an exercise begins from: the first calm moments.
 
     Head and shoulders have to be about level and the face about ahead, as a held bend or turn is calm, too.
-    Who does not get there is asked for less as time goes by, down to half.
+    Who does not sit level or calm is asked for less as time goes by, down to half.
 
     Args:
         settings: How calm and how level.
@@ -249,17 +249,20 @@ class RestFinder:
     def _is_level(self, pose: Pose, leniency: float) -> bool:
         xy_px = pose.landmarks[_WATCHED, :2] * pose.image_size_wh
         nose, ears, shoulders = xy_px[0], xy_px[1:3], xy_px[3:5]
+        least_px = _FRONTAL_FROM_SHARE * _scale_px(ears, shoulders)
+        steepest = np.tan(np.radians(leniency * self._settings.level_deg))
+        is_frontal = []
         for left, right in (ears, shoulders):
-            across, along = left - right
-            is_frontal = abs(across) > _FRONTAL_FROM_SHARE * _scale_px(ears, shoulders)
-            if is_frontal and abs(along) > np.tan(np.radians(leniency * self._settings.level_deg)) * abs(
-                across
-            ):
+            across, along = np.abs(left - right)
+            is_frontal.append(across > least_px)
+            if across > least_px and along > steepest * across:
                 return False
-        width = abs(ears[0, 0] - ears[1, 0])
-        if width < _FRONTAL_FROM_SHARE * _scale_px(ears, shoulders):
-            return True
-        return bool(abs(nose[0] - ears[:, 0].mean()) < leniency * self._settings.nose_aside_share * width)
+        ears_frontal, shoulders_frontal = is_frontal
+        if not ears_frontal:
+            return not shoulders_frontal  # in profile; else the head is turned
+        # Without leniency: a head that is turned for long is still no rest to count turns from.
+        most_px = self._settings.nose_aside_share * abs(ears[0, 0] - ears[1, 0])
+        return bool(abs(nose[0] - ears[:, 0].mean()) < most_px)
 
     def _is_calm(self, leniency: float) -> bool:
         last = self._poses[-1].landmarks[_WATCHED, :2] * self._poses[-1].image_size_wh

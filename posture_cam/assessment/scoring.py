@@ -19,11 +19,12 @@ GOOD_FROM, FAIR_FROM = 80, 60
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """Score, findings (worst first) and the groups that could be judged."""
+    """Score, findings (worst first), the groups that could be judged, and those of them with a finding."""
 
     score: int | None
     findings: tuple[Finding, ...]
     coverage: tuple[str, ...]
+    faulty: tuple[str, ...] = ()
 
 
 # After scaling, a person's own slouch lies at this multiple of the poor limit (docs/decisions.md).  The scale
@@ -46,39 +47,56 @@ def own_scale(slouch: Mapping[Measure, float]) -> float:
 
 
 def slouch_share(slouch: Mapping[Measure, float]) -> float | None:
-    """The largest ratio of a slouch's measures to their poor limits; None if no slouch is known."""
-    table = load_measures("estimated")
+    """A slouch by the poor limits: the root of the sum of squares of its measures; None if none is known."""
     shares = [
-        slouch[name] / info.poor
-        for name, info in table.items()
-        if info.group == "sagittal" and info.poor and name in slouch
+        max(slouch[name] / info.poor, 0.0)
+        for name, info in load_measures("estimated").items()
+        if _is_of_slouching(name, info) and info.poor and name in slouch
     ]
-    return max(shares, default=None)
+    return math.hypot(*shares) if shares else None
 
 
 def stretched(
-    values: Mapping[Measure, float], errors: Mapping[Measure, float], share: float
+    values: Mapping[Measure, float],
+    errors: Mapping[Measure, float],
+    table: Mapping[Measure, MeasureInfo],
+    share: float,
 ) -> dict[Measure, float]:
-    """Estimates with a share of their half interval added, away from the neutral posture.
+    """Estimates as they are judged: larger where they are unsure, and where several say the same.
 
     An estimator trained for the smallest average error says too little where it is unsure: it shrinks towards
-    the neutral posture.  This restores some of the difference before judging.
+    the neutral posture.  A share of the half interval restores some of the difference.  Signs of slouching
+    add up: by their good limits, the largest becomes the root of the sum of squares, and the others grow
+    with it.
     """
-    return {
+    found = {
         name: values[name] + math.copysign(share * error, values[name])
         for name, error in errors.items()
         if name in values
     }
+    signs = {
+        name: value / good
+        for name, value in found.items()
+        if value > 0 and _is_of_slouching(name, table[name]) and (good := table[name].good)
+    }
+    if signs:
+        factor = math.hypot(*signs.values()) / max(signs.values())
+        found |= {name: factor * found[name] for name in signs}
+    return found
 
 
 def scaled(table: Mapping[Measure, MeasureInfo], scale: float) -> dict[Measure, MeasureInfo]:
     """The same table with the limits of sagittal faults scaled; leaning back keeps its own."""
     return {
         name: info.model_copy(update={"good": info.good * scale, "poor": info.poor * scale})
-        if info.group == "sagittal" and info.good and info.poor
+        if _is_of_slouching(name, info) and info.good and info.poor
         else info
         for name, info in table.items()
     }
+
+
+def _is_of_slouching(name: Measure, info: MeasureInfo) -> bool:
+    return info.group == "sagittal" and name != Measure.LEANING_BACK
 
 
 def penalty(info: MeasureInfo, value: float, scale: float = 1.0) -> float:
@@ -101,10 +119,7 @@ def penalty(info: MeasureInfo, value: float, scale: float = 1.0) -> float:
         excess, good, poor = good - value + step, step, 2 * step
     elif info.lower_is_worse:
         excess, good, poor = -value, -good, -poor
-    amount = _on_scale(excess, good * scale, poor * scale)
-    if value < 0 and info.good_low is not None and info.poor_low is not None:
-        amount = max(amount, _on_scale(-value, -info.good_low * scale, -info.poor_low * scale))
-    return amount
+    return _on_scale(excess, good * scale, poor * scale)
 
 
 def _on_scale(excess: float, good: float, poor: float) -> float:
@@ -154,10 +169,12 @@ def score(
             findings.append((GROUP_WEIGHTS[group] * amount, Finding(name, value, severity, amount)))
     findings.sort(key=lambda pair: -pair[0])
     coverage = tuple(group for group in GROUP_WEIGHTS if group in by_group)
-    if "sagittal" not in by_group:
-        return Scored(None, tuple(finding for _, finding in findings), coverage)
-    total = sum((GROUP_WEIGHTS[group] * amount) ** 3 for group, amount in by_group.items()) ** (1 / 3)
-    return Scored(round(100 * (1 - min(1.0, total))), tuple(finding for _, finding in findings), coverage)
+    total = None
+    if "sagittal" in by_group:
+        share = sum((GROUP_WEIGHTS[group] * amount) ** 3 for group, amount in by_group.items()) ** (1 / 3)
+        total = round(100 * (1 - min(1.0, share)))
+    faulty = tuple(group for group in coverage if by_group[group] > 0.2)
+    return Scored(total, tuple(finding for _, finding in findings), coverage, faulty)
 
 
 def state_of(value: int) -> State:

@@ -15,6 +15,7 @@ _LEVELS = (State.GOOD, State.FAIR, State.POOR)
 # Times are sums of steps that are not exact in binary.
 _SAME_TIME_S = 1e-6
 _GLANCES = (Reason.LOOKING_AWAY, Reason.LOOKING_DOWN)
+_KEPT = (*_GLANCES, Reason.FAULT_HIDDEN)  # while these last, a state is kept for longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ class StateMachine:
         if reason == Reason.NOBODY and self._is_away(timestamp_s, lasted_s):
             self._lose(State.AWAY, self._pause[1])
         elif self._state != State.AWAY or reason != Reason.NOBODY:
-            keep_s = self._settings.hold_s if reason in _GLANCES else self._settings.dropout_s
+            keep_s = self._settings.hold_s if reason in _KEPT else self._settings.dropout_s
             if self._level is None or lasted_s > keep_s:
                 self._lose(State.UNJUDGED, timestamp_s)
         return self._state, self._since_s

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from posture_cam.assessment.steadiness import Columns, middle_of, quantile_of
 from posture_cam.records import Feature, FloatArray, View
@@ -17,13 +18,21 @@ _RECLINED_NECK_COUNTS, _RECLINED_TRUNK_COUNTS = 0.5, 1.0
 _DEG_PER_UNIT, _TRUNK_LENGTHS_PER_UNIT = 10.0, 3.0 / 47.0
 # The highest shoulders of a recording may be shrugged.
 _SINKING_UNITS_THAT_MEAN_NOTHING, _MOST_SINKING_UNITS = 1.0, 2.0
-# No upright sitter reads more than this (2.5 spreads above the mean): then no stretch is neutral.
-_IMPLAUSIBLE_NECK_DEG, _IMPLAUSIBLE_TRUNK_DEG = 31.5, 12.0
+# No upright sitter reads more than this (2.5 spreads above the mean), or less: upright sitters of public
+# recordings read neck -4 to 31 deg and trunk -20 to 4 deg, those who lie back neck -38 and trunk -50 deg.
+_UPRIGHT_NECK_RANGE_DEG, _UPRIGHT_TRUNK_RANGE_DEG = (-12.0, 31.5), (-22.0, 12.0)
 # Front view: good limits of head drop and approach, and of the tilts.
 _DROP_PER_UNIT, _GROWTH_PER_UNIT = 0.08, 0.16
 # Sitting a little further back is not a better posture.
 _GROWTH_THAT_MEANS_NOTHING = 0.12
 _SHOULDER_TILT_PER_UNIT_DEG, _HEAD_TILT_PER_UNIT_DEG = 6.0, 10.0
+# Many people sit a little askew.
+_TILT_COUNTS = 0.25
+# A camera that is not level tilts head and shoulders by the same angle; chosen: by no more than this.
+_CAMERA_ROLL_AT_MOST_DEG = 6.0
+# Level people of public recordings are within 2.5 (shoulders) and 7 deg (head), those who lean or tilt the
+# head read 14 deg and more.
+_LEVEL_SHOULDERS_DEG, _LEVEL_HEAD_DEG = 6.0, 10.0
 
 
 def costs_of(columns: Columns, view: View, camera_low_below_deg: float) -> FloatArray:
@@ -59,13 +68,12 @@ def _front_costs(columns: Columns, camera_low_below_deg: float) -> FloatArray:
     if middle_of(columns[Feature.CAMERA_ELEVATION]) < camera_low_below_deg:
         # Seen from below, a head that moves forward does not drop in the picture.
         drop = np.zeros_like(drop)
-    shoulder_tilt = columns[Feature.SHOULDER_TILT] - middle_of(columns[Feature.SHOULDER_TILT])
-    head_tilt = columns[Feature.HEAD_TILT] - middle_of(columns[Feature.HEAD_TILT])
+    shoulders_deg, head_deg = _tilts_of(columns)
     yaw = columns[Feature.HEAD_YAW] - middle_of(columns[Feature.HEAD_YAW])
-    tilt = np.abs(shoulder_tilt) / _SHOULDER_TILT_PER_UNIT_DEG + np.abs(head_tilt) / _HEAD_TILT_PER_UNIT_DEG
+    tilt = np.abs(shoulders_deg) / _SHOULDER_TILT_PER_UNIT_DEG + np.abs(head_deg) / _HEAD_TILT_PER_UNIT_DEG
     return np.asarray(
         np.maximum(np.maximum(drop, near / _GROWTH_PER_UNIT), 0.0)
-        + 0.25 * np.nan_to_num(tilt)
+        + _TILT_COUNTS * np.nan_to_num(tilt)
         + np.nan_to_num(np.abs(yaw) / 90.0)
     )
 
@@ -76,9 +84,30 @@ def _growth(sizes: FloatArray) -> FloatArray:
     return np.zeros_like(sizes) if math.isnan(least) else sizes / least - 1.0
 
 
-def is_plausible(columns: Columns, stretch: slice) -> bool:
-    """Whether an upright person can look as in this stretch, seen from the side."""
+def is_plausible(columns: Columns, stretch: slice, view: View) -> bool:
+    """Whether an upright person can look as in a stretch: not bent, not lying back; from the front, level."""
+    if view == View.FRONT:
+        return not np.median(is_tilted({name: column[stretch] for name, column in columns.items()})) > 0.5
     neck, trunk = (
         middle_of(columns[name][stretch]) for name in (Feature.NECK_PROFILE, Feature.TRUNK_PROFILE)
     )
-    return not (neck > _IMPLAUSIBLE_NECK_DEG or trunk > _IMPLAUSIBLE_TRUNK_DEG)
+    return not (_is_beyond(neck, _UPRIGHT_NECK_RANGE_DEG) or _is_beyond(trunk, _UPRIGHT_TRUNK_RANGE_DEG))
+
+
+def is_tilted(columns: Columns) -> NDArray[np.bool_]:
+    """At which moments head or shoulders are further from level than those of upright people."""
+    shoulders_deg, head_deg = _tilts_of(columns)
+    return (np.abs(shoulders_deg) > _LEVEL_SHOULDERS_DEG) | (np.abs(head_deg) > _LEVEL_HEAD_DEG)
+
+
+def _tilts_of(columns: Columns) -> tuple[FloatArray, FloatArray]:
+    """Tilt of shoulders and head against a level camera, or one that is rolled as both of them are."""
+    shoulders_deg, head_deg = columns[Feature.SHOULDER_TILT], columns[Feature.HEAD_TILT]
+    least = np.minimum(np.abs(shoulders_deg), np.abs(head_deg))
+    common = np.where(shoulders_deg * head_deg > 0, np.copysign(least, head_deg), 0.0)
+    roll_deg = np.clip(common, -_CAMERA_ROLL_AT_MOST_DEG, _CAMERA_ROLL_AT_MOST_DEG)
+    return shoulders_deg - roll_deg, head_deg - roll_deg
+
+
+def _is_beyond(value: float, limits: tuple[float, float]) -> bool:
+    return not math.isnan(value) and not limits[0] <= value <= limits[1]

@@ -172,6 +172,8 @@ class ExerciseDone:
         is_seen: Whether the camera counted; else the clock guided the person.
         is_whole: Whether the whole dose was done.
         trouble: The reason for an early end; not stored.
+        rest_after_s: How long it took until a posture at rest was seen; movements before it are not counted.
+            Not stored.
     """
 
     name: str
@@ -184,6 +186,7 @@ class ExerciseDone:
     is_seen: bool = True
     is_whole: bool = False
     trouble: str = ""
+    rest_after_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -221,3 +221,25 @@ def reasons_by_id(connection: sqlite3.Connection) -> None:
         "UPDATE episodes SET reason = ? WHERE reason = ?",
         [(reason, words) for words, reason in OLD_REASON_IDS.items()],
     )
+
+
+@_step
+def leaning_back(connection: sqlite3.Connection) -> None:
+    """Make leaning back a measure of its own; it was kept as a trunk inclination below 0."""
+    back, trunk = "leaning_back_deg", "trunk_inclination_change_deg"
+    connection.execute("INSERT OR IGNORE INTO measures (name) VALUES (?)", (back,))
+    connection.execute(
+        "UPDATE faults SET measure = ?, worst = -worst WHERE measure = ? AND worst < 0", (back, trunk)
+    )
+    connection.execute(
+        "INSERT OR IGNORE INTO minute_measures (run_id, start_ms, measure_id, seconds, mean, min, max, error,"
+        " fault_s, worst) SELECT run_id, start_ms, (SELECT id FROM measures WHERE name = ?), seconds,"
+        " max(-mean, 0), max(-max, 0), max(-min, 0), error, fault_s, -worst FROM minute_measures"
+        " WHERE worst < 0 AND measure_id = (SELECT id FROM measures WHERE name = ?)",
+        (back, trunk),
+    )
+    connection.execute(
+        "UPDATE minute_measures SET fault_s = 0, worst = NULL"
+        " WHERE worst < 0 AND measure_id = (SELECT id FROM measures WHERE name = ?)",
+        (trunk,),
+    )

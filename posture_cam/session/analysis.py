@@ -399,6 +399,12 @@ def _nothing_judged(summary: SessionSummary) -> NothingJudged:
         Reason.TOO_SMALL: "Bring the camera closer.",
         Reason.ON_ITS_SIDE: "Analyse the video itself: it is turned then.",
     }
+    least_s = load_settings().neutral.min_s
+    if main == Reason.NO_NEUTRAL and summary.duration_s < least_s:
+        return NothingJudged(
+            f"{summary.source.name} lasts {summary.duration_s:.1f} s; a neutral posture takes {least_s:g} s.",
+            "Record for longer, or compare with a stored posture: --profile NAME",
+        )
     what = words_of(main) if main is not None else "too short"
     hint = (
         hints.get(main, "Turn the camera so that head and shoulders are seen.")

@@ -39,6 +39,7 @@ class Coach:
         self._movement = exercise.movement
         self._start_over()
         self._first_s: float | None = None
+        self._rest_after_s = 0.0
         self._now_s = 0.0
         self._said, self._said_until_s = "", 0.0
         self._last_pose: Pose | None = None
@@ -62,6 +63,7 @@ class Coach:
     def _begin(self, rest: Pose) -> None:
         self._meter = MovementMeter(self._movement, rest, self._estimator, self._settings)
         self.can_see = self._meter.amount(rest) is not None
+        self._rest_after_s = self._now_s - (self._first_s or 0.0)
 
     @property
     def was_seen(self) -> bool:
@@ -206,4 +208,5 @@ class Coach:
             refused=sum(side.refused for side in sides),
             duration_s=round(self._now_s - (self._first_s or 0.0), 1),
             is_whole=self._was_whole or self.is_whole,
+            rest_after_s=round(self._rest_after_s, 1),
         )

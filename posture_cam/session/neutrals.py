@@ -59,7 +59,10 @@ def steady_stretch(poses: Poses, settings: Settings) -> tuple[Stretch | None, Vi
 
 
 def found_neutral(poses: Poses, settings: Settings) -> Neutral | None:
-    """The neutral posture from that stretch and similar ones, else the average one of the view, if any."""
+    """The neutral posture from that stretch and similar ones, else from the side the average one.
+
+    A recording in which nobody ever sits upright gets a note that says so.
+    """
     stretch, view = steady_stretch(poses, settings)
     found = None
     if stretch is not None and stretch.is_plausible:
@@ -67,7 +70,12 @@ def found_neutral(poses: Poses, settings: Settings) -> Neutral | None:
         found = neutral_from(moments, poses.header, settings, stretch.view)
     if stretch is not None and found is not None:
         return replace(found, start_s=stretch.start_s, end_s=stretch.end_s, alike_s=stretch.more_s)
-    return average_neutral(view) if view not in (None, View.FRONT) else None
+    if stretch is not None and not stretch.is_plausible:
+        what = "level" if stretch.view == View.FRONT else "upright"
+        poses.notes.append(
+            f"Not {what} at any steady moment: no posture in this recording can be your neutral one."
+        )
+    return average_neutral(view) if view is not None and view.is_side else None
 
 
 def neutral_from(

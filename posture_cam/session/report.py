@@ -228,7 +228,7 @@ def _pictures(
             )
             jpeg = as_jpeg(image)
             if jpeg is not None:
-                what = sentence(table[fault.measure].fault_of(fault.worst))
+                what = sentence(table[fault.measure].fault)
                 value = value_words(fault.measure, finding.value)
                 made.append(Picture(jpeg, f"{what}, {value}, at {clock(moment_s)}"))
     return made

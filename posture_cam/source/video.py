@@ -258,11 +258,6 @@ def _check_file(path: Path) -> None:
         raise SourceError(f"{path} is a folder.", "Name one video inside it.")
     if not stat.S_ISREG(mode):
         raise SourceError(f"{path} is not an ordinary file.", "Name a video file.")
-    if path.suffix.lower() in PICTURE_SUFFIXES:
-        raise SourceError(
-            f"{path} is a still picture; a posture is judged over time.",
-            "Record a video of at least ten seconds.",
-        )
     try:
         with path.open("rb") as file:
             head = file.read(4096)
@@ -272,7 +267,12 @@ def _check_file(path: Path) -> None:
         ) from error
     if not head:
         raise SourceError(f"{path} is empty.", "Was the recording or the copy cut off?")
-    if _is_picture(head) and path.suffix.lower() not in (".mjpeg", ".mjpg"):
+    if _is_animated_webp(head):
+        raise SourceError(
+            f"{path} is an animated WebP picture, which cannot be decoded here.", "Convert it to MP4 or GIF."
+        )
+    suffix = path.suffix.lower()
+    if suffix in PICTURE_SUFFIXES or (_is_picture(head) and suffix not in (".mjpeg", ".mjpg")):
         raise SourceError(
             f"{path} is a still picture; a posture is judged over time.",
             "Record a video of at least ten seconds.",
@@ -287,6 +287,11 @@ def _is_picture(head: bytes) -> bool:
     return head.startswith((b"\x89PNG\r\n", b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*")) or (
         head[:4] == b"RIFF" and head[8:12] == b"WEBP"
     )
+
+
+def _is_animated_webp(head: bytes) -> bool:
+    """Whether the extended header of a WebP file has the flag of an animation."""
+    return head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and bool(head[20:21]) and bool(head[20] & 2)
 
 
 def _is_text(head: bytes) -> bool:

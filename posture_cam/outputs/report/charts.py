@@ -317,7 +317,7 @@ def _days(axes: Axes, sittings: Sequence[Sitting], one: Shown) -> None:
 def _limits(info: MeasureInfo) -> tuple[float, float, float, float]:
     """Where poor, fair, fair and poor begin, from low to high; infinite where a side has no limit."""
     good, poor = abs(info.good or np.inf), abs(info.poor or np.inf)
-    low_good, low_poor = info.good_low or -np.inf, info.poor_low or -np.inf
+    low_good = low_poor = -np.inf
     if info.two_sided or info.lower_is_worse:
         low_good, low_poor = -good, -poor
     if info.lower_is_worse:
@@ -330,7 +330,7 @@ def _bands(axes: Axes, info: MeasureInfo) -> None:
     low_poor, low_good, good, poor = _limits(info)
     low, high = axes.get_ylim()
     for side in (low_poor, poor):
-        if np.isfinite(side) and (side > 0 or info.good_low is None):
+        if np.isfinite(side):
             low, high = min(low, 1.25 * side, -0.6 * abs(side)), max(high, 1.25 * side, 0.6 * abs(side))
     axes.set_ylim(low, high)
     edges = [low, *(float(np.clip(edge, low, high)) for edge in (low_poor, low_good, good, poor)), high]

@@ -297,7 +297,7 @@ def stretches_table(report: Report) -> Rows:
         (
             when(sitting, fault.start_s, fault.end_s, report),
             duration_words(fault.seconds),
-            sentence(info[fault.measure].fault_of(fault.worst)),
+            sentence(info[fault.measure].fault),
             value_words(fault.measure, fault.worst),
         )
         for fault, sitting in found[:_STRETCHES_SHOWN]
@@ -311,7 +311,7 @@ def faults_table(report: Report) -> Rows:
     judged_s = report.sums.judged_s
     rows = tuple(
         (
-            sentence(info[fault.measure].fault_of(fault.worst)),
+            sentence(info[fault.measure].fault),
             duration_words(fault.seconds),
             percent(fault.seconds / judged_s) if judged_s > 0 else "–",
             value_words(fault.measure, fault.worst),
@@ -445,8 +445,6 @@ def _limit_words(measure: Measure, info: MeasureInfo) -> str:
     unit = unit_words(info)
     unit = unit if unit == "°" else f" {unit}"
     words = f"{sign}{info.good:g} / {sign}{info.poor:g}{unit}"
-    if info.good_low is not None and info.poor_low is not None:
-        words += f"; {info.good_low:g} / {info.poor_low:g}{unit}"
     return words.replace("-", "−")
 
 

@@ -56,7 +56,10 @@ _BONES = (
     _HIPS,
 )
 _JOINTS = (Landmark.NOSE, *_EARS, *_SHOULDERS, Landmark.LEFT_ELBOW, Landmark.RIGHT_ELBOW, *_HIPS)
+_FACE = slice(Landmark.NOSE, Landmark.LEFT_SHOULDER)
 _SEEN_FROM = 0.5
+# The height left for a tip below the small figure.
+_TIP_SHARE = 0.25
 # Below this a picture has no room for words.
 _WORDS_FROM_PX = 160
 
@@ -235,7 +238,7 @@ def _draw_arcs(
         cv2.line(image, _fine(foot), _fine(top), WHITE, line_px, cv2.LINE_AA, _FINE_BITS)
         cv2.polylines(image, [wedge], False, colour, line_px + 1, cv2.LINE_AA)
         if min(image.shape[:2]) >= _WORDS_FROM_PX:
-            size_px = max(11, round(image.shape[0] / 32))
+            size_px = max(11, round(min(image.shape[:2]) / 32))
             text = value_words(measure, scene.measures.values[measure])
             # Behind the line, away from arms and desk.
             behind = -1.0 if head[0] >= foot[0] else 1.0
@@ -251,8 +254,9 @@ def _draw_figure(image: NDArray[np.uint8], scene: Scene, colour: Colour, line_px
     if Measure.NECK_INCLINATION_CHANGE not in values or Measure.TRUNK_INCLINATION_CHANGE not in values:
         return
     height, width = image.shape[:2]
-    side, pad = height / 3, height / 45
-    left, top = width - pad - 0.95 * side, pad
+    side, pad = min(height, width) / 3, min(height, width) / 45
+    left = width - pad - 0.95 * side
+    top = pad if not _shows_face(scene, image, (left, pad), side) else height - _TIP_SHARE * height - side
     _shade(image, (round(left), round(top)), (round(width - pad), round(top + side)), 0.6)
     hips = np.array((left + 0.5 * side, top + 0.93 * side))
     now, then = (
@@ -268,6 +272,15 @@ def _draw_figure(image: NDArray[np.uint8], scene: Scene, colour: Colour, line_px
     _bone(image, shoulders, ears, colour, line_px)
     cv2.circle(image, _whole(ears), round(0.07 * side), INK, -1, cv2.LINE_AA)
     cv2.circle(image, _whole(ears), round(0.07 * side) - line_px, colour, -1, cv2.LINE_AA)
+
+
+def _shows_face(scene: Scene, image: NDArray[np.uint8], low: tuple[float, float], side: float) -> bool:
+    """Whether a part of the face lies in a square of the picture."""
+    if scene.landmarks is None:
+        return False
+    height, width = image.shape[:2]
+    face = scene.landmarks[_FACE] * (width, height)
+    return bool(((face > low) & (face < np.add(low, side))).all(axis=1).any())
 
 
 def _figure(hips: FloatArray, size_px: float, neck_deg: float, trunk_deg: float) -> FloatArray:
@@ -322,7 +335,7 @@ def _explained(scene: Scene) -> list[str]:
         return [sentence(", ".join(told))] if told else []
     lines = []
     for finding in assessment.findings[:2]:
-        fault = sentence(table[finding.measure].fault_of(finding.value))
+        fault = sentence(table[finding.measure].fault)
         error = (
             f" {error_words(finding.measure, errors[finding.measure])}" if finding.measure in errors else ""
         )

@@ -76,10 +76,9 @@ def print_summary(summary: SessionSummary, console: Console) -> None:
     print_unjudged(summary.unjudged_s_by_reason, console)
     for note in summary.notes:
         console.print(f"Note: {escape(note)}", style="yellow", highlight=False)
-    console.print(
-        "\nMeasured by a camera, in comparison with your own neutral posture; no medical finding.",
-        style="bright_black",
-    )
+    is_own = summary.neutral is not None and summary.neutral.is_personal
+    compared = " in comparison with your own neutral posture;" if is_own else ""
+    console.print(f"\nMeasured by a camera,{compared} no medical finding.", style="bright_black")
 
 
 def print_calibrated(name: str, neutral: Neutral, console: Console, *, replaced: bool) -> None:
@@ -214,7 +213,7 @@ def _print_faults(faults: tuple[FaultTime, ...], console: Console) -> None:
     info = load_measures()
     for fault in faults:
         when = ", ".join(f"{clock(start)} to {clock(end)}" for start, end in fault.stretches)
-        words = sentence(info[fault.measure].fault_of(fault.worst))
+        words = sentence(info[fault.measure].fault)
         worst = value_words(fault.measure, fault.worst)
         table.add_row(f"  {words}", duration_words(fault.total_s), f"up to {worst}", when)
     console.print(table, highlight=False)

@@ -94,7 +94,7 @@ def print_days(sittings: Sequence[Sitting], console: Console, permission: Permis
         print_tips(sums.tips(permission.allows_tip), console)
     print_unjudged(sums.unjudged_s_by_reason, console)
     console.print(
-        "\nMeasured by a camera, in comparison with your own neutral posture; no medical finding.",
+        "\nMeasured by a camera, in comparison with the neutral posture of each run; no medical finding.",
         style="bright_black",
     )
 
@@ -136,7 +136,7 @@ def _print_faults(sums: Totals, console: Console) -> None:
     info = load_measures()
     table = Table.grid(padding=(0, 2))
     for fault in sums.faults[:_FAULTS_SHOWN]:
-        words = sentence(info[fault.measure].fault_of(fault.worst))
+        words = sentence(info[fault.measure].fault)
         worst = f"up to {value_words(fault.measure, fault.worst)}"
         table.add_row(f"  {words}", duration_words(fault.seconds), worst)
     console.print(table, highlight=False)

@@ -141,7 +141,7 @@ def _line(measures: Measures, assessment: Assessment) -> Text:
     parts.append((f"  for {duration_words(lasted_s)}", "bright_black"))
     if assessment.findings:
         worst = assessment.findings[0]
-        words = sentence(load_measures()[worst.measure].fault_of(worst.value))
+        words = sentence(load_measures()[worst.measure].fault)
         parts.append(f"  {words} {value_words(worst.measure, worst.value)}")
     elif assessment.reason is not None:
         parts.append(f"  {sentence(words_of(assessment.reason))}")

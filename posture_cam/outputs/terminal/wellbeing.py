@@ -19,6 +19,10 @@ from posture_cam.words import count_words, words_of
 NO_DIAGNOSIS = "This is no diagnosis, and posture_cam is no medical device."
 
 
+# Chosen: whoever rests first, as asked, is seen at rest sooner.
+_LATE_REST_S = 5.0
+
+
 def done_words(done: ExerciseDone) -> str:
     """The result of an exercise in a sentence."""
     times = count_words(done.repetitions, "repetition")
@@ -31,6 +35,8 @@ def done_words(done: ExerciseDone) -> str:
         parts.append(count_words(done.refused, "half_movement"))
     if not done.is_seen:
         parts.append("timed, not seen by the camera")
+    if done.rest_after_s >= _LATE_REST_S:
+        parts.append(f"counted from {done.rest_after_s:.0f} s on, when a posture at rest was first seen")
     return ", ".join(parts) + "."
 
 
