@@ -34,15 +34,18 @@ from sessions import Relative, Sessions
 
 from posture_cam.alerts import AlertPolicy
 from posture_cam.assessment.judge import Judge
+from posture_cam.assessment.learning import learned_factors
+from posture_cam.assessment.scoring import corrected, is_sign
 from posture_cam.geometry import AngleEstimator, compare
 from posture_cam.geometry.estimator import OUTPUTS
 from posture_cam.geometry.points import Points
-from posture_cam.records import FloatArray, Measure, Pose, State
+from posture_cam.measures import MeasureTable, load_measures
+from posture_cam.records import FloatArray, Label, Measure, Measures, Observation, Pose, State
 from posture_cam.session.analysis import AnalysisRequest, analyze
 from posture_cam.session.neutrals import found_neutral, load_estimator, moments_of, neutral_from
 from posture_cam.session.pipeline import Pipeline
 from posture_cam.session.poses import given_poses, recorded_poses
-from posture_cam.settings import load_settings
+from posture_cam.settings import StateSettings, load_settings
 
 OURS = "posture_cam"
 DOCS = ROOT / "docs" / "accuracy.md"
@@ -60,6 +63,8 @@ _ERROR_SHARE = load_settings().state.error_share
 _CALIBRATED_ON, _LEAST = 60, 6
 # Pictures a second of recordings without times, and the height that all their pictures are given.
 _UNTIMED_HZ, _HEIGHT_PX = 10.0, 720
+# Simulated corrections: seeds, neighbours left out with each, and stretches with and without them.
+_SEEDS, _NEIGHBOURS, _BLOCK_S = 20, 5, 5.0
 _VIEWS = ("front", "front, camera below the eyes", "oblique", "side", "side, bent far")
 # Changes of neck and trunk that count as bent far.
 _FAR_DEG = np.array([30.0, 20.0])
@@ -221,6 +226,8 @@ class Recording:
         told, found: The judgement over time, with the neutral posture told and with the one found; None where
             there was nothing to compare with.
         found_upright: Share of the moments of the neutral posture found that are labelled good.
+        learned: After each count of corrections, with `--corrections`: on all moments but those corrected and
+            their neighbours, the same with nothing learned, and on stretches without any correction.
     """
 
     name: str
@@ -230,9 +237,12 @@ class Recording:
     told: Telling | None
     found: Telling | None
     found_upright: float
+    learned: dict[str, list[Telling]] = field(default_factory=dict)
 
 
-def real_recordings(estimator: AngleEstimator, path: Path) -> list[Recording]:
+def real_recordings(
+    estimator: AngleEstimator, path: Path, corrections: Sequence[int] = ()
+) -> list[Recording]:
     """Recordings of real people, each calibrated on its first good frames."""
     with np.load(path, allow_pickle=False) as data:
         group, order, labels = data["group"], data["order"], data["label"]
@@ -266,10 +276,13 @@ def real_recordings(estimator: AngleEstimator, path: Path) -> list[Recording]:
             _pose(float(time_s[row]), landmarks[row], world[row], visibility[row], float(size[row, 0]))
             for row in taken.tolist()
         ]
-        told, _ = _over_time(poses, bad[taken], rest[taken], estimator)
-        alone, upright = _over_time(poses, bad[taken], rest[taken], estimator, is_told=False)
+        told, _, seen = _over_time(poses, bad[taken], rest[taken], estimator)
+        alone, upright, _ = _over_time(poses, bad[taken], rest[taken], estimator, is_told=False)
+        learned = _learned(seen, bad[taken], rest[taken], corrections) if corrections and seen else {}
         found.append(
-            Recording(str(name) or "recording", int(rest.sum()), len(first), telling, told, alone, upright)
+            Recording(
+                str(name) or "recording", int(rest.sum()), len(first), telling, told, alone, upright, learned
+            )
         )
     return found
 
@@ -305,7 +318,7 @@ def _pose(
 
 def _over_time(
     poses: Sequence[Pose], bad: Mask, rest: Mask, estimator: AngleEstimator, *, is_told: bool = True
-) -> tuple[Telling | None, float]:
+) -> tuple[Telling | None, float, list[Observation]]:
     """The judgement that users get: scores, and moments called fair or poor.
 
     Args:
@@ -316,7 +329,7 @@ def _over_time(
         is_told: Calibrate on those; else the program finds a neutral posture by itself.
 
     Returns:
-        The figures, and the share of the moments of the neutral posture that are good.
+        The figures, the share of the moments of the neutral posture that are good, and the moments.
     """
     settings = load_settings()
     given = given_poses(poses, settings, "recording")
@@ -326,7 +339,7 @@ def _over_time(
     else:
         neutral = found_neutral(given, settings)
     if neutral is None:
-        return None, float("nan")
+        return None, float("nan"), []
     judging = Pipeline(neutral, settings, estimator, AlertPolicy(settings.alerts))
     judging.begin(given.header.source, given.header.model)
     seen = [one for moment in judging.measure(given.looks) for one in judging.judge(moment).settled]
@@ -337,7 +350,70 @@ def _over_time(
     start_s, end_s = neutral.start_s or 0.0, neutral.end_s or 0.0
     inside = (time_s >= start_s) & (time_s <= end_s)
     upright = float((~bad[inside]).mean()) if neutral.is_personal else float("nan")
-    return Telling.of(score[rest], called[rest], bad[rest]), upright
+    return Telling.of(score[rest], called[rest], bad[rest]), upright, seen
+
+
+def _learned(
+    seen: Sequence[Observation], bad: Mask, rest: Mask, counts: Sequence[int]
+) -> dict[str, list[Telling]]:
+    """Simulated corrections: random moments that are judged wrongly, each told what it is.
+
+    Moments are bad where the signs of slouching by their good limits, as the root of the sum of squares, are
+    above 1.  Means over seeds.
+    """
+    table, settings = load_measures("estimated"), load_settings().state
+    signs = [name for name in OUTPUTS if is_sign(name, table[name])]
+    sizes = np.array([[_size(one.measures, name, table, settings) for name in signs] for one in seen])
+    known = np.array([any(name in one.measures.values for name in signs) for one in seen])
+    block = np.array([int(one.assessment.timestamp_s // _BLOCK_S) for one in seen])
+    ways = {"left out": True, "nothing learned": False, "elsewhere": True}
+    found: dict[str, list[list[Telling | None]]] = {way: [] for way in ways}
+    for seed in range(_SEEDS):
+        for way, is_learning in ways.items():
+            rng = np.random.default_rng(seed)
+            told: list[tuple[Measures, Label]] = []
+            factors: dict[Measure, float] = {}
+            judged = rest & known
+            may = judged & (block % 2 == seed % 2) if way == "elsewhere" else judged.copy()
+            asked = judged & ~may if way == "elsewhere" else judged.copy()
+            row = []
+            for count in counts:
+                while len(told) < count:
+                    size = _together(sizes, signs, factors)
+                    wrong = np.flatnonzero(may & ((size > 1) != bad))
+                    if not wrong.size:
+                        break
+                    at = int(rng.choice(wrong))
+                    told.append((seen[at].measures, Label.BAD if bad[at] else Label.GOOD))
+                    near = slice(max(at - _NEIGHBOURS, 0), at + _NEIGHBOURS + 1)
+                    may[near] = False
+                    if way != "elsewhere":
+                        asked[near] = False
+                    if is_learning:
+                        factors = learned_factors(told, table, settings)
+                size = _together(sizes, signs, factors)
+                row.append(_telling(size[asked], bad[asked]))
+            found[way].append(row)
+    return {
+        way: [one for many in zip(*rows, strict=True) if (one := _mean([t for t in many if t])) is not None]
+        for way, rows in found.items()
+    }
+
+
+def _size(measures: Measures, name: Measure, table: MeasureTable, settings: StateSettings) -> float:
+    told = corrected(measures.values, measures.errors, settings.error_share)
+    good = table[name].good
+    assert good is not None
+    return max(told.get(name, 0.0), 0.0) / good
+
+
+def _together(sizes: FloatArray, signs: Sequence[Measure], factors: dict[Measure, float]) -> FloatArray:
+    by = np.array([factors.get(name, 1.0) for name in signs])
+    return np.asarray(np.sqrt(((sizes / by) ** 2).sum(axis=1)))
+
+
+def _telling(size: FloatArray, bad: Mask) -> Telling | None:
+    return Telling.of(size, size > 1, bad) if 0 < bad.sum() < bad.size else None
 
 
 def _median(points: Points, rows: NDArray[Any]) -> Points:
@@ -571,6 +647,20 @@ def over_time_table(recordings: list[Recording]) -> str:
     return _table(head, rows)
 
 
+def learned_table(recordings: list[Recording], counts: Sequence[int]) -> str:
+    """AUC, false alarms and recall after corrections, and their means."""
+    head = ("recording", "judged on", *(f"{count} corrections" for count in counts))
+    rows: list[tuple[str, ...]] = []
+    items = [item for item in recordings if item.learned]
+    for item in items:
+        for way, tellings in item.learned.items():
+            rows.append((item.name, way, *map(_telling_words, tellings)))
+    for way in items[0].learned if items else ():
+        many = zip(*(item.learned[way] for item in items), strict=True)
+        rows.append(("mean", way, *(_telling_words(_mean(list(one))) for one in many)))
+    return _table(head, rows)
+
+
 def _share_words(share: float) -> str:
     return f"{share:.0%}".replace("%", " %") if np.isfinite(share) else ""
 
@@ -644,14 +734,20 @@ class Report:
     clips: list[Clip] = field(default_factory=list)
 
 
-def measure(paths: Sequence[Path], estimator: AngleEstimator, *, with_clips: bool) -> Report:
+def measure(
+    paths: Sequence[Path],
+    estimator: AngleEstimator,
+    *,
+    with_clips: bool,
+    corrections: Sequence[int] = (),
+) -> Report:
     """Measure on data sets of either format and, if asked for, on the clips."""
     report = Report()
     for path in paths:
         with np.load(path, allow_pickle=False) as data:
             is_real = "xy" in data.files
         if is_real:
-            report.recordings[path.stem] = real_recordings(estimator, path)
+            report.recordings[path.stem] = real_recordings(estimator, path, corrections)
         else:
             report.groups[path.stem] = session_groups(estimator, path)
     if with_clips:
@@ -682,6 +778,11 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, nargs="+", help="data sets instead of models/data/sessions.npz")
+    parser.add_argument(
+        "--corrections",
+        metavar="N,...",
+        help="of recordings: after so many simulated corrections, such as 0,3,6,10",
+    )
     parser.add_argument("--json", type=Path, help="write every figure")
     parser.add_argument("--cross-validate", action="store_true", help="retrain by session folds first (long)")
     parser.add_argument("--folds", type=int, default=5)
@@ -692,13 +793,22 @@ def main() -> None:
     for path in paths:
         if not path.is_file():
             sys.exit(f"{path} does not exist.")
+    try:
+        counts = sorted({int(count) for count in (options.corrections or "").split(",") if count})
+    except ValueError:
+        sys.exit(f"--corrections {options.corrections!r}: write counts, such as 0,3,6,10.")
     if options.write_docs and (options.data or options.cross_validate):
         sys.exit("--write-docs is for the data and weights of the repository; leave the other options out.")
     if options.json and not options.json.absolute().parent.is_dir():
         sys.exit(f"The folder of {options.json} does not exist.")
     try:
         estimator = retrained(paths[0], options.folds) if options.cross_validate else load_estimator()
-        report = measure(paths, estimator, with_clips=options.data is None and not options.no_clips)
+        report = measure(
+            paths,
+            estimator,
+            with_clips=options.data is None and not options.no_clips,
+            corrections=counts,
+        )
     except ImportError as error:
         sys.exit(f"Training needs its own group: uv run --group train python {Path(__file__).name} ({error})")
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
@@ -710,6 +820,9 @@ def main() -> None:
     for name, recordings in report.recordings.items():
         print(f"{name}: AUC (good called bad / bad found)\n\n{recording_table(recordings)}\n")
         print(f"{name}, judged over time\n\n{over_time_table(recordings)}\n")
+    if counts:
+        everybody = [item for items in report.recordings.values() for item in items]
+        print(f"After corrections: AUC (good called bad / bad found)\n\n{learned_table(everybody, counts)}\n")
     if report.clips:
         tables["clips"] = clip_table(report.clips)
         print(tables["clips"])

@@ -28,10 +28,12 @@ if TYPE_CHECKING:
     from posture_cam.protocols import LiveVideoSource as LiveVideoSource
     from posture_cam.records import Alert as Alert
     from posture_cam.records import AlertKind as AlertKind
+    from posture_cam.records import Correction as Correction
     from posture_cam.records import Episode as Episode
     from posture_cam.records import FaultTime as FaultTime
     from posture_cam.records import Feature as Feature
     from posture_cam.records import Frame as Frame
+    from posture_cam.records import Label as Label
     from posture_cam.records import Measure as Measure
     from posture_cam.records import Neutral as Neutral
     from posture_cam.records import NeutralOrigin as NeutralOrigin
@@ -50,11 +52,13 @@ __version__ = "0.1.0"
 _HOME = {
     "Alert": "records",
     "AlertKind": "records",
+    "Correction": "records",
     "Episode": "records",
     "FaultTime": "records",
     "Feature": "records",
     "Frame": "records",
     "HistoryError": "errors",
+    "Label": "records",
     "LiveVideoSource": "protocols",
     "Measure": "records",
     "ModelError": "errors",

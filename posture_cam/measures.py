@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Literal
 
-from posture_cam.errors import SettingsError
+from posture_cam.errors import SettingsError, UsageError
 from posture_cam.records import Measure
 from posture_cam.settings import Frozen, read_data
 
@@ -58,6 +58,32 @@ class MeasureTable(dict[Measure, MeasureInfo]):
         unit = name.rpartition("_")[2]
         signed = "change" in name
         return MeasureInfo(label=name.value, fault=name.value, unit=unit, signed=signed, reference="")
+
+
+def fault_of(name: str) -> Measure:
+    """The judged measure of a fault, by its name with or without unit, such as `head_tilt`.
+
+    Raises:
+        UsageError: There is no such fault.
+    """
+    judged = [measure for measure, info in load_measures().items() if info.group]
+    for measure in judged:
+        if plain_name(name) in names_of(measure):
+            return measure
+    raise UsageError(
+        f"There is no fault {name!r}.", f"Faults: {', '.join(names_of(measure)[-1] for measure in judged)}."
+    )
+
+
+def names_of(measure: str) -> tuple[str, ...]:
+    """The names by which people may call a measure, the shortest last."""
+    plain = measure.rsplit("_", 1)[0]
+    return str(measure), plain, plain.removesuffix("_change")
+
+
+def plain_name(name: str) -> str:
+    """A name as people write it, as `names_of` has it."""
+    return name.strip().lower().replace("-", "_")
 
 
 def shown_in(where: str) -> tuple[Measure, ...]:

@@ -9,6 +9,7 @@ import json
 import os
 import re
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,13 +20,15 @@ from posture_cam.errors import NeutralError, UsageError
 from posture_cam.files import Kind, kind_of, make_folder, naming, read_bounded, reading, written_whole
 from posture_cam.kinds import Part, what_is_wrong
 from posture_cam.paths import profiles_dir
-from posture_cam.records import Feature, Neutral, View
+from posture_cam.records import Correction, Feature, Neutral, View
 
 KIND, SCHEMA_VERSION = "posture_cam neutral", 1
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
-_MOST_BYTES = 1_000_000
+_MOST_BYTES = 2_000_000
+# Chosen: more than anyone gives, and files stay small.
+MOST_CORRECTIONS = 50
 _NEUTRAL = TypeAdapter(Neutral)
 
 
@@ -77,19 +80,62 @@ def has_profile(name: str) -> bool:
 def save_profile(name: str, neutral: Neutral) -> Path:
     """Store a neutral posture under a name, readable by the user alone; the previous one is kept.
 
+    Corrections given before stay: they know the neutral posture that they were compared with.
+
     Raises:
         UsageError: The name is not allowed.
         OutputError: The folder cannot be written to.
     """
     path = profile_path(name)
-    content = {"kind": KIND, "schema_version": SCHEMA_VERSION, **_as_json(neutral)}
+    with suppress(NeutralError):  # none is stored, or it is damaged
+        earlier = load_profile(name)
+        neutral = replace(neutral, corrections=neutral.corrections or earlier.corrections)
     with naming(path):
         make_folder(path.parent)
         with suppress(FileNotFoundError):
             _keep_previous(path)
+    _write(path, neutral)
+    return path
+
+
+def _write(path: Path, neutral: Neutral) -> None:
+    content = {"kind": KIND, "schema_version": SCHEMA_VERSION, **_as_json(neutral)}
     with written_whole(path, private=True) as temporary, naming(path):
         temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", "utf-8")
-    return path
+
+
+def add_correction(name: str, correction: Correction) -> Neutral:
+    """Add a correction to a profile, as the last; of many, the oldest are dropped.
+
+    Raises:
+        UsageError: The name is not allowed.
+        NeutralError: There is no such profile, or it is damaged.
+        OutputError: The folder cannot be written to.
+    """
+    neutral = load_profile(name)
+    corrections = (*neutral.corrections, correction)[-MOST_CORRECTIONS:]
+    return _with_corrections(name, neutral, corrections)
+
+
+def forget_corrections(name: str, *, last: int | None = None) -> int:
+    """Take corrections of a profile back: the last ones, or all; returns how many.
+
+    Raises:
+        UsageError: The name is not allowed.
+        NeutralError: There is no such profile, or it is damaged.
+        OutputError: The folder cannot be written to.
+    """
+    neutral = load_profile(name)
+    count = len(neutral.corrections) if last is None else min(last, len(neutral.corrections))
+    if count:
+        _with_corrections(name, neutral, neutral.corrections[: len(neutral.corrections) - count])
+    return count
+
+
+def _with_corrections(name: str, neutral: Neutral, corrections: tuple[Correction, ...]) -> Neutral:
+    changed = replace(neutral, corrections=corrections)
+    _write(profile_path(name), changed)
+    return changed
 
 
 def restore_profile(name: str) -> Neutral:

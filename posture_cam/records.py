@@ -327,6 +327,31 @@ class Measures:
     errors: Mapping[Measure, float] = field(default_factory=dict)
 
 
+class Label(Id):
+    """What a person says of a moment."""
+
+    GOOD = "good"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A moment that was judged wrongly, by what the person says of it.
+
+    Attributes:
+        made_at: ISO 8601 with zone.
+        pose: The landmarks of the moment.
+        neutral: Those of the neutral posture then, so that corrections outlast a new calibration.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    made_at: Words
+    label: Label
+    pose: Pose = field(compare=False, repr=False)
+    neutral: Pose = field(compare=False, repr=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Neutral:
     """A person's own upright posture, with which everything is compared.
@@ -338,6 +363,7 @@ class Neutral:
         spread: Median absolute deviation of each feature.
         pose: Median of each landmark, for the estimator and the ghost; None for the average person.
         slouch: The person's own slouch as measures relative to this posture, or empty.
+        corrections: Moments that were judged wrongly, in order of time.
         start_s, end_s: The stretch of a recording that it was taken from, or None.
         alike_s: The duration of other stretches in the same posture that were also used.
         is_personal: False for the average person, which is used if no own neutral is known.
@@ -358,6 +384,7 @@ class Neutral:
     version: Words = ""
     pose: Pose | None = field(default=None, compare=False, repr=False)
     slouch: Mapping[Measure, float] = field(default_factory=dict)
+    corrections: tuple[Correction, ...] = ()
     start_s: float | None = None
     end_s: float | None = None
     alike_s: float = 0.0
@@ -469,6 +496,10 @@ class Command(StrEnum):
     CALIBRATE = "calibrate"
     SNOOZE = "snooze"
     STILL_FITS = "still_fits"
+    SITS_WELL = "sits_well"
+    SLOUCHES = "slouches"
+    MORE_SENSITIVE = "more_sensitive"
+    LESS_SENSITIVE = "less_sensitive"
     HELP = "help"
 
 

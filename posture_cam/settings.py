@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -166,6 +167,24 @@ class SparingSettings(Frozen):
     clock_factor: float
 
 
+SENSITIVITIES = ("relaxed", "normal", "strict")
+"""How early a fault counts, from late to early."""
+
+
+class SensitivitySettings(Frozen):
+    """How early faults count: a factor on the limits, for all and for single measures."""
+
+    relaxed: float
+    strict: float
+    level: Literal["relaxed", "normal", "strict"]
+    by_fault: Mapping[str, Literal["relaxed", "normal", "strict"]]
+
+    def factor_of(self, measure: str) -> float:
+        """The factor on the limits of a measure."""
+        level = self.by_fault.get(measure, self.level)
+        return {"relaxed": self.relaxed, "normal": 1.0, "strict": self.strict}[level]
+
+
 class PartsSettings(Frozen):
     """Parts of a recording that are processed separately."""
 
@@ -266,6 +285,7 @@ class Settings(Frozen):
     motion: MotionSettings
     sparing: SparingSettings
     parts: PartsSettings
+    sensitivity: SensitivitySettings
     background: BackgroundSettings
     pace: PaceSettings
     alerts: AlertSettings

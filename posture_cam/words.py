@@ -182,6 +182,11 @@ def value_words(measure: Measure, value: float) -> str:
     return ("0" if number in ("+0", "-0") else number).replace("-", "−") + _unit(info)
 
 
+def limit_words(measure: Measure, limit: float) -> str:
+    """A limit of a measure with its unit: `9°`, `5 cm`."""
+    return f"{limit:.0f}{_unit(load_measures()[measure])}"
+
+
 def unit_words(info: MeasureInfo) -> str:
     """The unit of a measure alone, as for a column title."""
     return _unit(info).strip()

@@ -34,7 +34,7 @@ DOCS = [
 ]
 COMMANDS = (
     "analyze", "calibrate", "checkin", "config", "dashboard", "doctor", "exercise", "history",
-    "history correct", "history delete", "history entries", "history export", "monitor", "profiles restore",
+    "history correct", "history delete", "history entries", "history export", "monitor", "profiles forget", "profiles restore",
     "programme", "report", "tips", "workspace",
 )  # fmt: skip
 OTHERS = {"--nworkers", "--nthreads", "--no-dev", "--extra", "--wheel"}  # of dask and uv

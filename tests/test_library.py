@@ -35,11 +35,13 @@ from tests.running import run
 PUBLIC = {
     "Alert",
     "AlertKind",
+    "Correction",
     "Episode",
     "FaultTime",
     "Feature",
     "Frame",
     "HistoryError",
+    "Label",
     "LiveVideoSource",
     "Measure",
     "ModelError",

@@ -5,6 +5,7 @@ from posture_cam.assessment.certainty import without_uncertain
 from posture_cam.assessment.fit import NeutralFit
 from posture_cam.assessment.hindsight import Hindsight
 from posture_cam.assessment.judge import Judge
+from posture_cam.assessment.learning import learned_factors
 from posture_cam.assessment.neutral import NeutralFinder, Stretch, build_neutral, take_stretch
 from posture_cam.assessment.repetitions import (
     Phase,
@@ -27,6 +28,7 @@ __all__ = [
     "SideCounter",
     "Stretch",
     "build_neutral",
+    "learned_factors",
     "slouch_share",
     "take_stretch",
     "without_uncertain",

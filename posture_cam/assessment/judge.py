@@ -9,26 +9,33 @@ from functools import partial
 from types import MappingProxyType
 
 from posture_cam.assessment.certainty import Certainty
-from posture_cam.assessment.scoring import Scored, own_scale, scaled, score, state_of, stretched
+from posture_cam.assessment.scoring import Scored, is_sign, limited, own_scale, score, state_of, stretched
 from posture_cam.assessment.smoothing import Smoother
 from posture_cam.assessment.state import StateMachine
 from posture_cam.assessment.stillness import Stillness
 from posture_cam.measures import MeasureInfo, load_measures
 from posture_cam.records import Assessment, Feature, Measure, Measures, Neutral, Reason, State
-from posture_cam.settings import Settings
+from posture_cam.settings import SensitivitySettings, Settings
 
 
 class Judge:
-    """Judges a run of measures against one neutral posture, in order of time."""
+    """Judges a run of measures against one neutral posture, in order of time.
 
-    def __init__(self, neutral: Neutral, settings: Settings) -> None:
+    Args:
+        neutral: The neutral posture.
+        settings: All settings.
+        factors: Factors on the limits of estimates, learned from corrections.
+    """
+
+    def __init__(
+        self, neutral: Neutral, settings: Settings, factors: Mapping[Measure, float] | None = None
+    ) -> None:
         elevation_deg = neutral.context.get(Feature.CAMERA_ELEVATION, 0.0)
         self._camera_is_low = elevation_deg < settings.gates.camera_low_below_deg
         self._settings = settings.state
-        own = own_scale(neutral.slouch)
-        self._by_formulas = load_measures()
+        self._own_scale = own_scale(neutral.slouch)
         self._estimated = load_measures("estimated")
-        self._over_time = scaled(self._estimated, own)
+        self.limit(factors or {}, settings.sensitivity)
         self._smoother = Smoother(settings.filter)
         self._certainty = Certainty(self._estimated, settings.filter.reset_gap_s)
         self._states = StateMachine(settings.state, settings.sampling.max_gap_s)
@@ -37,6 +44,21 @@ class Judge:
         self._glance_since_s: float | None = None
         self._last_s = -math.inf
         self._faulty: set[str] = set()
+
+    def limit(self, factors: Mapping[Measure, float], sensitivity: SensitivitySettings) -> None:
+        """Judge by other limits from now on."""
+        dial = {name: sensitivity.factor_of(name) for name in self._estimated}
+        own = {
+            name: factors.get(name, 1.0) * (self._own_scale if is_sign(name, info) else 1.0) * dial[name]
+            for name, info in self._estimated.items()
+        }
+        self._by_formulas = limited(load_measures(), dial)
+        self._over_time = limited(self._estimated, own)
+
+    def begin_anew(self) -> None:
+        """Let the state follow from the next moments alone; else it outlasts the limits it began with."""
+        self._states.begin_anew()
+        self._faulty.clear()
 
     def judge(self, measures: Measures) -> tuple[Measures, Assessment]:
         """The measures as judged (smoothed, with stillness) and the judgement."""

@@ -51,9 +51,24 @@ def slouch_share(slouch: Mapping[Measure, float]) -> float | None:
     shares = [
         max(slouch[name] / info.poor, 0.0)
         for name, info in load_measures("estimated").items()
-        if _is_of_slouching(name, info) and info.poor and name in slouch
+        if is_sign(name, info) and info.poor and name in slouch
     ]
     return math.hypot(*shares) if shares else None
+
+
+def corrected(
+    values: Mapping[Measure, float], errors: Mapping[Measure, float], share: float
+) -> dict[Measure, float]:
+    """Estimates with a share of their half interval added, away from the neutral posture.
+
+    An estimator trained for the smallest average error says too little where it is unsure: it shrinks towards
+    the neutral posture.  This restores some of the difference before judging.
+    """
+    return {
+        name: values[name] + math.copysign(share * error, values[name])
+        for name, error in errors.items()
+        if name in values
+    }
 
 
 def stretched(
@@ -62,22 +77,16 @@ def stretched(
     table: Mapping[Measure, MeasureInfo],
     share: float,
 ) -> dict[Measure, float]:
-    """Estimates as they are judged: larger where they are unsure, and where several say the same.
+    """Estimates as they are judged: corrected, and larger where several say the same.
 
-    An estimator trained for the smallest average error says too little where it is unsure: it shrinks towards
-    the neutral posture.  A share of the half interval restores some of the difference.  Signs of slouching
-    add up: by their good limits, the largest becomes the root of the sum of squares, and the others grow
-    with it.
+    Signs of slouching add up: by their good limits, the largest becomes the root of the sum of squares, and
+    the others grow with it.
     """
-    found = {
-        name: values[name] + math.copysign(share * error, values[name])
-        for name, error in errors.items()
-        if name in values
-    }
+    found = corrected(values, errors, share)
     signs = {
         name: value / good
         for name, value in found.items()
-        if value > 0 and _is_of_slouching(name, table[name]) and (good := table[name].good)
+        if value > 0 and is_sign(name, table[name]) and (good := table[name].good)
     }
     if signs:
         factor = math.hypot(*signs.values()) / max(signs.values())
@@ -85,17 +94,23 @@ def stretched(
     return found
 
 
-def scaled(table: Mapping[Measure, MeasureInfo], scale: float) -> dict[Measure, MeasureInfo]:
-    """The same table with the limits of sagittal faults scaled; leaning back keeps its own."""
+def limited(
+    table: Mapping[Measure, MeasureInfo], factors: Mapping[Measure, float]
+) -> dict[Measure, MeasureInfo]:
+    """The same table with limits multiplied by factors; limits of distances are absolute and keep theirs."""
     return {
-        name: info.model_copy(update={"good": info.good * scale, "poor": info.poor * scale})
-        if _is_of_slouching(name, info) and info.good and info.poor
+        name: info.model_copy(update={"good": info.good * factor, "poor": info.poor * factor})
+        if (factor := factors.get(name, 1.0)) != 1.0
+        and info.good is not None
+        and info.poor is not None
+        and not (info.lower_is_worse and info.good > 0)
         else info
         for name, info in table.items()
     }
 
 
-def _is_of_slouching(name: Measure, info: MeasureInfo) -> bool:
+def is_sign(name: Measure, info: MeasureInfo) -> bool:
+    """Whether a measure shows slouching: neck and trunk bent or sunk, but not leaning back."""
     return info.group == "sagittal" and name != Measure.LEANING_BACK
 
 

@@ -104,6 +104,11 @@ class StateMachine:
                 self._lose(State.UNJUDGED, timestamp_s)
         return self._state, self._since_s
 
+    def begin_anew(self) -> None:
+        """Forget all moments so far; the next ones give the state."""
+        self._level = None
+        self._votes.clear()
+
     def conclude(self) -> tuple[State, float] | None:
         """The state at the end and its start; None if the state in force stands.
 

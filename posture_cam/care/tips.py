@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from posture_cam.errors import SettingsError, UsageError
-from posture_cam.measures import load_measures
+from posture_cam.measures import load_measures, names_of, plain_name
 from posture_cam.records import Measure, Tip
 from posture_cam.settings import read_data
 
@@ -60,9 +60,8 @@ def tips_for(fault: str) -> tuple[Tip, ...]:
     Raises:
         UsageError: There is no such fault.
     """
-    wanted = fault.strip().lower().replace("-", "_")
     for name in faults():
-        if wanted in (name, name.rsplit("_", 1)[0], name.rsplit("_", 1)[0].removesuffix("_change")):
+        if plain_name(fault) in names_of(name):
             return tuple(tip for tip in load_tips() if tip.fault == name)
     raise UsageError(f"There are no tips for {fault!r}.", f"Faults: {', '.join(faults())}.")
 

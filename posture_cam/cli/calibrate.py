@@ -183,7 +183,13 @@ def profiles_show(
     if as_json:
         typer.echo(json.dumps(profile_as_json(name, neutral), indent=2, ensure_ascii=False))
     else:
-        print_profile(name, neutral, profile_path(name), data())
+        from posture_cam.session.learning import own_factors, words_of_limits
+        from posture_cam.session.neutrals import load_estimator
+        from posture_cam.settings import load_settings
+
+        factors = own_factors(neutral, load_settings(), load_estimator())
+        limits = words_of_limits(factors, {}, len(neutral.corrections))
+        print_profile(name, neutral, profile_path(name), data(), limits)
 
 
 @profiles_app.command("rename")
@@ -212,6 +218,26 @@ def profiles_restore(
     restored = restore_profile(name)
     made = f" of {restored.created_at[:10]}" if restored.created_at else ""
     talk().print(f"Restored {name}: the neutral posture{made}.", highlight=False)
+
+
+@profiles_app.command("forget")
+def profiles_forget(
+    name: Annotated[
+        str, typer.Argument(help="Its name.", show_default=False, autocompletion=completing.profiles)
+    ],
+    corrections: Annotated[bool, typer.Option("--corrections", help="All corrections.")] = False,
+    last: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="The last N corrections.", show_default=False)
+    ] = None,
+) -> None:
+    """Take back what one has learned from corrections."""
+    from posture_cam.profiles import forget_corrections
+    from posture_cam.words import count_words
+
+    if corrections == (last is not None):
+        raise UsageError("Say which corrections to take back.", "Either --corrections, or --last N.")
+    count = forget_corrections(name, last=last)
+    talk().print(f"Forgotten: {count_words(count, 'correction')} of {name}.", highlight=False)
 
 
 @profiles_app.command("delete")

@@ -84,6 +84,15 @@ def monitor(
     snooze_min: Annotated[
         float | None, typer.Option(metavar="MIN", help="How long s silences alerts.", show_default="15")
     ] = None,
+    sensitivity: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[FAULT=]LEVEL",
+            help="How early a fault counts: relaxed, normal or strict; also for one fault, such as "
+            "head_tilt=strict. May be repeated.",
+            show_default="normal",
+        ),
+    ] = None,
     quiet_hours: Annotated[
         list[str] | None,
         typer.Option(metavar="START-END", help="No alerts then, such as 18:00-8:00. May be repeated."),
@@ -130,6 +139,7 @@ def _monitor(arguments: dict[str, Any], should_stop: Callable[[], bool]) -> None
     quiet_hours, source, camera = (arguments[name] for name in ("quiet_hours", "source", "camera"))
     realtime, as_json, verbose = (arguments[name] for name in ("realtime", "as_json", "verbose"))
     given["quiet_hours"] = tuple(quiet_hours) if quiet_hours else None
+    given["sensitivity"] = tuple(arguments["sensitivity"]) if arguments["sensitivity"] else None
     if source is not None and camera is not None:
         raise UsageError("--camera and --source exclude each other.", "Choose one of them.")
     if camera is not None:

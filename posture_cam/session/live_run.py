@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -20,13 +20,14 @@ from posture_cam.care.permission import Permission
 from posture_cam.errors import ModelError, NeutralError, PostureCamError
 from posture_cam.geometry import FeatureExtractor
 from posture_cam.pose.pose_log import PoseLogHeader
-from posture_cam.profiles import has_profile, save_profile
+from posture_cam.profiles import add_correction, has_profile, load_profile, save_profile
 from posture_cam.protocols import Keeper, LiveSink, LiveVideoSource, PoseEstimator
 from posture_cam.records import (
     Command,
     Doubt,
     Features,
     Frame,
+    Label,
     Neutral,
     NeutralOrigin,
     Observation,
@@ -38,11 +39,12 @@ from posture_cam.records import (
 )
 from posture_cam.session.calibration import SIT_WELL, built, guided, worse_words
 from posture_cam.session.guarded import Guarded
+from posture_cam.session.learning import correction_of
 from posture_cam.session.neutrals import FIRST_S, is_squeezed, load_estimator, misfits, neutral_from
 from posture_cam.session.offers import OfferWatch
 from posture_cam.session.pipeline import Pipeline
-from posture_cam.settings import PaceSettings, Settings
-from posture_cam.words import clock, count_words, duration_words
+from posture_cam.settings import SENSITIVITIES, PaceSettings, Settings
+from posture_cam.words import clock, count_words, duration_words, words_for
 
 if TYPE_CHECKING:
     from posture_cam.session.looking import Looking
@@ -54,6 +56,7 @@ _LEAST_WAIT_S = 0.02
 _MOST_FAILURES = 50
 # A key that would replace something stored has to be pressed twice.
 _PRESS_AGAIN_WITHIN_S = 10.0
+_LABELS = {Command.SITS_WELL: Label.GOOD, Command.SLOUCHES: Label.BAD}
 
 
 class RoomWatch(Protocol):
@@ -107,7 +110,7 @@ class LiveRun:
         took: Callable[[ExerciseDone, float], None] = lambda _done, _began_s: None,
         permission: Callable[[], Permission] = Permission,
     ) -> None:
-        self._keeper, self._took = keeper, took
+        self._keeper, self._took, self._started_at = keeper, took, started_at
         self._settings, self._source = settings, source
         self._sinks = [Guarded(sink, self._lost) for sink in sinks]
         self._estimator = estimator
@@ -284,6 +287,7 @@ class LiveRun:
 
     def _adopt(self, neutral: Neutral, profile: str | None = None) -> None:
         self._calibrator = self._first = None
+        self._is_stored = profile is not None
         self._judging.adopt(neutral, profile)
         self._restart_background()
         for sink in self._sinks:
@@ -351,6 +355,10 @@ class LiveRun:
                         if until_s is None
                         else f"No alerts for {duration_words(for_s)}; s again ends that."
                     )
+                elif command in _LABELS:
+                    self._correct(_LABELS[command])
+                elif command in (Command.MORE_SENSITIVE, Command.LESS_SENSITIVE):
+                    self._turn_dial(1 if command == Command.MORE_SENSITIVE else -1)
                 elif command == Command.STILL_FITS and self._judging.neutral is not None:
                     self._judging.confirm()
                     self._fits(now_s, "Your neutral posture stands.")
@@ -368,6 +376,33 @@ class LiveRun:
         self._source.resume()
         self._due_s = now_s
         self._tell(SourceEvent(now_s, None, "Going on.", since_s, now_s))
+
+    def _correct(self, label: Label) -> None:
+        """Take what the person says of this moment into the profile, and judge by it from now on."""
+        neutral, last = self._judging.neutral, self._last
+        if not self._is_stored or neutral is None or neutral.pose is None:
+            self._say("No neutral posture is stored, so there is nothing to correct. Press c to store one.")
+            return
+        if self._paused_s is not None or last is None or last.assessment.score is None or self._pose is None:
+            self._say("You are not measured at the moment, so this does not count.")
+            return
+        now = self._started_at + timedelta(seconds=self._source.now_s)
+        correction = correction_of(self._pose, neutral.pose, label, now)
+        try:
+            learned = self._judging.learn(add_correction(self._profile_name, correction))
+        except PostureCamError as error:
+            self._say(f"{error.message} Going on as before.")
+            return
+        self._say(" ".join(learned) or words_for("learned", "nothing"))
+
+    def _turn_dial(self, steps: int) -> None:
+        """Judge earlier or later, and say how."""
+        dial = self._settings.sensitivity
+        place = min(max(SENSITIVITIES.index(dial.level) + steps, 0), len(SENSITIVITIES) - 1)
+        dial = dial.model_copy(update={"level": SENSITIVITIES[place]})
+        self._settings = self._settings.model_copy(update={"sensitivity": dial})
+        self._judging.be_sensitive(dial)
+        self._say(f"Sensitivity: {words_for('sensitivity', dial.level)}.")
 
     def _calibrate(self, now_s: float) -> None:
         """Take a neutral posture now and store it; a stored one is replaced only after confirmation."""
@@ -393,6 +428,7 @@ class LiveRun:
             if worse and not self._is_meant(worse):
                 raise NeutralError("The stored neutral posture is kept.")
             path = save_profile(self._profile_name, neutral)
+            neutral = load_profile(self._profile_name)  # with the corrections given before
         except PostureCamError as error:
             self._say(f"{error.message} Going on as before.")
         else:

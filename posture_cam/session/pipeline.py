@@ -26,6 +26,7 @@ from posture_cam.records import (
     Features,
     Frame,
     Look,
+    Measure,
     Measures,
     Neutral,
     NeutralOrigin,
@@ -37,7 +38,8 @@ from posture_cam.records import (
     View,
 )
 from posture_cam.runlog import RunLog
-from posture_cam.settings import Settings
+from posture_cam.session.learning import own_factors, words_of_limits
+from posture_cam.settings import SensitivitySettings, Settings
 from posture_cam.words import clock, words_of
 
 # How many poses the estimator processes at once.
@@ -92,6 +94,7 @@ class Pipeline:
         features: The features of the last sample.
         alerts: All alerts so far.
         notes: Sentences for the summary.
+        factors: Factors on the limits, learned from the person's corrections.
     """
 
     def __init__(
@@ -116,6 +119,8 @@ class Pipeline:
         self.alerts: list[Alert] = []
         self.notes: list[str] = []
         self.features: Features | None = None
+        self.neutral: Neutral | None = None
+        self.factors: dict[Measure, float] = {}
         self._origin, self._permission, self._profile = origin, permission, profile
         self._count = self._looks = 0
         self._compare_with(neutral)
@@ -127,6 +132,21 @@ class Pipeline:
         self._compare_with(neutral)
         self.confirm()
 
+    def learn(self, neutral: Neutral) -> list[str]:
+        """Take the same neutral posture with another correction; returns what has changed, in sentences."""
+        before = self.factors
+        self.neutral = self._compared_with = neutral
+        self.factors = own_factors(neutral, self._settings, self._estimator)
+        self._judge.limit(self.factors, self._settings.sensitivity)
+        self._judge.begin_anew()
+        self._policy.restart()
+        return words_of_limits(self.factors, before, len(neutral.corrections))
+
+    def be_sensitive(self, sensitivity: SensitivitySettings) -> None:
+        """Judge earlier or later from now on."""
+        self._settings = self._settings.model_copy(update={"sensitivity": sensitivity})
+        self._judge.limit(self.factors, sensitivity)
+
     def confirm(self) -> None:
         """Record that the person confirms that the neutral posture fits."""
         self.fit.confirm()
@@ -135,7 +155,10 @@ class Pipeline:
     def _compare_with(self, neutral: Neutral | None) -> None:
         self.neutral = neutral
         self._compared_with = neutral or average_neutral(View.FRONT)
-        self._judge = Judge(self._compared_with, self._settings)
+        self.factors = {} if neutral is None else own_factors(neutral, self._settings, self._estimator)
+        self._judge = Judge(self._compared_with, self._settings, self.factors)
+        if neutral is not None:
+            self.notes += words_of_limits(self.factors, {}, len(neutral.corrections))
         self._estimates: Estimates | None = None
         if self._estimator is not None and neutral is not None and neutral.is_personal and neutral.pose:
             self._estimates = self._estimator.against(neutral.pose)

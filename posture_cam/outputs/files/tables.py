@@ -288,6 +288,7 @@ def profile_as_json(name: str, neutral: Neutral) -> dict[str, Any]:
     return {
         "profile": name,
         **content,
+        "corrections": [{"made_at": one.made_at, "label": one.label.value} for one in neutral.corrections],
         "model": neutral.model,
         "running_mode": neutral.running_mode,
         "image_size_wh": list(neutral.image_size_wh),

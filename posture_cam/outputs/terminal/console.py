@@ -120,8 +120,10 @@ def print_profiles(stored: Mapping[str, Neutral], console: Console) -> None:
     console.print(table, highlight=False)
 
 
-def print_profile(name: str, neutral: Neutral, path: Path, console: Console) -> None:
-    """Print everything that a person may want to know about one profile."""
+def print_profile(
+    name: str, neutral: Neutral, path: Path, console: Console, limits: Sequence[str] = ()
+) -> None:
+    """Print everything that a person may want to know about one profile, and its own limits in sentences."""
     width, height = neutral.image_size_wh
     rows = {
         "Made": f"{neutral.created_at} by posture_cam {neutral.version}",
@@ -129,6 +131,7 @@ def print_profile(name: str, neutral: Neutral, path: Path, console: Console) -> 
         "Model": f"{neutral.model}, {neutral.running_mode} mode",
         "Looks": f"{neutral.sample_count}",
         "Own slouch": _slouch_words(neutral) or "not taken",
+        "Corrections": _correction_words(neutral) or "none",
         "File": str(path),
     }
     console.print(Text(name, style="bold"))
@@ -136,6 +139,8 @@ def print_profile(name: str, neutral: Neutral, path: Path, console: Console) -> 
     for what, words in rows.items():
         table.add_row(f"  {what}", Text(words))
     console.print(table, highlight=False)
+    for words in limits:
+        console.print(f"  {words}", highlight=False)
     table = Table(box=None, pad_edge=False, padding=(0, 2), title_justify="left")
     for column, justify in (("  Feature", "left"), ("centre", "right"), ("spread", "right")):
         table.add_column(column, justify=justify)  # type: ignore[arg-type]
@@ -144,6 +149,12 @@ def print_profile(name: str, neutral: Neutral, path: Path, console: Console) -> 
         spread = neutral.spread.get(feature)
         table.add_row(f"  {feature}", f"{centre:.3f}", "" if spread is None else f"{spread:.3f}")
     console.print(table, highlight=False)
+
+
+def _correction_words(neutral: Neutral) -> str:
+    return "\n".join(
+        f"{one.made_at[:16].replace('T', ' ')}  {words_of(one.label)}" for one in neutral.corrections
+    )
 
 
 def _slouch_words(neutral: Neutral) -> str:
