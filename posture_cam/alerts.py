@@ -108,11 +108,18 @@ class AlertPolicy:
             for start, end in self._quiet
         )
 
-    def snooze(self, now_s: float) -> float | None:
-        """Be silent for a while, or end the silence; returns when it ends, or None."""
-        is_snoozed = self._snoozed_until_s is not None and now_s < self._snoozed_until_s
-        self._snoozed_until_s = None if is_snoozed else now_s + self._settings.snooze_s
-        return self._snoozed_until_s
+    def snooze(self, now_s: float, for_s: float | None = None) -> float | None:
+        """Be silent for a while, or end the silence; returns how long it lasts, or None.
+
+        Args:
+            now_s: The present time.
+            for_s: How long; 0 ends the silence, None begins or ends it.
+        """
+        if for_s is None:
+            is_snoozed = self._snoozed_until_s is not None and now_s < self._snoozed_until_s
+            for_s = 0.0 if is_snoozed else self._settings.snooze_s
+        self._snoozed_until_s = now_s + for_s if for_s > 0 else None
+        return for_s or None
 
     def restart(self) -> None:
         """Forget earlier faults: the neutral posture was taken anew, or confirmed."""

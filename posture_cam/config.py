@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -15,8 +15,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from posture_cam.errors import OutputError, SettingsError, UsageError
 from posture_cam.files import Kind, kind_of, make_folder, naming, written_whole
-from posture_cam.measures import fault_of
-from posture_cam.settings import SENSITIVITIES, Settings, load_settings, read_data
+from posture_cam.measures import levels_of
+from posture_cam.settings import Settings, load_settings, read_data
 from posture_cam.words import parse_hours
 
 _DEFAULTS = "config.toml"
@@ -37,24 +37,6 @@ def _are_levels(levels: tuple[str, ...]) -> tuple[str, ...]:
     except UsageError as error:
         raise ValueError(f"{error.message} {error.hint}") from error
     return levels
-
-
-def levels_of(levels: Sequence[str]) -> dict[str, Any]:
-    """A level for all faults and levels of single faults, from `strict` and `head_tilt=strict`.
-
-    Raises:
-        UsageError: There is no such level, or no such fault.
-    """
-    found: dict[str, Any] = {"by_fault": {}}
-    for one in levels:
-        fault, _, level = one.replace(" ", "").rpartition("=")
-        if level not in SENSITIVITIES:
-            raise UsageError(f"{level!r} is no sensitivity.", f"Use {', '.join(SENSITIVITIES)}.")
-        if fault:
-            found["by_fault"][fault_of(fault).value] = level
-        else:
-            found["level"] = level
-    return found
 
 
 def _is_plain(text: str) -> str:

@@ -7,6 +7,7 @@ PostureCamError
 │   └── NothingJudged   everything was read, but nothing in it could be judged
 ├── ModelError          a pose model is missing, wrong, or cannot be fetched
 ├── NeutralError        no neutral posture to compare with, or an unusable profile
+├── CommandRefused      a command to a running monitor cannot be obeyed now
 ├── HistoryError        the history cannot be read or written, or has nothing to tell
 └── OutputError         a result cannot be written
 
@@ -59,6 +60,10 @@ class ModelError(PostureCamError):
 
 class NeutralError(PostureCamError):
     """No neutral posture to compare with, or an unusable profile."""
+
+
+class CommandRefused(PostureCamError):  # noqa: N818
+    """A command to a running monitor cannot be obeyed now, or none is running."""
 
 
 class HistoryError(PostureCamError):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 from posture_cam.errors import SettingsError, UsageError
 from posture_cam.records import Measure
-from posture_cam.settings import Frozen, read_data
+from posture_cam.settings import SENSITIVITIES, Frozen, read_data
 
 
 class EstimatedLimits(Frozen):
@@ -73,6 +74,24 @@ def fault_of(name: str) -> Measure:
     raise UsageError(
         f"There is no fault {name!r}.", f"Faults: {', '.join(names_of(measure)[-1] for measure in judged)}."
     )
+
+
+def levels_of(levels: Sequence[str]) -> dict[str, Any]:
+    """A level for all faults and levels of single faults, from `strict` and `head_tilt=strict`.
+
+    Raises:
+        UsageError: There is no such level, or no such fault.
+    """
+    found: dict[str, Any] = {"by_fault": {}}
+    for one in levels:
+        fault, _, level = one.replace(" ", "").rpartition("=")
+        if level not in SENSITIVITIES:
+            raise UsageError(f"{level!r} is no sensitivity.", f"Use {', '.join(SENSITIVITIES)}.")
+        if fault:
+            found["by_fault"][fault_of(fault).value] = level
+        else:
+            found["level"] = level
+    return found
 
 
 def names_of(measure: str) -> tuple[str, ...]:

@@ -24,6 +24,11 @@ def history_path() -> Path:
     return platformdirs.user_data_path("posture_cam", appauthor=False) / "history.db"
 
 
+def monitor_path() -> Path:
+    """The file with the address of the running monitor."""
+    return platformdirs.user_data_path("posture_cam", appauthor=False) / "monitor.json"
+
+
 def models_cache_dir() -> Path:
     """The folder of downloaded models."""
     return platformdirs.user_cache_path("posture_cam", appauthor=False) / "models"

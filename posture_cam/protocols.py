@@ -10,6 +10,7 @@ from posture_cam.records import (
     Frame,
     Neutral,
     Observation,
+    Order,
     Piece,
     Pose,
     SessionSummary,
@@ -104,7 +105,7 @@ class LiveSink(_Closing, Protocol):
     def adopt(self, neutral: Neutral) -> None:
         """Take the neutral posture that is compared with from now on."""
 
-    def commands(self) -> tuple[Command, ...]:
+    def commands(self) -> tuple[Command | Order, ...]:
         """The user's commands since the last call."""
 
     def finish(self, summary: SessionSummary) -> None:

@@ -6,7 +6,7 @@ None, never 0 or NaN.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Annotated
@@ -500,7 +500,29 @@ class Command(StrEnum):
     SLOUCHES = "slouches"
     MORE_SENSITIVE = "more_sensitive"
     LESS_SENSITIVE = "less_sensitive"
+    SENSITIVITY = "sensitivity"
+    PROFILE = "profile"
     HELP = "help"
+
+
+def _nobody(_is_done: bool, _words: str) -> None:
+    """Answer nobody."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Order:
+    """A command from another program.
+
+    Attributes:
+        value: What the command takes: for PAUSE whether to pause (None: the other way round), for SNOOZE
+            minutes (0 ends it; None: the other way round), for CALIBRATE True if a stored posture may be
+            replaced, for SENSITIVITY levels, for PROFILE a name.
+        answer: Called once, with whether it was done, and with what was said.
+    """
+
+    command: Command
+    value: bool | float | str | tuple[str, ...] | None = None
+    answer: Callable[[bool, str], None] = _nobody
 
 
 @dataclass(frozen=True, slots=True, eq=False)

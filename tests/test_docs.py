@@ -33,9 +33,9 @@ DOCS = [
     ROOT / "samples" / "README.md",
 ]
 COMMANDS = (
-    "analyze", "calibrate", "checkin", "config", "dashboard", "doctor", "exercise", "history",
-    "history correct", "history delete", "history entries", "history export", "monitor", "profiles forget", "profiles restore",
-    "programme", "report", "tips", "workspace",
+    "analyze", "calibrate", "checkin", "config", "correct", "dashboard", "doctor", "exercise", "history",
+    "history correct", "history delete", "history entries", "history export", "monitor", "profiles forget",
+    "profiles restore", "programme", "report", "tips", "workspace",
 )  # fmt: skip
 OTHERS = {"--nworkers", "--nthreads", "--no-dev", "--extra", "--wheel"}  # of dask and uv
 

@@ -15,7 +15,7 @@ import typer
 from posture_cam.cli import completing
 from posture_cam.cli.common import app, data, is_stream, plain, talk
 from posture_cam.cli.options import CameraOption, JsonOption, VerboseOption
-from posture_cam.cli.terminal import Bars, Keys, stoppable
+from posture_cam.cli.terminal import Bars, InputLines, Keys, stoppable
 from posture_cam.errors import UsageError
 from posture_cam.plain import redacted
 from posture_cam.quiet import quiet
@@ -297,7 +297,12 @@ def _sinks(
 
     sinks: list[LiveSink] = []
     if as_json:
-        sinks.append(JsonLines(sys.stdout, started_at, source_name))
+        from posture_cam.outputs.files.orders import JsonOrders
+
+        lines = JsonLines(sys.stdout, started_at, source_name)
+        given = InputLines()
+        given.start()
+        sinks += [lines, JsonOrders(given.taken, lines.line, neutral)]
     if outputs.on_alert:
         sinks.append(stack.enter_context(AlertCommand(outputs.on_alert, started_at, say)))
     if outputs.save_alert_frames:
@@ -307,6 +312,9 @@ def _sinks(
         sinks.append(stack.enter_context(DesktopNotification(quietly)))
     if outputs.sound:
         sinks.append(Sound(say, console.bell))
+    from posture_cam.outputs.files.remote import RemoteOrders
+
+    sinks.append(stack.enter_context(RemoteOrders()))
     keys = stack.enter_context(Keys())
     if not (display.headless or display.quiet) and has_display():
         import time
@@ -323,6 +331,20 @@ def _allows_tip(tip: Tip) -> bool:
     from posture_cam.session import programme
 
     return programme.permission().allows_tip(tip)
+
+
+@app.command()
+def correct(
+    label: Annotated[str, typer.Argument(metavar="good|bad", help="How you sit now.", show_default=False)],
+) -> None:
+    """Tell the running monitor that it is wrong: you sit well (good), or you slouch (bad)."""
+    from posture_cam.outputs.files.remote import ordered
+
+    if label not in ("good", "bad"):
+        raise UsageError(f"{label!r} is neither good nor bad.", "posture-cam correct good, or bad.")
+    talk().print(
+        ordered({"command": "correct", "label": label}), highlight=False, markup=False, soft_wrap=True
+    )
 
 
 @app.command()

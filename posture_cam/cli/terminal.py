@@ -11,6 +11,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from queue import Empty, SimpleQueue
+from threading import Thread
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 # Launchers such as uv pass on a Ctrl-C that the terminal has already sent to the program.
 ONE_KEY_PRESS_S = 1.0
+# Of standard input; chosen, far beyond any command.
+_LONGEST_LINE = 65_536
 
 
 def ready_streams() -> None:
@@ -178,6 +182,45 @@ def stoppable(
             for name in (signal.SIGINT, signal.SIGTERM, *hangup):
                 stack.callback(signal.signal, name, signal.signal(name, ask))
         yield stop
+
+
+class InputLines:
+    """Lines of standard input, read on a thread of their own; its end ends nothing."""
+
+    def __init__(self) -> None:
+        self._lines: SimpleQueue[str] = SimpleQueue()
+
+    def taken(self) -> list[str]:
+        """The lines since the last call; never waits."""
+        found = []
+        while True:
+            try:
+                found.append(self._lines.get_nowait())
+            except Empty:
+                return found
+
+    def start(self) -> None:
+        """Begin to read, unless standard input is closed or a terminal, where keys are read."""
+        try:
+            if sys.stdin is None or sys.stdin.isatty():
+                return
+            number = sys.stdin.fileno()
+        except (AttributeError, OSError, ValueError):
+            return
+        Thread(target=self._read, args=(number,), name="input lines", daemon=True).start()
+
+    def _read(self, number: int) -> None:
+        """Read past Python's own stream: a thread that waits inside it aborts the end of the program."""
+        rest = b""
+        with suppress(OSError):
+            while given := os.read(number, _LONGEST_LINE):
+                *lines, rest = (rest + given).split(b"\n")
+                if len(rest) > _LONGEST_LINE:
+                    lines, rest = [*lines, rest], b""
+                for line in lines:
+                    self._lines.put(line.decode("utf-8", "replace"))
+        if rest:
+            self._lines.put(rest.decode("utf-8", "replace"))
 
 
 class Keys:

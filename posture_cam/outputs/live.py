@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from posture_cam.closing import Closing
-from posture_cam.records import Command, Frame, Neutral, Observation, SessionSummary, SourceEvent
+from posture_cam.records import Command, Frame, Neutral, Observation, Order, SessionSummary, SourceEvent
 
 
 class LiveOutput(Closing):
@@ -30,7 +30,7 @@ class LiveOutput(Closing):
     def adopt(self, neutral: Neutral) -> None:
         """Compare with another neutral posture from now on."""
 
-    def commands(self) -> tuple[Command, ...]:
+    def commands(self) -> tuple[Command | Order, ...]:
         """The user's commands since the last call."""
         return ()
 

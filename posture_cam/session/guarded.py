@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from posture_cam.protocols import LiveSink
-from posture_cam.records import Command, Frame, Neutral, Observation, SessionSummary, SourceEvent
+from posture_cam.records import Command, Frame, Neutral, Observation, Order, SessionSummary, SourceEvent
 
 T = TypeVar("T")
 
@@ -41,7 +41,7 @@ class Guarded:
         """Use another neutral posture for comparison from now on."""
         self._passed(lambda: self._sink.adopt(neutral), None)
 
-    def commands(self) -> tuple[Command, ...]:
+    def commands(self) -> tuple[Command | Order, ...]:
         """The user's commands since the last call."""
         return self._passed(self._sink.commands, ())
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,9 @@ from posture_cam.alerts import AlertPolicy
 from posture_cam.assessment import Calibrator
 from posture_cam.care.exercises import ExerciseDone, exercise_title
 from posture_cam.care.permission import Permission
-from posture_cam.errors import ModelError, NeutralError, PostureCamError
+from posture_cam.errors import CommandRefused, ModelError, NeutralError, PostureCamError
 from posture_cam.geometry import FeatureExtractor
+from posture_cam.measures import levels_of, load_measures
 from posture_cam.pose.pose_log import PoseLogHeader
 from posture_cam.profiles import add_correction, has_profile, load_profile, save_profile
 from posture_cam.protocols import Keeper, LiveSink, LiveVideoSource, PoseEstimator
@@ -28,9 +29,11 @@ from posture_cam.records import (
     Features,
     Frame,
     Label,
+    Measure,
     Neutral,
     NeutralOrigin,
     Observation,
+    Order,
     Pose,
     Reason,
     Sample,
@@ -143,6 +146,7 @@ class LiveRun:
         self._failures = 0
         self._pressed_until_s = -math.inf
         self._is_over = False
+        self._answering: list[str] | None = None  # what is said while a command is obeyed
         self._should_stop: Callable[[], bool] = lambda: False
 
     def _lost(self, words: str) -> None:
@@ -338,30 +342,68 @@ class LiveRun:
         self._trouble = None
 
     def _obey(self) -> None:
-        now_s = self._source.now_s
+        for order in self._orders():
+            self._answering = []
+            try:
+                self._do(order)
+            except PostureCamError as error:
+                words = f"{error.message} {error.hint}".strip()
+                self._say(words)
+                order.answer(False, words)
+            else:
+                order.answer(True, " ".join(self._answering))
+            finally:
+                self._answering = None
+
+    def _orders(self) -> Iterator[Order]:
         for sink in self._sinks:
-            for command in sink.commands():
-                if command == Command.QUIT:
-                    self._is_over = True
-                elif command == Command.PAUSE:
+            for given in sink.commands():
+                yield given if isinstance(given, Order) else Order(given)
+
+    def _do(self, order: Order) -> None:
+        """Obey; what is said meanwhile is the answer.
+
+        Raises:
+            PostureCamError: It cannot be done now.
+        """
+        now_s, value = self._source.now_s, order.value
+        match order.command:
+            case Command.QUIT:
+                self._is_over = True
+            case Command.PAUSE:
+                if value is None or value != (self._paused_s is not None):
                     self._pause(now_s)
-                elif command == Command.CALIBRATE:
-                    self._calibrate(now_s)
-                elif command == Command.SNOOZE:
-                    until_s = self._policy.snooze(now_s)
-                    for_s = self._settings.alerts.snooze_s
-                    self._say(
-                        "Alerts are on again."
-                        if until_s is None
-                        else f"No alerts for {duration_words(for_s)}; s again ends that."
-                    )
-                elif command in _LABELS:
-                    self._correct(_LABELS[command])
-                elif command in (Command.MORE_SENSITIVE, Command.LESS_SENSITIVE):
-                    self._turn_dial(1 if command == Command.MORE_SENSITIVE else -1)
-                elif command == Command.STILL_FITS and self._judging.neutral is not None:
-                    self._judging.confirm()
-                    self._fits(now_s, "Your neutral posture stands.")
+            case Command.CALIBRATE:
+                self._calibrate(now_s, may_replace=value is True)
+            case Command.SNOOZE:
+                minutes = float(value) if isinstance(value, int | float) else None
+                for_s = self._policy.snooze(now_s, None if minutes is None else 60.0 * minutes)
+                if for_s is None:
+                    self._say("Alerts are on again.")
+                else:
+                    self._say(f"No alerts for {duration_words(for_s)}; s again ends that.")
+            case Command.STILL_FITS:
+                if self._judging.neutral is None:
+                    raise CommandRefused("There is no neutral posture that could fit.")
+                self._judging.confirm()
+                self._fits(now_s, "Your neutral posture stands.")
+            case Command.SITS_WELL | Command.SLOUCHES:
+                self._correct(_LABELS[order.command])
+            case Command.MORE_SENSITIVE | Command.LESS_SENSITIVE:
+                level = SENSITIVITIES.index(self._settings.sensitivity.level)
+                level += 1 if order.command == Command.MORE_SENSITIVE else -1
+                level = min(max(level, 0), len(SENSITIVITIES) - 1)
+                self._be_sensitive({"level": SENSITIVITIES[level]})
+            case Command.SENSITIVITY:
+                assert isinstance(value, tuple)
+                changes = levels_of(value)
+                by_fault = {**self._settings.sensitivity.by_fault, **changes["by_fault"]}
+                self._be_sensitive({**changes, "by_fault": by_fault})
+            case Command.PROFILE:
+                assert isinstance(value, str)
+                self._adopt(load_profile(value), value)
+                self._profile_name = value
+                self._say(f"Compared with the profile {value} from now on.")
 
     def _pause(self, now_s: float) -> None:
         if self._paused_s is None:
@@ -381,36 +423,33 @@ class LiveRun:
         """Take what the person says of this moment into the profile, and judge by it from now on."""
         neutral, last = self._judging.neutral, self._last
         if not self._is_stored or neutral is None or neutral.pose is None:
-            self._say("No neutral posture is stored, so there is nothing to correct. Press c to store one.")
-            return
+            raise CommandRefused(
+                "No neutral posture is stored, so there is nothing to correct.", "Press c to store one."
+            )
         if self._paused_s is not None or last is None or last.assessment.score is None or self._pose is None:
-            self._say("You are not measured at the moment, so this does not count.")
-            return
+            raise CommandRefused("You are not measured at the moment, so this does not count.")
         now = self._started_at + timedelta(seconds=self._source.now_s)
         correction = correction_of(self._pose, neutral.pose, label, now)
-        try:
-            learned = self._judging.learn(add_correction(self._profile_name, correction))
-        except PostureCamError as error:
-            self._say(f"{error.message} Going on as before.")
-            return
+        learned = self._judging.learn(add_correction(self._profile_name, correction))
         self._say(" ".join(learned) or words_for("learned", "nothing"))
 
-    def _turn_dial(self, steps: int) -> None:
+    def _be_sensitive(self, changes: dict[str, Any]) -> None:
         """Judge earlier or later, and say how."""
-        dial = self._settings.sensitivity
-        place = min(max(SENSITIVITIES.index(dial.level) + steps, 0), len(SENSITIVITIES) - 1)
-        dial = dial.model_copy(update={"level": SENSITIVITIES[place]})
+        dial = self._settings.sensitivity.model_copy(update=changes)
         self._settings = self._settings.model_copy(update={"sensitivity": dial})
         self._judging.be_sensitive(dial)
-        self._say(f"Sensitivity: {words_for('sensitivity', dial.level)}.")
+        told = words_for("sensitivity", dial.level)
+        for fault, level in dial.by_fault.items():
+            told += f"; {load_measures()[Measure(fault)].fault} {words_for('sensitivity', level)}"
+        self._say(f"Sensitivity: {told}.")
 
-    def _calibrate(self, now_s: float) -> None:
+    def _calibrate(self, now_s: float, *, may_replace: bool = False) -> None:
         """Take a neutral posture now and store it; a stored one is replaced only after confirmation."""
         try:
             is_stored = has_profile(self._profile_name)
         except PostureCamError:
             is_stored = True  # in doubt
-        if is_stored and now_s > self._pressed_until_s:
+        if is_stored and not may_replace and now_s > self._pressed_until_s:
             self._pressed_until_s = now_s + _PRESS_AGAIN_WITHIN_S
             self._say(
                 f"This replaces your neutral posture stored as {self._profile_name}. Press c again within "
@@ -420,7 +459,7 @@ class LiveRun:
         self._pressed_until_s = -math.inf
         if self._paused_s is not None:
             self._pause(now_s)
-        start_s = self._source.now_s
+        start_s, refused = self._source.now_s, None
         try:
             kept = guided(self._moments(), Calibrator(self._settings), SIT_WELL, self._settings, self._guide)
             neutral = built(kept, self._header(), self._settings)
@@ -430,13 +469,15 @@ class LiveRun:
             path = save_profile(self._profile_name, neutral)
             neutral = load_profile(self._profile_name)  # with the corrections given before
         except PostureCamError as error:
-            self._say(f"{error.message} Going on as before.")
+            refused = CommandRefused(f"{error.message} Going on as before.")
         else:
             self._adopt(neutral, self._profile_name)
             earlier = f" posture-cam profiles restore {self._profile_name} takes the earlier one back."
             self._say(f"Stored as {self._profile_name} ({path}).{earlier if is_stored else ''}")
         self._due_s = self._source.now_s
         self._judging.explain(start_s, self._due_s, Reason.CALIBRATING)
+        if refused is not None:
+            raise refused
 
     def _is_meant(self, worse: str) -> bool:
         """Whether the person wants to store a posture that is worse than the stored one."""
@@ -445,9 +486,7 @@ class LiveRun:
         while self._source.now_s < end_s and not self._should_stop():
             if isinstance(item := self._source.take(self._source.now_s, _WAIT_S), SourceEvent):
                 self._note(item)
-            given = [command for sink in self._sinks for command in sink.commands()]
-            self._is_over = self._is_over or Command.QUIT in given
-            if Command.CALIBRATE in given:
+            if Command.CALIBRATE in self._given():
                 return True
         return False
 
@@ -473,15 +512,28 @@ class LiveRun:
         return not self._is_cancelled() and not self._should_stop()
 
     def _is_cancelled(self) -> bool:
-        given = [command for sink in self._sinks for command in sink.commands()]
-        self._is_over = self._is_over or Command.QUIT in given
-        return self._is_over or Command.CALIBRATE in given
+        return Command.CALIBRATE in self._given() or self._is_over
+
+    def _given(self) -> list[Command]:
+        """The commands given during a calibration, which obeys its own and the end of the run."""
+        given = []
+        for order in self._orders():
+            given.append(order.command)
+            if order.command == Command.QUIT:
+                self._is_over = True
+            is_heard = order.command in (Command.QUIT, Command.CALIBRATE)
+            order.answer(is_heard, "" if is_heard else "A calibration is under way.")
+        return given
 
     def _say(self, words: str, share: float | None = None, frame: Frame | None = None) -> None:
+        if self._answering is not None and share is None:
+            self._answering.append(words)
         for sink in self._sinks:
             sink.say(words, share, frame)
 
     def _tell(self, event: SourceEvent) -> None:
+        if self._answering is not None:
+            self._answering.append(event.message)
         for sink in self._sinks:
             sink.tell(event)
 

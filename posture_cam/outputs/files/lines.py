@@ -29,7 +29,7 @@ class JsonLines(LiveOutput):
     def __init__(self, stream: TextIO, started_at: datetime, source_name: str) -> None:
         self._stream = stream
         self._started_at = started_at
-        self._line(
+        self.line(
             "start",
             0.0,
             {"schema_version": SCHEMA_VERSION, "version": __version__, "source": source_name},
@@ -39,7 +39,7 @@ class JsonLines(LiveOutput):
         """Write a line for the sample, and one for an alert given or answered."""
         assessment, measures = observation.assessment, observation.measures
         now_s = assessment.timestamp_s
-        self._line(
+        self.line(
             "sample",
             now_s,
             {
@@ -57,14 +57,14 @@ class JsonLines(LiveOutput):
             },
         )
         if observation.alert is not None:
-            self._line("alert", now_s, alert_as_json(observation.alert))
+            self.line("alert", now_s, alert_as_json(observation.alert))
         if observation.corrected is not None:
             alert = alert_as_json(observation.corrected)
-            self._line("corrected", now_s, {"alert": alert})
+            self.line("corrected", now_s, {"alert": alert})
 
     def tell(self, event: SourceEvent) -> None:
         """Write a line for an event of the source."""
-        self._line(
+        self.line(
             "source",
             event.timestamp_s,
             {
@@ -78,9 +78,10 @@ class JsonLines(LiveOutput):
 
     def finish(self, summary: SessionSummary) -> None:
         """Write the summary, in the same form as an analysis."""
-        self._line("summary", summary.duration_s, as_json(summary))
+        self.line("summary", summary.duration_s, as_json(summary))
 
-    def _line(self, kind: str, timestamp_s: float, content: dict[str, Any]) -> None:
+    def line(self, kind: str, timestamp_s: float, content: dict[str, Any]) -> None:
+        """Write one line."""
         time = local_time(self._started_at, timestamp_s).isoformat(timespec="milliseconds")
         line = {"type": kind, "time": time, "timestamp_s": round(timestamp_s, 3)} | content
         self._stream.write(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
