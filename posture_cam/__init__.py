@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from posture_cam.records import NeutralOrigin as NeutralOrigin
     from posture_cam.records import Pose as Pose
     from posture_cam.records import Reason as Reason
+    from posture_cam.records import RoomPoints as RoomPoints
     from posture_cam.records import SessionSummary as SessionSummary
     from posture_cam.records import SourceEvent as SourceEvent
     from posture_cam.records import SourceInfo as SourceInfo
@@ -73,6 +74,7 @@ _HOME = {
     "PostureCamError": "errors",
     "Reason": "records",
     "Result": "api",
+    "RoomPoints": "records",
     "SessionSummary": "records",
     "SettingsError": "errors",
     "SourceError": "errors",

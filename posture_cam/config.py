@@ -94,6 +94,7 @@ class JudgingConfig(_Section):
     """How to judge."""
 
     sensitivity: Annotated[tuple[str, ...], AfterValidator(_are_levels)]
+    background: bool
 
 
 class OutputConfig(_Section):
@@ -142,6 +143,7 @@ class Config(_Section):
                         "quiet_hours": alerts.quiet_hours,
                     }
                 ),
+                "background": base.background.model_copy(update={"keep": self.judging.background}),
                 "sensitivity": base.sensitivity.model_copy(update=levels_of(self.judging.sensitivity)),
                 "pace": pace.model_copy(
                     update={

@@ -24,6 +24,7 @@ _MOST_AMOUNT = 1e4
 _DECIMALS = 6
 
 Words = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(clean)]
+Encoded = Annotated[str, Field(max_length=200_000, pattern=r"^[A-Za-z0-9+/]*=*$")]
 Seconds = Annotated[float, Field(ge=0.0, le=MOST_SECONDS, allow_inf_nan=False)]
 Value = Annotated[float, Field(ge=-1e5, le=1e5, allow_inf_nan=False)]
 Rate = Annotated[float, Field(gt=0.0, le=1e5, allow_inf_nan=False)]

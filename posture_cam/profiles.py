@@ -279,7 +279,7 @@ def check_profile(name: str) -> None:
 
 def _as_json(neutral: Neutral) -> dict[str, Any]:
     fields: dict[str, Any] = _NEUTRAL.dump_python(neutral, mode="json")
-    del fields["alike_s"]  # only used for recordings
+    del fields["alike_s"], fields["carried_error_deg"]  # of a run
     if fields["pose"] is not None:
         del fields["pose"]["timestamp_s"]
     return fields

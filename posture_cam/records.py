@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ConfigDict
 
-from posture_cam.kinds import Count, Id, Pixels, Rate, Seconds, Shaped, UnknownPixels, Words
+from posture_cam.kinds import Count, Encoded, Id, Pixels, Rate, Seconds, Shaped, UnknownPixels, Words
 
 FloatArray = NDArray[np.floating]
 
@@ -327,6 +327,23 @@ class Measures:
     errors: Mapping[Measure, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class RoomPoints:
+    """Points of the room around the person (ORB), as text; numbers of which no picture can be made.
+
+    Attributes:
+        points: Base64 of pairs of 16 bits: shares of the picture's width and height.
+        descriptors: Base64 of 32 bytes for each point.
+        image_size_wh: The size of the picture.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    points: Encoded
+    descriptors: Encoded
+    image_size_wh: tuple[Pixels, Pixels]
+
+
 class Label(Id):
     """What a person says of a moment."""
 
@@ -364,6 +381,8 @@ class Neutral:
         pose: Median of each landmark, for the estimator and the ghost; None for the average person.
         slouch: The person's own slouch as measures relative to this posture, or empty.
         corrections: Moments that were judged wrongly, in order of time.
+        room: Points of the room at that time, by which it can follow the camera; or None.
+        carried_error_deg: How much less certain angles are because it has followed the camera.
         start_s, end_s: The stretch of a recording that it was taken from, or None.
         alike_s: The duration of other stretches in the same posture that were also used.
         is_personal: False for the average person, which is used if no own neutral is known.
@@ -385,6 +404,8 @@ class Neutral:
     pose: Pose | None = field(default=None, compare=False, repr=False)
     slouch: Mapping[Measure, float] = field(default_factory=dict)
     corrections: tuple[Correction, ...] = ()
+    room: RoomPoints | None = field(default=None, compare=False, repr=False)
+    carried_error_deg: float = 0.0
     start_s: float | None = None
     end_s: float | None = None
     alike_s: float = 0.0

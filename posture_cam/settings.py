@@ -197,6 +197,7 @@ class PartsSettings(Frozen):
 class BackgroundSettings(Frozen):
     """When the camera has moved."""
 
+    keep: bool
     every_s: float
     looks: int
     shift_percent: float

@@ -56,6 +56,7 @@ PUBLIC = {
     "PostureCamError",
     "Reason",
     "Result",
+    "RoomPoints",
     "SessionSummary",
     "SettingsError",
     "SourceError",

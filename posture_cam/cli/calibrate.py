@@ -89,6 +89,8 @@ def calibrate(
     if source is not None and not is_stream(source):
         # Not repeated, as it may hold a password.
         raise UsageError("That is no address of a stream.", "Write http://, https:// or rtsp://.")
+    from posture_cam.config import load_config
+
     request = CalibrationRequest(
         profile=profile,
         camera=0 if recording is not None else configured_camera(camera, source),
@@ -98,6 +100,7 @@ def calibrate(
         slouch_s=parse_stretch(slouch_at) if slouch_at is not None else None,
         model=model,
         replace=replace,
+        keep_room=load_config().judging.background,
     )
 
     def confirmed(question: str) -> bool:

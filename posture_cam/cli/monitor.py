@@ -93,6 +93,13 @@ def monitor(
             show_default="normal",
         ),
     ] = None,
+    background: Annotated[
+        bool | None,
+        typer.Option(
+            "--background/--no-background",
+            help="Keep points of the room with a calibration, to follow the camera.",
+        ),
+    ] = None,
     quiet_hours: Annotated[
         list[str] | None,
         typer.Option(metavar="START-END", help="No alerts then, such as 18:00-8:00. May be repeated."),

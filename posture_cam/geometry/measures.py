@@ -86,6 +86,10 @@ def compare(
         values, reason = _by_formulas(features, view, neutral, settings, is_comparable=is_comparable)
     if Measure.TRUNK_INCLINATION_CHANGE in values:
         values[Measure.LEANING_BACK] = max(-values[Measure.TRUNK_INCLINATION_CHANGE], 0.0)
+    if neutral.carried_error_deg:
+        for name in (Measure.NECK_INCLINATION_CHANGE, Measure.TRUNK_INCLINATION_CHANGE):
+            if name in errors:
+                errors[name] += neutral.carried_error_deg
     if Measure.TRUNK_INCLINATION_CHANGE in errors:
         errors[Measure.LEANING_BACK] = errors[Measure.TRUNK_INCLINATION_CHANGE]
     return Measures(

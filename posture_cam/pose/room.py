@@ -144,7 +144,7 @@ class BackgroundWatch:
         scale = _WIDTH / image_bgr.shape[1]
         small = cv2.resize(image_bgr, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).astype(np.uint8, copy=False)
-        room = _room(grey.shape, pose)
+        room = room_mask(grey.shape, pose)
         keypoints, descriptors = self._orb.detectAndCompute(grey, room)
         return _Room(
             np.array([keypoint.pt for keypoint in keypoints], np.float32).reshape(-1, 2),
@@ -252,7 +252,7 @@ def _correlation(then: _Room, now: _Room) -> tuple[FloatArray, FloatArray]:
     return joined(then.edges, now.edges) / np.maximum(scale, 1e-6), np.minimum(of_then, of_now)
 
 
-def _room(shape: tuple[int, ...], pose: Pose | None) -> NDArray[np.uint8]:
+def room_mask(shape: tuple[int, ...], pose: Pose | None) -> NDArray[np.uint8]:
     """Where the room is visible: everything except head and hair, and the area below shoulders and arms."""
     height, width = shape[:2]
     mask = np.full((height, width), 255, np.uint8)

@@ -59,6 +59,7 @@ class CalibrationRequest:
         recording: A video, or recorded poses.
         at_s: The stretch of the recording to use, start and end in seconds; None looks for a suitable one.
         slouch: Ask for the person's own slouch as well (camera only).
+        keep_room: Keep points of the room, by which the posture can follow the camera (camera only).
         slouch_s: The stretch of the recording that shows it.
         model: full, lite, heavy, or a path.
         replace: Replace a stored posture without asking, even if the new one is worse.
@@ -69,6 +70,7 @@ class CalibrationRequest:
     recording: Path | None = None
     at_s: tuple[float, float] | None = None
     slouch: bool = False
+    keep_room: bool = True
     slouch_s: tuple[float, float] | None = None
     model: str = "full"
     replace: bool = False
@@ -290,6 +292,7 @@ def _from_camera(
     stack: ExitStack,
 ) -> Neutral:
     # Slow to import.
+    from posture_cam.pose.carrying import room_points
     from posture_cam.source import open_device, paced
 
     camera = stack.enter_context(open_device(request.camera))
@@ -297,14 +300,19 @@ def _from_camera(
     header = PoseLogHeader(camera.info, landmarker.model, landmarker.running_mode, settings.sampling.rate_hz)
     extractor = FeatureExtractor(settings)
 
+    seen: list[Frame] = []
+
     def moments() -> Iterator[tuple[Frame, Features]]:
         for frame in paced(camera, settings.sampling.rate_hz):
+            seen[:] = [frame]
             yield frame, extractor.extract(frame.timestamp_s, landmarker.estimate(frame))
         raise SourceError(f"{camera.info.name} gives no more pictures.")  # pragma: no cover - frames() raises
 
     stream = moments()
     taken = guided(stream, Calibrator(settings), SIT_WELL, settings, say)
     neutral = built(taken, header, settings)
+    if request.keep_room and seen:
+        neutral = replace(neutral, room=room_points(seen[0].image_bgr, neutral.pose))
     if request.slouch:
         calibrator = Calibrator(settings, min_s=_SLOUCH_MIN_S, may_turn=True)
         slouched = guided(stream, calibrator, "Now slouch the way you do when you are tired.", settings, say)

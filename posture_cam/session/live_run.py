@@ -20,6 +20,7 @@ from posture_cam.care.permission import Permission
 from posture_cam.errors import CommandRefused, ModelError, NeutralError, PostureCamError
 from posture_cam.geometry import FeatureExtractor
 from posture_cam.measures import levels_of, load_measures
+from posture_cam.pose.carrying import Turn, room_points, turn_between
 from posture_cam.pose.pose_log import PoseLogHeader
 from posture_cam.profiles import add_correction, has_profile, load_profile, save_profile
 from posture_cam.protocols import Keeper, LiveSink, LiveVideoSource, PoseEstimator
@@ -36,11 +37,13 @@ from posture_cam.records import (
     Order,
     Pose,
     Reason,
+    RoomPoints,
     Sample,
     SessionSummary,
     SourceEvent,
 )
 from posture_cam.session.calibration import SIT_WELL, built, guided, worse_words
+from posture_cam.session.following import carried, matters, words_of
 from posture_cam.session.guarded import Guarded
 from posture_cam.session.learning import correction_of
 from posture_cam.session.neutrals import FIRST_S, is_squeezed, load_estimator, misfits, neutral_from
@@ -146,6 +149,8 @@ class LiveRun:
         self._failures = 0
         self._pressed_until_s = -math.inf
         self._is_over = False
+        self._room: RoomPoints | None = None  # as the present neutral posture goes with it
+        self._frame: Frame | None = None  # the last one of a calibration
         self._answering: list[str] | None = None  # what is said while a command is obeyed
         self._should_stop: Callable[[], bool] = lambda: False
 
@@ -204,10 +209,11 @@ class LiveRun:
                 return
             self._failures = 0
             self._looking.looked(self._pose, now_s)
+            self._find_room(frame)
             if self._background.is_due(now_s) and self._background.compare(
                 frame.image_bgr, self._pose, now_s
             ):
-                self._camera_moved(now_s)
+                self._camera_moved(frame)
         notes = len(self._judging.notes)
         has_moved = known is not None and not known.is_same
         sample = Sample(frame.index, now_s, self._pose, is_reused=known is not None, has_moved=has_moved)
@@ -290,17 +296,51 @@ class LiveRun:
         )
 
     def _adopt(self, neutral: Neutral, profile: str | None = None) -> None:
-        self._calibrator = self._first = None
+        self._calibrator = self._first = self._room = None
         self._is_stored = profile is not None
         self._judging.adopt(neutral, profile)
         self._restart_background()
         for sink in self._sinks:
             sink.adopt(neutral)
 
-    def _camera_moved(self, now_s: float) -> None:
+    def _find_room(self, frame: Frame) -> None:
+        """Note where the room is in the picture; since a stored calibration the camera may have turned."""
+        neutral = self._judging.neutral
+        if self._room is not None or neutral is None or self._pose is None:
+            return
+        self._room = room_points(frame.image_bgr, self._pose)
+        if self._is_stored and neutral.room is not None:
+            turn = turn_between(neutral.room, self._room)
+            if turn is not None and matters(turn):
+                self._follow(turn, frame.timestamp_s, is_since_calibration=True)
+
+    def _follow(self, turn: Turn, now_s: float, *, is_since_calibration: bool) -> bool:
+        """Carry the neutral posture over to the turned camera; False where it is out of the picture there."""
+        neutral = self._judging.neutral
+        assert neutral is not None
+        there = carried(neutral, turn, self._settings)
+        if there is None:
+            return False
+        self._judging.adopt(there, self._profile_name if self._is_stored else None)
+        self._restart_background()
+        for sink in self._sinks:
+            sink.adopt(there)
+        words = words_of(turn, is_since_calibration=is_since_calibration)
+        self._judging.notes.append(words)
+        self._tell(SourceEvent(now_s, None, words, now_s))
+        return True
+
+    def _camera_moved(self, frame: Frame) -> None:
+        now_s = frame.timestamp_s
         if self._judging.neutral is None:
             self._restart_background()
             return
+        if self._room is not None and self._background.doubt is not None:
+            room = room_points(frame.image_bgr, self._pose)
+            turn = turn_between(self._room, room)
+            if turn is not None and self._follow(turn, now_s, is_since_calibration=False):
+                self._room = room
+                return
         fit, doubt = self._judging.fit, self._background.doubt
         if doubt is not None:
             if not fit.is_changed(doubt):
@@ -466,6 +506,8 @@ class LiveRun:
             worse = worse_words(self._profile_name, neutral, self._settings, load_estimator())
             if worse and not self._is_meant(worse):
                 raise NeutralError("The stored neutral posture is kept.")
+            if self._settings.background.keep and self._frame is not None:
+                neutral = replace(neutral, room=room_points(self._frame.image_bgr, neutral.pose))
             path = save_profile(self._profile_name, neutral)
             neutral = load_profile(self._profile_name)  # with the corrections given before
         except PostureCamError as error:
@@ -501,7 +543,7 @@ class LiveRun:
             if isinstance(item, SourceEvent):
                 self._note(item)
             elif item is not None:
-                due_s = item.timestamp_s + interval_s
+                due_s, self._frame = item.timestamp_s + interval_s, item
                 yield item, extractor.extract(item.timestamp_s, self._estimator.estimate(item))
             elif self._is_cancelled():
                 break

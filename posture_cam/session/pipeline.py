@@ -158,7 +158,8 @@ class Pipeline:
         self.factors = {} if neutral is None else own_factors(neutral, self._settings, self._estimator)
         self._judge = Judge(self._compared_with, self._settings, self.factors)
         if neutral is not None:
-            self.notes += words_of_limits(self.factors, {}, len(neutral.corrections))
+            told = words_of_limits(self.factors, {}, len(neutral.corrections))
+            self.notes += (words for words in told if words not in self.notes)
         self._estimates: Estimates | None = None
         if self._estimator is not None and neutral is not None and neutral.is_personal and neutral.pose:
             self._estimates = self._estimator.against(neutral.pose)
