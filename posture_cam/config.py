@@ -94,6 +94,7 @@ class JudgingConfig(_Section):
     """How to judge."""
 
     sensitivity: Annotated[tuple[str, ...], AfterValidator(_are_levels)]
+    follow_seat: bool
     background: bool
 
 
@@ -143,6 +144,7 @@ class Config(_Section):
                         "quiet_hours": alerts.quiet_hours,
                     }
                 ),
+                "seat": base.seat.model_copy(update={"follow": self.judging.follow_seat}),
                 "background": base.background.model_copy(update={"keep": self.judging.background}),
                 "sensitivity": base.sensitivity.model_copy(update=levels_of(self.judging.sensitivity)),
                 "pace": pace.model_copy(

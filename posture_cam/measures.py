@@ -88,7 +88,10 @@ def levels_of(levels: Sequence[str]) -> dict[str, Any]:
         if level not in SENSITIVITIES:
             raise UsageError(f"{level!r} is no sensitivity.", f"Use {', '.join(SENSITIVITIES)}.")
         if fault:
-            found["by_fault"][fault_of(fault).value] = level
+            measure = fault_of(fault)
+            if load_measures()[measure].group == "distance":
+                raise UsageError(f"The limits of {fault} are absolute.", "Leave it out.")
+            found["by_fault"][measure.value] = level
         else:
             found["level"] = level
     return found

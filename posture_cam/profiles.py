@@ -128,7 +128,11 @@ def forget_corrections(name: str, *, last: int | None = None) -> int:
     neutral = load_profile(name)
     count = len(neutral.corrections) if last is None else min(last, len(neutral.corrections))
     if count:
-        _with_corrections(name, neutral, neutral.corrections[: len(neutral.corrections) - count])
+        kept = neutral.corrections[: len(neutral.corrections) - count]
+        _with_corrections(name, neutral, kept)
+        with suppress(NeutralError):  # the copy that the last calibration replaced
+            if kind_of(_previous_path(name)) == Kind.FILE:
+                _write(_previous_path(name), replace(_read(_previous_path(name)), corrections=kept))
     return count
 
 
@@ -153,12 +157,11 @@ def restore_profile(name: str) -> Neutral:
             f"No earlier neutral posture of {name!r} is kept.",
             "One is kept once a calibration has replaced it.",
         )
-    with naming(path):
-        earlier = previous.read_bytes()
-        with suppress(FileNotFoundError):
-            _keep_previous(path)
-    with written_whole(path, private=True) as temporary, naming(path):
-        temporary.write_bytes(earlier)
+    with suppress(NeutralError):  # corrections belong to the person, not to one calibration
+        restored = replace(restored, corrections=load_profile(name).corrections)
+    with naming(path), suppress(FileNotFoundError):
+        _keep_previous(path)
+    _write(path, restored)
     return restored
 
 
@@ -216,6 +219,7 @@ def _check(neutral: Neutral) -> None:
         "sample_count: it is 0": neutral.sample_count < 1,
         "pose: there is none": neutral.pose is None,
         "is_personal: it is not": not neutral.is_personal,
+        "room: it holds no points": neutral.room is not None and not neutral.room.is_whole,
     }
     for words, is_impossible in impossible.items():
         if is_impossible:

@@ -6,6 +6,7 @@ None, never 0 or NaN.
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
@@ -329,7 +330,7 @@ class Measures:
 
 @dataclass(frozen=True, slots=True)
 class RoomPoints:
-    """Points of the room around the person (ORB), as text; numbers of which no picture can be made.
+    """Points of the room around the person (ORB), as text: places and comparisons of brightness, no picture.
 
     Attributes:
         points: Base64 of pairs of 16 bits: shares of the picture's width and height.
@@ -342,6 +343,17 @@ class RoomPoints:
     points: Encoded
     descriptors: Encoded
     image_size_wh: tuple[Pixels, Pixels]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every point has a descriptor."""
+        try:
+            points, described = (
+                len(b64decode(one, validate=True)) for one in (self.points, self.descriptors)
+            )
+        except ValueError:
+            return False
+        return points % 4 == 0 and described == 8 * points
 
 
 class Label(Id):

@@ -167,6 +167,15 @@ class SparingSettings(Frozen):
     clock_factor: float
 
 
+class SeatSettings(Frozen):
+    """How what counts as neutral follows a seat that changes slowly."""
+
+    follow: bool
+    within_s: float
+    most_share: float
+    told_share: float
+
+
 SENSITIVITIES = ("relaxed", "normal", "strict")
 """How early a fault counts, from late to early."""
 
@@ -287,6 +296,7 @@ class Settings(Frozen):
     sparing: SparingSettings
     parts: PartsSettings
     sensitivity: SensitivitySettings
+    seat: SeatSettings
     background: BackgroundSettings
     pace: PaceSettings
     alerts: AlertSettings

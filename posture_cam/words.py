@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from functools import cache
@@ -182,9 +182,18 @@ def value_words(measure: Measure, value: float) -> str:
     return ("0" if number in ("+0", "-0") else number).replace("-", "−") + _unit(info)
 
 
+def seat_words(changes: Mapping[Measure, float]) -> str:
+    """How what counts as neutral has moved, in a sentence."""
+    told = (
+        f"{load_measures()[name].label.split(',')[0].lower()} {value_words(name, moved)}"
+        for name, moved in changes.items()
+    )
+    return words_for("seat", "moved").format(changes=", ".join(told))
+
+
 def limit_words(measure: Measure, limit: float) -> str:
-    """A limit of a measure with its unit: `9°`, `5 cm`."""
-    return f"{limit:.0f}{_unit(load_measures()[measure])}"
+    """A limit of a measure with its unit: `9°`, `5.5 cm`."""
+    return f"{limit:.1f}".removesuffix(".0") + _unit(load_measures()[measure])
 
 
 def unit_words(info: MeasureInfo) -> str:

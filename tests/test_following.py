@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from posture_cam.errors import NeutralError
 from posture_cam.pose.carrying import Turn, room_points, turn_between
 from posture_cam.pose.pose_log import PoseLog
 from posture_cam.pose.room import room_mask
@@ -196,3 +197,44 @@ def test_a_calibration_of_yesterday_serves_with_the_lid_at_another_angle(
     assert sum(one.assessment.state == State.GOOD for one in judged) >= 0.95 * len(judged)
     save_profile("default", replace(stored, room=None))
     assert load_profile("default").room is None
+
+
+def test_a_correction_after_the_camera_has_turned_keeps_what_was_carried(
+    furnished: ScriptedSource,
+    neutral: Neutral,  # noqa: F811
+) -> None:
+    furnished._picture_at = lambda now_s: (
+        now_s % 8.0,
+        (lambda image: turned(image, rotation(0, 0, 8))) if now_s > 10.0 else (lambda image: image),
+    )
+    kept = watched(furnished, [(20.0, Command.SITS_WELL)])
+    assert len(load_profile("default").corrections) == 1
+    after = [one for one in kept.seen if one.assessment.timestamp_s > 21.0]
+    tilts = [one.measures.values.get(Measure.HEAD_TILT_CHANGE, 0.0) for one in after]
+    assert abs(float(np.median(tilts))) < 3.0
+    assert sum(one.assessment.state == State.GOOD for one in after) >= 0.95 * len(after)
+
+
+def test_there_and_back_leaves_no_error_behind(furnished: ScriptedSource, neutral: Neutral) -> None:  # noqa: F811
+    def picture(now_s: float):  # type: ignore[no-untyped-def]
+        angle_deg = 6.0 if int(now_s // 10) % 2 else 0.0
+        return now_s % 8.0, lambda image: turned(image, rotation(0, angle_deg, 0))
+
+    furnished._picture_at, furnished._end_s = picture, 60.0
+    kept = watched(furnished)
+    neck = Measure.NECK_INCLINATION_CHANGE
+
+    def error_deg(start_s: float) -> float:
+        some = [one for one in kept.seen if start_s + 7.0 < one.assessment.timestamp_s < start_s + 10.0]
+        return float(np.median([one.measures.errors.get(neck, 9.0) for one in some]))
+
+    assert error_deg(50.0) < error_deg(10.0) + 1.0
+    assert error_deg(40.0) < error_deg(0.0) + 1.0
+
+
+def test_a_damaged_room_is_refused_as_a_damaged_profile(neutral: Neutral) -> None:  # noqa: F811
+    room = room_points(wall(1), None)
+    for damaged in (replace(room, points=room.points[:-8]), replace(room, descriptors="AAA")):
+        save_profile("default", replace(neutral, room=damaged))
+        with pytest.raises(NeutralError, match="damaged"):
+            load_profile("default")

@@ -140,8 +140,8 @@ def same(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def tilted(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Turn the camera: everything in the picture moves by the same distance."""
-    matrix = np.array([[1.0, 0.0, 22.0], [0.0, 1.0, 30.0]])
+    """Move the camera: everything in the picture moves, in a way that no turn explains."""
+    matrix = np.array([[1.0, 0.09, 5.0], [0.0, 1.0, 30.0]])
     return np.asarray(cv2.warpAffine(image, matrix, (640, 360), borderMode=cv2.BORDER_REFLECT), np.uint8)
 
 

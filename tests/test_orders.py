@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
+import socket
 import subprocess
 import sys
 import threading
@@ -14,6 +16,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -154,14 +157,13 @@ def test_a_run_obeys_answers_and_goes_on_after_bad_lines(neutral: Neutral) -> No
     assert [line["done"] for line in bad] == [False, False]
     assert answers["a"]["message"] == "No alerts for 30 min; s again ends that."
     assert not answers["b"]["done"]
-    assert (
-        answers["c"]["message"]
-        == "Sensitivity: normal; head tilted to one side strict: limits a fifth lower."
-    )
+    strict = "Sensitivity: normal; head tilted to one side: strict (limits a fifth lower)."
+    assert answers["c"]["message"] == strict
     assert answers["d"]["done"]
     assert answers["e"]["done"]
     assert "no profile 'nobody'" in answers["f"]["message"]
     assert (answers["g"]["done"], answers["h"]["done"]) == (True, True)
+    assert not answers["i"]["done"]
     assert "Press c again" in answers["i"]["message"]
     assert answers["j"]["message"].startswith("Stored as other")
     assert answers["k"]["done"]
@@ -239,6 +241,41 @@ def test_another_command_reaches_the_running_monitor() -> None:
         assert ordered({"command": "correct", "label": "good"}) == "Your limit is now 11°."
     assert heard == [Command.SITS_WELL, Command.SLOUCHES, Command.SITS_WELL]
     assert not monitor_path().exists()
+
+
+def test_a_monitor_starts_where_no_address_can_be_kept_and_beside_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_the_way = tmp_path / "file"
+    in_the_way.write_text("")
+    with monkeypatch.context() as changed:
+        changed.setattr("posture_cam.outputs.files.remote.monitor_path", lambda: in_the_way / "monitor.json")
+        with RemoteOrders() as orders:
+            assert orders.commands() == ()
+    monitor_path().parent.mkdir(parents=True, exist_ok=True)
+    of_another = json.dumps({"address": "/nowhere", "key": "00", "pid": os.getppid()})
+    monitor_path().write_text(of_another, "utf-8")
+    with RemoteOrders() as orders:
+        assert orders.commands() == ()
+    assert monitor_path().read_text("utf-8") == of_another
+    monitor_path().unlink()
+
+
+def test_a_caller_that_says_nothing_keeps_nobody_waiting() -> None:
+    with answering(lambda order: order.answer(True, "heard")):
+        there = json.loads(monitor_path().read_text("utf-8"))
+        silent = socket.socket(socket.AF_UNIX)
+        silent.connect(there["address"])
+        assert ordered({"command": "correct", "label": "good"}) == "heard"
+        silent.close()
+
+
+def test_the_id_of_a_command_that_cannot_be_obeyed_comes_back() -> None:
+    answers: list[dict[str, Any]] = []
+    for number in (7, "a", True, None, [1]):
+        line = json.dumps({"id": number, "command": "preview", "rate_hz": 99})
+        assert order_of(line, answers.append) is None
+    assert [one["id"] for one in answers] == [7, "a", None, None, None]
 
 
 def test_without_a_monitor_that_is_said() -> None:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from posture_cam.assessment.certainty import Certainty
 from posture_cam.assessment.scoring import Scored, is_sign, limited, own_scale, score, state_of, stretched
+from posture_cam.assessment.seat import SlowSeat
 from posture_cam.assessment.smoothing import Smoother
 from posture_cam.assessment.state import StateMachine
 from posture_cam.assessment.stillness import Stillness
@@ -41,6 +42,7 @@ class Judge:
         self._states = StateMachine(settings.state, settings.sampling.max_gap_s)
         self._stillness = Stillness(settings.stillness, settings.sampling.max_gap_s)
         self._max_gap_s = settings.sampling.max_gap_s
+        self._seat = SlowSeat(self._estimated, settings.seat, settings.sampling.max_gap_s)
         self._glance_since_s: float | None = None
         self._last_s = -math.inf
         self._faulty: set[str] = set()
@@ -71,12 +73,12 @@ class Judge:
         now_s = smooth.timestamp_s
         if smooth.reason == Reason.NOBODY:
             self._faulty.clear()
-        table = self._table(smooth)
+        table, from_here = self._table(smooth), self._seat.from_here(smooth.values)
         judged = partial(
             score,
             smooth.values,
             table,
-            corrected=stretched(smooth.values, smooth.errors, table, self._settings.error_share),
+            corrected=stretched(from_here, smooth.errors, table, self._settings.error_share),
             camera_is_low=self._camera_is_low,
         )
         scored = judged()
@@ -93,6 +95,8 @@ class Judge:
             if state == State.UNJUDGED:
                 reason = Reason.UNSURE if self._states.is_unsure else Reason.SETTLING
             self._note_faults(scored, state)
+            if smooth.errors:
+                self._seat.follow(now_s, smooth.values, state)
         return smooth, Assessment(
             timestamp_s=now_s,
             state=state,
@@ -103,6 +107,11 @@ class Judge:
             confidence=smooth.confidence,
             reason=reason,
         )
+
+    @property
+    def seat(self) -> Mapping[Measure, float]:
+        """How far what counts as neutral has slowly moved, by measure, where that is worth a word."""
+        return self._seat.told
 
     def conclude(self) -> tuple[State, float] | None:
         """The state at the end and its start; None where the last reported state stands."""

@@ -191,7 +191,7 @@ def profiles_show(
         from posture_cam.settings import load_settings
 
         factors = own_factors(neutral, load_settings(), load_estimator())
-        limits = words_of_limits(factors, {}, len(neutral.corrections))
+        limits = words_of_limits(neutral, factors, {})
         print_profile(name, neutral, profile_path(name), data(), limits)
 
 

@@ -93,6 +93,13 @@ def monitor(
             show_default="normal",
         ),
     ] = None,
+    follow_seat: Annotated[
+        bool | None,
+        typer.Option(
+            "--follow-seat/--no-follow-seat",
+            help="Let what counts as upright follow a seat that changes slowly.",
+        ),
+    ] = None,
     background: Annotated[
         bool | None,
         typer.Option(

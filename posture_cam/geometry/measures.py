@@ -290,7 +290,9 @@ def _front(
     """Sagittal measures from the front, or the reason why there are none."""
     then = neutral.centre
     found: dict[Measure, float] = {}
-    if Feature.SHOULDER_WIDTH not in then or Feature.EAR_SHOULDER not in then:
+    if Feature.SHOULDER_WIDTH not in then or not (
+        Feature.EAR_SHOULDER in then and Feature.EAR_SHOULDER in now
+    ):
         return found, Reason.NOT_MEASURABLE
     approach = 100.0 * (now[Feature.SHOULDER_WIDTH] / then[Feature.SHOULDER_WIDTH] - 1.0)
     if Feature.NOSE_BELOW_EARS in now and Feature.NOSE_BELOW_EARS in then:

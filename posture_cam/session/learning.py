@@ -9,9 +9,10 @@ from datetime import datetime
 import numpy as np
 
 from posture_cam.assessment import learned_factors
+from posture_cam.assessment.scoring import is_sign, limited, own_scale
 from posture_cam.geometry import FeatureExtractor, compare
 from posture_cam.geometry.estimator import Estimator
-from posture_cam.measures import load_measures
+from posture_cam.measures import MeasureInfo, load_measures
 from posture_cam.records import Correction, FloatArray, Label, Measure, Neutral, Pose
 from posture_cam.settings import Settings
 from posture_cam.words import count_words, limit_words, words_for
@@ -20,7 +21,7 @@ from posture_cam.words import count_words, limit_words, words_for
 _STRONGLY_BENT_DEG = 20.0
 _BENT = (Measure.NECK_INCLINATION_CHANGE, Measure.TRUNK_INCLINATION_CHANGE)
 # A change of a limit that is worth a word.
-_WORTH_A_WORD = 0.03
+_WORTH_A_WORD = 0.05
 _DECIMALS = 5
 
 
@@ -59,21 +60,26 @@ def own_factors(neutral: Neutral, settings: Settings, estimator: Estimator | Non
         measures = compare(now, own, settings, estimate)
         if measures.reason is None:
             moments.append((measures, correction.label))
-    return learned_factors(moments, load_measures("estimated"), settings.state)
+    return learned_factors(moments, _limits_without_corrections(neutral), settings.state)
+
+
+def _limits_without_corrections(neutral: Neutral) -> dict[Measure, MeasureInfo]:
+    table, own = load_measures("estimated"), own_scale(neutral.slouch)
+    return limited(table, {name: own for name, info in table.items() if is_sign(name, info)})
 
 
 def words_of_limits(
-    factors: Mapping[Measure, float], before: Mapping[Measure, float], count: int
+    neutral: Neutral, factors: Mapping[Measure, float], before: Mapping[Measure, float]
 ) -> list[str]:
-    """A sentence for each limit that has changed.
+    """A sentence for each limit that has changed by the corrections of a neutral posture.
 
     Args:
+        neutral: The neutral posture.
         factors: The factors now.
-        before: The factors before; empty for the general limits.
-        count: How many corrections they come from.
+        before: The factors before; empty for the limits without corrections.
     """
     told = []
-    for name, info in load_measures("estimated").items():
+    for name, info in _limits_without_corrections(neutral).items():
         now, then = factors.get(name, 1.0), before.get(name, 1.0)
         if info.good is None or abs(now / then - 1) < _WORTH_A_WORD:
             continue
@@ -81,7 +87,7 @@ def words_of_limits(
             fault=info.fault,
             limit=limit_words(name, info.good * now),
             before=limit_words(name, info.good * then),
-            count=count_words(count, "correction"),
+            count=count_words(len(neutral.corrections), "correction"),
         )
         if name in _BENT and info.good * now > _STRONGLY_BENT_DEG:
             bent = words_for("learned", "strongly_bent").format(limit=limit_words(name, _STRONGLY_BENT_DEG))

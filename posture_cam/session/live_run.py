@@ -62,6 +62,8 @@ _LEAST_WAIT_S = 0.02
 _MOST_FAILURES = 50
 # A key that would replace something stored has to be pressed twice.
 _PRESS_AGAIN_WITHIN_S = 10.0
+# A correction is about a moment no older than this, and one moment is corrected once; chosen.
+_MEASURED_WITHIN_S = 2.0
 _LABELS = {Command.SITS_WELL: Label.GOOD, Command.SLOUCHES: Label.BAD}
 
 
@@ -149,7 +151,10 @@ class LiveRun:
         self._failures = 0
         self._pressed_until_s = -math.inf
         self._is_over = False
-        self._room: RoomPoints | None = None  # as the present neutral posture goes with it
+        # The room and the neutral posture that go with each other, before the camera turned.
+        self._home: tuple[RoomPoints, Neutral] | None = None
+        self._has_stored_room = True  # the neutral posture is that of its own room still
+        self._corrected_s = -math.inf
         self._frame: Frame | None = None  # the last one of a calibration
         self._answering: list[str] | None = None  # what is said while a command is obeyed
         self._should_stop: Callable[[], bool] = lambda: False
@@ -295,10 +300,14 @@ class LiveRun:
             self._settings.pace.usual_hz,
         )
 
-    def _adopt(self, neutral: Neutral, profile: str | None = None) -> None:
-        self._calibrator = self._first = self._room = None
-        self._is_stored = profile is not None
-        self._judging.adopt(neutral, profile)
+    def _adopt(self, neutral: Neutral, profile: str | None = None, *, is_confirmed: bool = True) -> None:
+        self._calibrator = self._first = self._home = None
+        self._is_stored, self._has_stored_room = profile is not None, True
+        if is_confirmed:
+            self._judging.adopt(neutral, profile)
+        else:
+            self._judging.compare_with(neutral, profile)
+            self._first = []  # whether it fits here is learned as at the start of a run
         self._restart_background()
         for sink in self._sinks:
             sink.adopt(neutral)
@@ -306,27 +315,32 @@ class LiveRun:
     def _find_room(self, frame: Frame) -> None:
         """Note where the room is in the picture; since a stored calibration the camera may have turned."""
         neutral = self._judging.neutral
-        if self._room is not None or neutral is None or self._pose is None:
+        if self._home is not None or neutral is None or self._pose is None:
             return
-        self._room = room_points(frame.image_bgr, self._pose)
-        if self._is_stored and neutral.room is not None:
-            turn = turn_between(neutral.room, self._room)
+        here = room_points(frame.image_bgr, self._pose)
+        if self._has_stored_room and neutral.room is not None:
+            turn = turn_between(neutral.room, here)
             if turn is not None and matters(turn):
+                self._home = neutral.room, neutral
                 self._follow(turn, frame.timestamp_s, is_since_calibration=True)
+                return
+        self._home = here, neutral
 
     def _follow(self, turn: Turn, now_s: float, *, is_since_calibration: bool) -> bool:
         """Carry the neutral posture over to the turned camera; False where it is out of the picture there."""
-        neutral = self._judging.neutral
-        assert neutral is not None
-        there = carried(neutral, turn, self._settings)
+        assert self._home is not None
+        assert self._judging.neutral is not None
+        there = carried(self._home[1], turn, self._settings)
         if there is None:
             return False
-        self._judging.adopt(there, self._profile_name if self._is_stored else None)
+        there = replace(there, corrections=self._judging.neutral.corrections)
+        self._judging.compare_with(there, self._profile_name if self._is_stored else None)
         self._restart_background()
         for sink in self._sinks:
             sink.adopt(there)
         words = words_of(turn, is_since_calibration=is_since_calibration)
-        self._judging.notes.append(words)
+        if words not in self._judging.notes:
+            self._judging.notes.append(words)
         self._tell(SourceEvent(now_s, None, words, now_s))
         return True
 
@@ -335,11 +349,10 @@ class LiveRun:
         if self._judging.neutral is None:
             self._restart_background()
             return
-        if self._room is not None and self._background.doubt is not None:
-            room = room_points(frame.image_bgr, self._pose)
-            turn = turn_between(self._room, room)
+        if self._home is not None and self._background.doubt is not None:
+            # Always from where it was taken, so that errors do not add up.
+            turn = turn_between(self._home[0], room_points(frame.image_bgr, self._pose))
             if turn is not None and self._follow(turn, now_s, is_since_calibration=False):
-                self._room = room
                 return
         fit, doubt = self._judging.fit, self._background.doubt
         if doubt is not None:
@@ -361,6 +374,7 @@ class LiveRun:
 
     def _fits(self, now_s: float, words: str) -> None:
         self._restart_background()
+        self._home, self._has_stored_room = None, False  # it fits as the camera stands now
         self._tell(SourceEvent(now_s, None, words, now_s))
 
     def _note(self, event: SourceEvent) -> None:
@@ -441,8 +455,8 @@ class LiveRun:
                 self._be_sensitive({**changes, "by_fault": by_fault})
             case Command.PROFILE:
                 assert isinstance(value, str)
-                self._adopt(load_profile(value), value)
-                self._profile_name = value
+                neutral, self._profile_name = load_profile(value), value
+                self._adopt(neutral, value, is_confirmed=False)
                 self._say(f"Compared with the profile {value} from now on.")
 
     def _pause(self, now_s: float) -> None:
@@ -466,9 +480,20 @@ class LiveRun:
             raise CommandRefused(
                 "No neutral posture is stored, so there is nothing to correct.", "Press c to store one."
             )
-        if self._paused_s is not None or last is None or last.assessment.score is None or self._pose is None:
+        now_s = self._source.now_s
+        if (
+            self._paused_s is not None
+            or self._trouble is not None
+            or last is None
+            or now_s - last.assessment.timestamp_s > _MEASURED_WITHIN_S
+            or last.assessment.score is None
+            or self._pose is None
+        ):
             raise CommandRefused("You are not measured at the moment, so this does not count.")
-        now = self._started_at + timedelta(seconds=self._source.now_s)
+        if now_s - self._corrected_s < _MEASURED_WITHIN_S:
+            return  # a key that is held
+        self._corrected_s = now_s
+        now = self._started_at + timedelta(seconds=now_s)
         correction = correction_of(self._pose, neutral.pose, label, now)
         learned = self._judging.learn(add_correction(self._profile_name, correction))
         self._say(" ".join(learned) or words_for("learned", "nothing"))
@@ -480,7 +505,7 @@ class LiveRun:
         self._judging.be_sensitive(dial)
         told = words_for("sensitivity", dial.level)
         for fault, level in dial.by_fault.items():
-            told += f"; {load_measures()[Measure(fault)].fault} {words_for('sensitivity', level)}"
+            told += f"; {load_measures()[Measure(fault)].fault}: {words_for('sensitivity', level)}"
         self._say(f"Sensitivity: {told}.")
 
     def _calibrate(self, now_s: float, *, may_replace: bool = False) -> None:
@@ -491,11 +516,10 @@ class LiveRun:
             is_stored = True  # in doubt
         if is_stored and not may_replace and now_s > self._pressed_until_s:
             self._pressed_until_s = now_s + _PRESS_AGAIN_WITHIN_S
-            self._say(
-                f"This replaces your neutral posture stored as {self._profile_name}. Press c again within "
-                f"{_PRESS_AGAIN_WITHIN_S:.0f} s to begin."
+            raise CommandRefused(
+                f"This replaces your neutral posture stored as {self._profile_name}.",
+                f"Press c again within {_PRESS_AGAIN_WITHIN_S:.0f} s to begin.",
             )
-            return
         self._pressed_until_s = -math.inf
         if self._paused_s is not None:
             self._pause(now_s)

@@ -40,7 +40,7 @@ from posture_cam.records import (
 from posture_cam.runlog import RunLog
 from posture_cam.session.learning import own_factors, words_of_limits
 from posture_cam.settings import SensitivitySettings, Settings
-from posture_cam.words import clock, words_of
+from posture_cam.words import clock, seat_words, words_of
 
 # How many poses the estimator processes at once.
 _ESTIMATED_AT_ONCE = 256
@@ -121,26 +121,40 @@ class Pipeline:
         self.features: Features | None = None
         self.neutral: Neutral | None = None
         self.factors: dict[Measure, float] = {}
+        self._limits_told: list[str] = []
         self._origin, self._permission, self._profile = origin, permission, profile
         self._count = self._looks = 0
         self._compare_with(neutral)
 
     def adopt(self, neutral: Neutral, profile: str | None = None) -> None:
         """From now on compare with this neutral posture, just taken and stored as `profile`, if given."""
+        self.compare_with(neutral, profile)
+        self.confirm()
+
+    def compare_with(self, neutral: Neutral, profile: str | None = None) -> None:
+        """From now on compare with this neutral posture, stored as `profile` if given; nobody confirms it."""
         self._origin = NeutralOrigin.RUN if profile is None else NeutralOrigin.PROFILE
         self._profile = profile
         self._compare_with(neutral)
-        self.confirm()
 
     def learn(self, neutral: Neutral) -> list[str]:
         """Take the same neutral posture with another correction; returns what has changed, in sentences."""
         before = self.factors
+        assert self.neutral is not None
+        # The present one may have followed the camera since it was stored.
+        neutral = replace(self.neutral, corrections=neutral.corrections)
         self.neutral = self._compared_with = neutral
         self.factors = own_factors(neutral, self._settings, self._estimator)
         self._judge.limit(self.factors, self._settings.sensitivity)
         self._judge.begin_anew()
         self._policy.restart()
-        return words_of_limits(self.factors, before, len(neutral.corrections))
+        self._note_limits()
+        return words_of_limits(neutral, self.factors, before)
+
+    def _note_limits(self) -> None:
+        told = [] if self.neutral is None else words_of_limits(self.neutral, self.factors, {})
+        self.notes[:] = [note for note in self.notes if note not in self._limits_told] + told
+        self._limits_told = told
 
     def be_sensitive(self, sensitivity: SensitivitySettings) -> None:
         """Judge earlier or later from now on."""
@@ -157,9 +171,7 @@ class Pipeline:
         self._compared_with = neutral or average_neutral(View.FRONT)
         self.factors = {} if neutral is None else own_factors(neutral, self._settings, self._estimator)
         self._judge = Judge(self._compared_with, self._settings, self.factors)
-        if neutral is not None:
-            told = words_of_limits(self.factors, {}, len(neutral.corrections))
-            self.notes += (words for words in told if words not in self.notes)
+        self._note_limits()
         self._estimates: Estimates | None = None
         if self._estimator is not None and neutral is not None and neutral.is_personal and neutral.pose:
             self._estimates = self._estimator.against(neutral.pose)
@@ -273,6 +285,8 @@ class Pipeline:
         end = None if self.fit.is_set_aside else self._judge.conclude()
         if end is not None:
             end = end[0], max(end[1], self.fit.judged_from_s)
+        if self._judge.seat:
+            self.notes.append(seat_words(self._judge.seat))
         settled = self._keep(self._hindsight.finish(end_s, end))
         self.log.finish(end_s)
         return settled

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import math
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Literal
@@ -158,7 +159,8 @@ def order_of(
     try:
         given = COMMAND_LINE.validate_json(line)
     except ValidationError as error:
-        answer_with({"id": None, "command": None, "done": False, "message": _what_is_wrong(error)})
+        number = _id_of(line)
+        answer_with({"id": number, "command": None, "done": False, "message": _what_is_wrong(error)})
         return None
 
     def answer(is_done: bool, words: str) -> None:
@@ -191,6 +193,15 @@ def order_of(
                 show is not None, "" if show is not None else "Pictures go to the program that started it."
             )
     return None
+
+
+def _id_of(line: str) -> str | int | None:
+    """The id of a line that is no command, as far as it can be read."""
+    try:
+        number = json.loads(line)["id"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return number if isinstance(number, str | int) and not isinstance(number, bool) else None
 
 
 def _of_width(image: NDArray[np.uint8], width_px: int) -> NDArray[np.uint8]:

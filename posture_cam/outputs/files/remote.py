@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from contextlib import suppress
 from multiprocessing import AuthenticationError
-from multiprocessing.connection import Client, Connection, Listener
+from multiprocessing.connection import Client, Connection, Listener, answer_challenge, deliver_challenge
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from secrets import token_bytes
 from threading import Thread
 from typing import Any
 
-from posture_cam.errors import CommandRefused
+from posture_cam.errors import CommandRefused, OutputError
 from posture_cam.files import make_folder, naming, written_whole
 from posture_cam.outputs.files.orders import order_of
 from posture_cam.outputs.live import LiveOutput
@@ -23,47 +24,63 @@ from posture_cam.records import Order
 _LONGEST = 65_536
 # A monitor answers within a look; chosen.
 _ANSWER_WITHIN_S = 10.0
-_ASKED_WITHIN_S = 2.0  # chosen: a caller that says nothing does not keep others waiting
 _NONE_RUNS = "No monitor is running, so there is nothing to tell.", "Start one: posture-cam monitor"
 
 
 class RemoteOrders(LiveOutput):
     """Takes commands of the same user from a local socket or pipe; only the user can read its address.
 
-    Where none can be opened, the run goes on without it.
+    Where none can be opened, or another monitor takes commands already, the run goes on without it.
     """
 
     def __init__(self) -> None:
-        self._given: SimpleQueue[tuple[str, Connection[Any, Any]]] = SimpleQueue()
+        self._given: SimpleQueue[tuple[float, str, Connection[Any, Any]]] = SimpleQueue()
         self._listener: Listener | None = None
+        if _is_taken():
+            return
         key = token_bytes(32)
-        with suppress(OSError, ValueError):
-            self._listener = Listener(authkey=key)
-            content = {"address": self._listener.address, "key": key.hex(), "pid": os.getpid()}
+        try:
+            listener = Listener()
+        except (OSError, ValueError):
+            return
+        try:
             path = monitor_path()
             with naming(path):
                 make_folder(path.parent)
             with written_whole(path, private=True) as temporary:
+                content = {"address": listener.address, "key": key.hex(), "pid": os.getpid()}
                 temporary.write_text(json.dumps(content), "utf-8")
-            Thread(target=self._listen, args=(self._listener,), name="remote orders", daemon=True).start()
+        except (OSError, OutputError):
+            listener.close()
+            return
+        self._listener = listener
+        Thread(target=self._listen, args=(listener, key), name="remote orders", daemon=True).start()
 
-    def _listen(self, listener: Listener) -> None:
-        while True:
+    def _listen(self, listener: Listener, key: bytes) -> None:
+        while self._listener is not None:
             try:
                 connection = listener.accept()
-                if connection.poll(_ASKED_WITHIN_S):
-                    self._given.put((connection.recv_bytes(_LONGEST).decode("utf-8", "replace"), connection))
-            except (OSError, EOFError, AuthenticationError):  # closed, a caller that went away, or a stranger
-                if self._listener is None:
-                    return
+            except OSError:  # closed, or a caller that went away
+                continue
+            # Each on a thread of its own: a caller that says nothing keeps nobody waiting.
+            Thread(target=self._hear, args=(connection, key), name="remote order", daemon=True).start()
+
+    def _hear(self, connection: Connection[Any, Any], key: bytes) -> None:
+        with suppress(OSError, EOFError, AuthenticationError, ValueError):
+            deliver_challenge(connection, key)
+            answer_challenge(connection, key)
+            line = connection.recv_bytes(_LONGEST).decode("utf-8", "replace")
+            self._given.put((time.monotonic(), line, connection))
 
     def commands(self) -> tuple[Order, ...]:
-        """The commands received since the last call."""
+        """The commands received since the last call; nobody waits for the answers to older ones."""
         orders = []
         with suppress(Empty):
             while True:
-                line, connection = self._given.get_nowait()
-                if (order := order_of(line, _Answering(connection))) is not None:
+                since_s, line, connection = self._given.get_nowait()
+                if time.monotonic() - since_s > _ANSWER_WITHIN_S:
+                    connection.close()
+                elif (order := order_of(line, _Answering(connection))) is not None:
                     orders.append(order)
         return tuple(orders)
 
@@ -72,11 +89,25 @@ class RemoteOrders(LiveOutput):
         listener, self._listener = self._listener, None
         if listener is None:
             return
-        with suppress(OSError):
-            listener.close()
-        with suppress(OSError, ValueError, KeyError):
+        with suppress(OSError, ValueError, KeyError, TypeError):
             if json.loads(monitor_path().read_text("utf-8"))["pid"] == os.getpid():
                 monitor_path().unlink()
+        # A thread that waits is woken by a last caller.
+        with suppress(OSError, EOFError, AuthenticationError), Client(listener.address):
+            pass
+        with suppress(OSError):
+            listener.close()
+
+
+def _is_taken() -> bool:
+    """Whether another monitor takes commands."""
+    import psutil
+
+    try:
+        pid = int(json.loads(monitor_path().read_text("utf-8"))["pid"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return pid != os.getpid() and psutil.pid_exists(pid)
 
 
 class _Answering:
@@ -101,17 +132,24 @@ def ordered(content: dict[str, Any], path: Path | None = None) -> str:
     Raises:
         CommandRefused: None is running, it does not answer, or it cannot obey now.
     """
-    try:
-        there = json.loads((path or monitor_path()).read_text("utf-8"))
+    told: list[dict[str, Any]] = []
+    asking = Thread(target=_ask, args=(content, path or monitor_path(), told), daemon=True)
+    asking.start()
+    asking.join(_ANSWER_WITHIN_S)
+    if asking.is_alive():
+        raise CommandRefused("The monitor does not answer.", "Press the key in its window.")
+    if not told:
+        raise CommandRefused(*_NONE_RUNS)
+    if not told[0]["done"]:
+        raise CommandRefused(str(told[0]["message"]))
+    return str(told[0]["message"])
+
+
+def _ask(content: dict[str, Any], path: Path, told: list[dict[str, Any]]) -> None:
+    with suppress(OSError, EOFError, ValueError, KeyError, TypeError, AuthenticationError):
+        there = json.loads(path.read_text("utf-8"))
         with Client(there["address"], authkey=bytes.fromhex(there["key"])) as connection:
             connection.send_bytes(json.dumps(content).encode())
-            if not connection.poll(_ANSWER_WITHIN_S):
-                raise CommandRefused(
-                    "The monitor does not answer.", "Try again, or press the key in its window."
-                )
             answer = json.loads(connection.recv_bytes(_LONGEST))
-    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
-        raise CommandRefused(*_NONE_RUNS) from error
-    if not answer["done"]:
-        raise CommandRefused(str(answer["message"]))
-    return str(answer["message"])
+        if isinstance(answer["done"], bool) and isinstance(answer["message"], str):
+            told.append(answer)
