@@ -18,10 +18,12 @@ from posture_cam.pose.pose_log import PoseLog
 from posture_cam.pose.room import room_mask
 from posture_cam.profiles import load_profile, save_profile
 from posture_cam.records import Command, Landmark, Measure, Neutral, Pose, Reason, State
+from posture_cam.session.calibration import CalibrationRequest, calibrate
 from posture_cam.session.following import carried
 from posture_cam.session.monitor import MonitorRequest, monitor
 from posture_cam.settings import load_settings
 from tests.builders import front_pose
+from tests.conftest import SAMPLES
 from tests.test_monitor import Kept, ScriptedSource, neutral  # noqa: F401
 
 SIZE_WH = (640, 360)
@@ -230,6 +232,16 @@ def test_there_and_back_leaves_no_error_behind(furnished: ScriptedSource, neutra
 
     assert error_deg(50.0) < error_deg(10.0) + 1.0
     assert error_deg(40.0) < error_deg(0.0) + 1.0
+
+
+def test_a_calibration_by_a_recording_keeps_the_room_unless_it_should_not() -> None:
+    request = CalibrationRequest(recording=SAMPLES / "desk-side.mp4", at_s=(0.0, 8.0))
+    room = calibrate(request).neutral.room
+    assert room is not None
+    assert room.is_whole
+    without = calibrate(replace(request, profile="other", keep_room=False)).neutral
+    assert without.room is None
+    assert without.centre == pytest.approx(load_profile("default").centre)
 
 
 def test_a_damaged_room_is_refused_as_a_damaged_profile(neutral: Neutral) -> None:  # noqa: F811

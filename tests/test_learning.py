@@ -225,6 +225,20 @@ def test_keys_turn_the_dial_and_say_where_it_is(neutral: Neutral) -> None:  # no
     assert CLIP.exists()
 
 
+def test_a_run_says_how_strictly_it_was_judged(neutral: Neutral) -> None:  # noqa: F811
+    source = ScriptedSource(lambda now_s: (now_s % 8.0, same), 8.0)
+    plan = [(5.0, Command.LESS_SENSITIVE)]
+    summary, _ = watched(source, plan, sensitivity=("strict", "head_tilt=relaxed"))
+    assert [note for note in summary.notes if "sensitivity" in note] == [
+        "Judged with the sensitivity strict (limits a fifth lower); head tilted to one side: "
+        "relaxed (limits a quarter higher).",
+        "From 0:05 on, judged with the sensitivity normal; head tilted to one side: "
+        "relaxed (limits a quarter higher).",
+    ]
+    summary, _ = watched(ScriptedSource(lambda now_s: (now_s % 8.0, same), 4.0))
+    assert not any("sensitivity" in note for note in summary.notes)
+
+
 def sitting(parts: list[tuple[float, float]], **seat: object) -> tuple[Judge, list[tuple[float, State]]]:
     """States of somebody whose neck and trunk are bent by so many degrees for so many minutes."""
     settings = SETTINGS.model_copy(update={"seat": SETTINGS.seat.model_copy(update=seat)})

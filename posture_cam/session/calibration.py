@@ -59,7 +59,7 @@ class CalibrationRequest:
         recording: A video, or recorded poses.
         at_s: The stretch of the recording to use, start and end in seconds; None looks for a suitable one.
         slouch: Ask for the person's own slouch as well (camera only).
-        keep_room: Keep points of the room, by which the posture can follow the camera (camera only).
+        keep_room: Keep points of the room, by which the posture can follow the camera.
         slouch_s: The stretch of the recording that shows it.
         model: full, lite, heavy, or a path.
         replace: Replace a stored posture without asking, even if the new one is worse.
@@ -207,6 +207,8 @@ def _from_recording(
             "with face and shoulders in the picture: --at 0:05-0:15",
         )
     neutral = built(taken, poses.header, settings)
+    if request.keep_room and not is_recorded(path):
+        neutral = _with_room(neutral, path, taken[0].timestamp_s, poses.turns)
     if request.slouch_s is None:
         return neutral
     moments = moments_of(poses, request.slouch_s)
@@ -218,6 +220,16 @@ def _from_recording(
             f"Choose at least {_SLOUCH_MIN_S:g} s in which you hold it, or leave --slouch-at out.",
         )
     return _with_slouch(neutral, slouched, settings, estimator)
+
+
+def _with_room(neutral: Neutral, path: Path, time_s: float, turns: int) -> Neutral:
+    # Slow to import.
+    from posture_cam.pose.carrying import room_points
+    from posture_cam.source import VideoFile
+
+    with VideoFile(path, turns=turns) as video:
+        frame = video.picture_at(time_s)
+    return neutral if frame is None else replace(neutral, room=room_points(frame.image_bgr, neutral.pose))
 
 
 def _steady_stretch(poses: Poses, settings: Settings) -> tuple[float, float]:

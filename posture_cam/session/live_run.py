@@ -49,7 +49,7 @@ from posture_cam.session.learning import correction_of
 from posture_cam.session.neutrals import FIRST_S, is_squeezed, load_estimator, misfits, neutral_from
 from posture_cam.session.offers import OfferWatch
 from posture_cam.session.pipeline import Pipeline
-from posture_cam.settings import SENSITIVITIES, PaceSettings, Settings
+from posture_cam.settings import SENSITIVITIES, PaceSettings, SensitivitySettings, Settings, load_settings
 from posture_cam.words import clock, count_words, duration_words, words_for
 
 if TYPE_CHECKING:
@@ -95,6 +95,13 @@ class Pace:
         usual_hz = settings.eco_usual_hz if is_eco else settings.usual_hz
         still_hz = settings.eco_still_hz if is_eco else settings.still_hz
         return 1.0 / (min(usual_hz, still_hz) if observation.sample.is_held else usual_hz)
+
+
+def _levels_words(dial: SensitivitySettings) -> str:
+    levels = [words_for("sensitivity", dial.level)]
+    for fault, level in dial.by_fault.items():
+        levels.append(f"{load_measures()[Measure(fault)].fault}: {words_for('sensitivity', level)}")
+    return "; ".join(levels)
 
 
 class LiveRun:
@@ -168,6 +175,8 @@ class LiveRun:
         """Run until asked to stop, or until the source ends."""
         self._should_stop = lambda: self._is_over or should_stop()
         self._judging.begin(self._source.info, self._estimator.model)
+        if (dial := self._settings.sensitivity) != load_settings().sensitivity:
+            self._judging.notes.append(words_for("dial", "throughout").format(levels=_levels_words(dial)))
         if self._judging.neutral is None:
             self._say(
                 "No neutral posture is stored yet. Sit the way you want to sit for five seconds: that serves "
@@ -503,10 +512,10 @@ class LiveRun:
         dial = self._settings.sensitivity.model_copy(update=changes)
         self._settings = self._settings.model_copy(update={"sensitivity": dial})
         self._judging.be_sensitive(dial)
-        told = words_for("sensitivity", dial.level)
-        for fault, level in dial.by_fault.items():
-            told += f"; {load_measures()[Measure(fault)].fault}: {words_for('sensitivity', level)}"
-        self._say(f"Sensitivity: {told}.")
+        levels = _levels_words(dial)
+        since = words_for("dial", "since").format(time=clock(self._source.now_s), levels=levels)
+        self._judging.notes.append(since)
+        self._say(words_for("dial", "now").format(levels=levels))
 
     def _calibrate(self, now_s: float, *, may_replace: bool = False) -> None:
         """Take a neutral posture now and store it; a stored one is replaced only after confirmation."""
