@@ -223,8 +223,8 @@ class Recording:
 
     Attributes:
         rules: Each rule, picture by picture.
-        told, found: The judgement over time, with the neutral posture told and with the one found; None where
-            there was nothing to compare with.
+        given, found: The judgement over time, with a given neutral posture and with the posture found; None
+            where there was nothing to compare with.
         found_upright: Share of the moments of the neutral posture found that are labelled good.
         learned: After each count of corrections, with `--corrections`: on all moments but those corrected and
             their neighbours, the same with nothing learned, and on stretches without any correction.
@@ -234,7 +234,7 @@ class Recording:
     frames: int
     calibrated_on: int
     rules: dict[str, Telling]
-    told: Telling | None
+    given: Telling | None
     found: Telling | None
     found_upright: float
     learned: dict[str, list[Telling]] = field(default_factory=dict)
@@ -633,15 +633,15 @@ def recording_table(recordings: list[Recording]) -> str:
 
 def over_time_table(recordings: list[Recording]) -> str:
     """The judgement over time of recordings of real people, and its mean."""
-    head = ("recording", "neutral told", "neutral found", "the found neutral is good")
+    head = ("recording", "neutral given", "neutral found", "the found neutral is good")
     rows = [
-        (item.name, _telling_words(item.told), _telling_words(item.found), _share_words(item.found_upright))
+        (item.name, _telling_words(item.given), _telling_words(item.found), _share_words(item.found_upright))
         for item in recordings
     ]
     if len(recordings) > 1:
         told, found = (
             _telling_words(_mean([one for one in tellings if one is not None]))
-            for tellings in zip(*((item.told, item.found) for item in recordings), strict=True)
+            for tellings in zip(*((item.given, item.found) for item in recordings), strict=True)
         )
         rows.append(("mean", told, found, ""))
     return _table(head, rows)

@@ -168,7 +168,7 @@ class SparingSettings(Frozen):
 
 
 class SeatSettings(Frozen):
-    """How what counts as neutral follows a seat that changes slowly."""
+    """How judged values follow a seat that changes slowly."""
 
     follow: bool
     within_s: float

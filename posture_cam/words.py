@@ -183,7 +183,7 @@ def value_words(measure: Measure, value: float) -> str:
 
 
 def seat_words(changes: Mapping[Measure, float]) -> str:
-    """How what counts as neutral has moved, in a sentence."""
+    """How far the reference for judging has moved, in a sentence."""
     told = (
         f"{load_measures()[name].label.split(',')[0].lower()} {value_words(name, moved)}"
         for name, moved in changes.items()

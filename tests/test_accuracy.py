@@ -159,7 +159,7 @@ def test_recordings_of_real_people_are_read(tmp_path: Path) -> None:
     assert (recording.calibrated_on, recording.frames) == (20, 100)
     assert recording.rules[OURS].auc == 1.0
     assert recording.rules[OURS].false == 0.0
-    for over_time in (recording.told, recording.found):
+    for over_time in (recording.given, recording.found):
         assert over_time is not None
         assert over_time.found > 0.9
         assert over_time.false < 0.1

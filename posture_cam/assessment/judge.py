@@ -110,7 +110,7 @@ class Judge:
 
     @property
     def seat(self) -> Mapping[Measure, float]:
-        """How far what counts as neutral has slowly moved, by measure, where that is worth a word."""
+        """How far the reference for judging has slowly moved, by measure, where that is worth a word."""
         return self._seat.told
 
     def conclude(self) -> tuple[State, float] | None:

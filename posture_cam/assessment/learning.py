@@ -1,4 +1,4 @@
-"""The person's own limits, learned from corrections: moments that were judged wrongly and are told to be so.
+"""The person's own limits, learned from corrections: moments that were judged wrongly, by their own words.
 
 Each measure has one factor on its limits.  A correction moves the factors of the measures that spoke, by half
 of what makes the moment right; the same corrections always give the same factors.  Few numbers that start

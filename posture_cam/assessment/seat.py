@@ -12,9 +12,9 @@ from posture_cam.settings import SeatSettings
 
 
 class SlowSeat:
-    """Moves what counts as neutral slowly towards what is held while the state is good.
+    """Moves the reference for judging slowly towards the posture that is held while the state is good.
 
-    It moves at most by a share of each good limit, and never towards what is judged bad; so a slouch that
+    It moves at most by a share of each good limit, and never towards a bad posture; so a slouch that
     creeps in is found all the same, a little later.
 
     Args:

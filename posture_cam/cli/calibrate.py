@@ -233,7 +233,7 @@ def profiles_forget(
         int | None, typer.Option(metavar="N", min=1, help="The last N corrections.", show_default=False)
     ] = None,
 ) -> None:
-    """Take back what one has learned from corrections."""
+    """Take corrections of a profile back, and the limits learned from them."""
     from posture_cam.profiles import forget_corrections
     from posture_cam.words import count_words
 

@@ -88,7 +88,7 @@ def monitor(
         list[str] | None,
         typer.Option(
             metavar="[FAULT=]LEVEL",
-            help="How early a fault counts: relaxed, normal or strict; also for one fault, such as "
+            help="How early a fault counts: relaxed, normal or strict; also for a single fault, such as "
             "head_tilt=strict. May be repeated.",
             show_default="normal",
         ),
@@ -97,7 +97,7 @@ def monitor(
         bool | None,
         typer.Option(
             "--follow-seat/--no-follow-seat",
-            help="Let what counts as upright follow a seat that changes slowly.",
+            help="Let the limits follow a seat that changes slowly.",
         ),
     ] = None,
     background: Annotated[

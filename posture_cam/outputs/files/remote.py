@@ -24,6 +24,7 @@ from posture_cam.records import Order
 _LONGEST = 65_536
 # A monitor answers within a look; chosen.
 _ANSWER_WITHIN_S = 10.0
+_AGAIN_AFTER_S = 0.05
 _NONE_RUNS = "No monitor is running, so there is nothing to tell.", "Start one: posture-cam monitor"
 
 
@@ -61,6 +62,7 @@ class RemoteOrders(LiveOutput):
             try:
                 connection = listener.accept()
             except OSError:  # closed, or a caller that went away
+                time.sleep(_AGAIN_AFTER_S)
                 continue
             # Each on a thread of its own: a caller that says nothing keeps nobody waiting.
             Thread(target=self._hear, args=(connection, key), name="remote order", daemon=True).start()
