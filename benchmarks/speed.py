@@ -4,7 +4,7 @@ The recordings are made here: each sample at 1280 x 720, 30 pictures a second, w
 H.264.  Both contenders work on the same file in turns, each as a command of its own, on one processor and
 on two.
 
-    uv run python benchmarks/speed.py [--minutes 1 5] [--rounds 3] [--samples NAME ...]
+    uv run python benchmarks/speed.py [--minutes 1 5] [--rounds 3] [--samples NAME ...] [--keys-s 1]
                                       [--states] [--long] [--day] [--write-docs]
 
 All of it takes about an hour.  --states compares time per state with looking at every picture, and both with
@@ -45,7 +45,9 @@ FIRST_SEEDS = (0, 100, 200)  # of the noises used to compare time per state
 MARK, README_MARK = "<!-- speed -->", "<!-- worst -->"
 
 
-def make_recording(sample: str, target: Path, minutes: float, first_seed: int = 0) -> None:
+def make_recording(
+    sample: str, target: Path, minutes: float, first_seed: int = 0, keys_s: float = 250 / 30
+) -> None:
     """The sample over and over, forwards and backwards, larger, smoother and with fresh noise."""
     import av
     import cv2
@@ -65,7 +67,7 @@ def make_recording(sample: str, target: Path, minutes: float, first_seed: int = 
     stream = container.add_stream("libx264", rate=RATE_HZ)
     stream.width, stream.height = SIZE_WH
     stream.pix_fmt = "yuv420p"
-    stream.options = {"preset": "veryfast", "crf": "23"}
+    stream.options = {"preset": "veryfast", "crf": "23", "g": str(round(keys_s * RATE_HZ))}
     for number in range(round(minutes * 60 * RATE_HZ)):
         place = number / RATE_HZ * own_rate_hz
         first, share = int(place), place - int(place)
@@ -281,7 +283,7 @@ def machine() -> str:
     )
 
 
-def table(samples: Sequence[str], minutes: Sequence[float], rounds: int) -> tuple[str, str]:
+def table(samples: Sequence[str], minutes: Sequence[float], rounds: int, keys_s: float) -> tuple[str, str]:
     """Both contenders in turns, as a table; and the worst ratios in words."""
     lines = [
         "| recording | processors | naive | posture_cam | ratio |",
@@ -292,7 +294,7 @@ def table(samples: Sequence[str], minutes: Sequence[float], rounds: int) -> tupl
     with tempfile.TemporaryDirectory(prefix="posture_cam-") as folder:
         for length, sample in itertools.product(minutes, samples):
             path = Path(folder) / f"{sample}.mp4"
-            make_recording(sample, path, length)
+            make_recording(sample, path, length, keys_s=keys_s)
             for processors in range(1, min(2, os.cpu_count() or 1) + 1):
                 found: dict[str, list[float]] = {name: [] for name in CONTENDERS}
                 for _, name in itertools.product(range(rounds), CONTENDERS):
@@ -404,13 +406,14 @@ def main() -> None:
     )
     parser.add_argument("--minutes", type=float, nargs="+", default=[1.0, 5.0])
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--keys-s", type=float, default=250 / RATE_HZ, help="from key picture to key picture")
     parser.add_argument("--samples", nargs="+", default=list(SAMPLES), choices=SAMPLES)
     parser.add_argument("--states", action="store_true")
     parser.add_argument("--long", action="store_true")
     parser.add_argument("--day", action="store_true")
     parser.add_argument("--write-docs", action="store_true")
     arguments = parser.parse_args()
-    lines, worst = table(arguments.samples, arguments.minutes, arguments.rounds)
+    lines, worst = table(arguments.samples, arguments.minutes, arguments.rounds, arguments.keys_s)
     text = f"Medians of {arguments.rounds} rounds on {machine()}.\n\n{lines}"
     if arguments.states:
         text += "\n\n" + differences()

@@ -14,7 +14,8 @@ os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
 
 import cv2  # isort: skip
 import av  # isort: skip
+from av.codec.hwaccel import HWAccel, hwdevices_available  # isort: skip
 
 av.logging.set_level(None)  # FFmpeg's messages are meant for developers
 
-__all__ = ["av", "cv2"]
+__all__ = ["HWAccel", "av", "cv2", "hwdevices_available"]

@@ -222,11 +222,13 @@ def write_video(
     rate: int = 10,
     codec: str = "libx264",
     pixels: str = "yuv420p",
+    options: dict[str, str] | None = None,
 ) -> Path:
-    """A video with exactly these pictures at exactly these times."""
+    """A video with exactly these pictures at exactly these times; options are those of the codec."""
     container = av.open(str(path), "w")
     stream: Any = container.add_stream(codec, rate=rate)
     stream.pix_fmt = pixels
+    stream.options = options or {}
     base = Fraction(1, 1000)
     stream.codec_context.time_base = base
     times = None if times_s is None else list(times_s)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 
@@ -33,13 +32,21 @@ class Sitting:
         postures: By sample: neck inclination, or None for nobody.
         fidgets: Something beside the person changes in every picture.
         damaged: Samples whose pictures cannot be made.
+        keys_every: Samples from key picture to key picture; those between are decoded on demand.
     """
 
     def __init__(
-        self, postures: list[float | None], *, fidgets: bool = False, damaged: frozenset[int] = frozenset()
+        self,
+        postures: list[float | None],
+        *,
+        fidgets: bool = False,
+        damaged: frozenset[int] = frozenset(),
+        keys_every: int = 1,
     ) -> None:
         self.postures, self.damaged = postures, damaged
-        self.fidgets = fidgets
+        self.fidgets, self.keys_every = fidgets, keys_every
+        self.last_key = (len(postures) - 1) // keys_every * keys_every
+        self.decoded: set[int] = set()
         self.looked_at: list[float] = []
 
     def pose(self, number: int) -> Pose | None:
@@ -60,18 +67,27 @@ class Sitting:
         return np.clip(image + NOISE.normal(0, 4, image.shape), 0, 255).astype(np.uint8)
 
     def _picture(self, number: int) -> NDArray[np.uint8] | None:
+        self.decoded.add(number)
         return None if number in self.damaged else np.zeros((*SIZE_WH[::-1], 3), np.uint8)
 
     def _estimate(self, frame: Frame) -> Pose | None:
         self.looked_at.append(frame.timestamp_s)
         return self.pose(frame.index)
 
+    def glimpse(self, number: int, timestamp_s: float | None = None) -> Glimpse:
+        """A picture, undecoded where it lies between two key pictures."""
+        at_s = number / RATE_HZ if timestamp_s is None else timestamp_s
+        if number % self.keys_every == 0 or number > self.last_key:
+            return Glimpse(number, at_s, small_grey(self.image(number)), partial(self._picture, number))
+        return Glimpse(number, at_s, partial(self._decoded, number), partial(self._picture, number))
+
+    def _decoded(self, number: int) -> NDArray[np.uint8] | None:
+        self.decoded.add(number)
+        return None if number in self.damaged else small_grey(self.image(number))
+
     def seen(self) -> list[Seen]:
         """All pictures as the rule has them looked at."""
-        glimpses = [
-            Glimpse(number, number / RATE_HZ, small_grey(self.image(number)), partial(self._picture, number))
-            for number in range(len(self.postures))
-        ]
+        glimpses = [self.glimpse(number) for number in range(len(self.postures))]
         seen = list(SparingLooks(SETTINGS, SIZE_WH, self._estimate).look(glimpses))
         assert [one.glimpse for one in seen] == glimpses
         assert len(set(self.looked_at)) == len(self.looked_at)
@@ -101,16 +117,25 @@ def test_a_moment_of_another_posture_between_two_like_looks_is_seen_by_its_pictu
     assert len(places(seen)) < 14
 
 
+def test_between_two_key_pictures_that_are_alike_nothing_is_decoded() -> None:
+    sitting = Sitting([*[0.0] * 43, *[40.0] * 38], keys_every=5)
+    looked = places(sitting.seen())
+    assert sitting.decoded - set(range(0, 81, 5)) <= {41, 42, 43, 44, 46, 47, 48, 49}
+    assert looked[0] == 0
+    assert {40, 45} <= set(looked)
+
+
 # At five samples a second; events of two seconds and more.
 HISTORIES = st.lists(st.tuples(st.sampled_from(POSTURES), st.integers(10, 60)), min_size=1, max_size=8)
 
 
 @settings(max_examples=60, deadline=None)
-@given(HISTORIES)
+@given(HISTORIES, st.integers(1, 10))
 def test_every_posture_of_two_seconds_is_seen_and_its_changes_are_placed(
-    history: list[tuple[float | None, int]],
+    history: list[tuple[float | None, int]], keys_every: int
 ) -> None:
-    sitting = Sitting([posture for posture, count in history for _ in range(count)])
+    postures = [posture for posture, count in history for _ in range(count)]
+    sitting = Sitting(postures, keys_every=keys_every)
     seen = sitting.seen()
     changes_s = [
         number / RATE_HZ
@@ -126,17 +151,18 @@ def test_every_posture_of_two_seconds_is_seen_and_its_changes_are_placed(
         # Right everywhere but next to a change, where the pose of the look before holds for a moment.
         assert is_right or any(0 <= time_s - change_s < SPARING.close_s for change_s in changes_s)
     # The cost grows with changes: a look each stride, and some to place each change.
-    most = len(seen) / RATE_HZ / SPARING.stride_s + 2 + 6 * len(changes_s)
+    stride_s = min(range(keys_every, 13, keys_every), key=lambda count: abs(count - 10)) / RATE_HZ
+    most = len(seen) / RATE_HZ / min(stride_s, SPARING.stride_s) + 2 + 6 * len(changes_s)
     assert len(sitting.looked_at) <= most
 
 
 @settings(max_examples=40, deadline=None)
-@given(HISTORIES, st.sets(st.integers(0, 200)))
+@given(HISTORIES, st.sets(st.integers(0, 200)), st.integers(1, 10))
 def test_a_damaged_picture_costs_a_look_nearby(
-    history: list[tuple[float | None, int]], damaged: set[int]
+    history: list[tuple[float | None, int]], damaged: set[int], keys_every: int
 ) -> None:
     postures = [posture for posture, count in history for _ in range(count)]
-    sitting = Sitting(postures, damaged=frozenset(damaged))
+    sitting = Sitting(postures, damaged=frozenset(damaged), keys_every=keys_every)
     seen = sitting.seen()
     for number, one in enumerate(seen):
         assert not (one.is_looked and number in damaged)
@@ -160,7 +186,7 @@ def test_a_row_of_damaged_pictures_at_a_change_of_posture_is_passed_over() -> No
 def test_no_two_looks_are_further_apart_than_a_stride_or_the_pictures(steps_s: list[float]) -> None:
     sitting = Sitting([10.0] * len(steps_s))
     times_s = np.cumsum(steps_s).tolist()
-    glimpses = [replace(one.glimpse, timestamp_s=at) for one, at in zip(sitting.seen(), times_s, strict=True)]
+    glimpses = [sitting.glimpse(number, at) for number, at in enumerate(times_s)]
     seen = list(SparingLooks(SETTINGS, SIZE_WH, lambda frame: sitting.pose(frame.index)).look(glimpses))
     looked_s = [one.glimpse.timestamp_s for one in seen if one.is_looked]
     assert max(np.diff(looked_s), default=0.0) <= SPARING.stride_s + 0.001
@@ -169,7 +195,7 @@ def test_no_two_looks_are_further_apart_than_a_stride_or_the_pictures(steps_s: l
 def test_larger_pictures_are_held_for_a_shorter_time() -> None:
     sitting = Sitting([10.0] * 41)
     looks = SparingLooks(SETTINGS, (3840, 2160), sitting._estimate)
-    glimpses = [replace(one.glimpse) for one in sitting.seen()]
+    glimpses = [sitting.glimpse(number) for number in range(len(sitting.postures))]
     assert places(list(looks.look(glimpses))) == [0, 5, 10, 15, 20, 25, 30, 35, 40]
 
 

@@ -151,6 +151,7 @@ def test_a_glimpse_is_the_frame_as_far_as_it_is_asked_for(tmp_path: Path, pixels
         assert whole is not None
         assert (whole.index, whole.timestamp_s) == (frame.index, frame.timestamp_s)
         assert (whole.image_bgr == frame.image_bgr).all()
+        assert glimpse.small is not None
         assert glimpse.small.shape == (54, 96)
         small = glimpse.small.astype(float)
         if pixels == "yuv420p":

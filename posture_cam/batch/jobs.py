@@ -33,6 +33,7 @@ class BatchRequest:
         profile_by_folder: Compare each recording with the profile that has the name of its folder.
         samples: Write a CSV of each recording's moments as well.
         parquet: Write the table as Parquet as well.
+        hardware: Decode by the graphics card where it gives the same pictures.
     """
 
     sources: tuple[Path, ...]
@@ -45,6 +46,7 @@ class BatchRequest:
     samples: bool = False
     parquet: bool = False
     profile_by_folder: bool = False
+    hardware: bool = False
 
 
 @dataclass(frozen=True, slots=True)

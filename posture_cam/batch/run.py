@@ -172,6 +172,7 @@ def analyse_one(batch: BatchRequest, job: Job, processors: int = 1) -> tuple[str
         json=target,
         csv=target.with_suffix(".csv") if batch.samples else None,
         processors=processors,
+        hardware=batch.hardware and not is_recorded_already,
     )
     try:
         with naming(target):
@@ -224,7 +225,7 @@ def _as_they_end(
 
 def _fingerprint_of(batch: BatchRequest) -> str:
     """A hash of all that the results depend on besides the recordings."""
-    options = asdict(replace(batch, sources=(), out=Path(), parquet=False))
+    options = asdict(replace(batch, sources=(), out=Path(), parquet=False, hardware=False))
     parts = [__version__, json.dumps(options, default=str, sort_keys=True)]
     for name in _SETTINGS_FILES:
         parts.append(resources.files("posture_cam").joinpath("data", name).read_text("utf-8"))

@@ -84,6 +84,10 @@ def analyze(
         str,
         typer.Option(metavar="NAME|PATH", help="full (here), lite or heavy (fetched once), or a .task file."),
     ] = "full",
+    hardware: Annotated[
+        bool,
+        typer.Option("--hardware", help="Decode by the graphics card where it gives the same pictures."),
+    ] = False,
     no_estimator: Annotated[
         bool,
         typer.Option("--no-estimator", help="Formulas instead of the learned angle estimator."),
@@ -144,6 +148,7 @@ def analyze(
             samples,
             parquet,
             profile_by_folder,
+            hardware,
         )
         if profile is not None and profile_by_folder:
             raise UsageError("--profile and --profile-by-folder exclude each other.", "Choose one of them.")
@@ -177,6 +182,7 @@ def analyze(
         poses=poses,
         save=save,
         recorded_at=parse_moment(recorded_at) if recorded_at is not None else None,
+        hardware=hardware,
     )
 
     share_memory()

@@ -79,6 +79,7 @@ class AnalysisRequest:
         recorded_at: When the recording began, with the zone; None takes it from the file's date.
         processors: How many parts of a long recording to process at once; results do not depend on it.  None
             uses all processors.
+        hardware: Decode by the graphics card where it gives the same pictures.
     """
 
     path: Path
@@ -95,6 +96,7 @@ class AnalysisRequest:
     save: bool = False
     recorded_at: datetime | None = None
     processors: int | None = None
+    hardware: bool = False
 
     @property
     def is_recorded(self) -> bool:
@@ -149,6 +151,7 @@ def analyze(
                 target=request.poses,
                 stretch_s=request.neutral_s,
                 processors=request.processors,
+                is_hardware=request.hardware,
             )
         neutral = _neutral(request, profile, poses, settings)
         keeper = _keeper(request, poses) if request.save else None
@@ -216,6 +219,7 @@ def _check_request(request: AnalysisRequest) -> None:
             "--video": request.video is not None,
             "--poses": request.poses is not None,
             "--model": request.model != "full",
+            "--hardware": request.hardware,
         }
         for option, is_given in needs_video.items():
             if is_given:

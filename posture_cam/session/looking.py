@@ -22,6 +22,8 @@ _BESIDE_S = 1e-3
 _MOST_PIXELS = 21 * 1920 * 1080
 # Chosen: two minutes of a person who takes a new posture every four seconds.
 _LOOKS_REMEMBERED = 30
+# Chosen: phones space key pictures by a little more than a second; two of them make a stride.
+_LONGEST_BY_KEYS = 1.25
 _EVERYWHERE: Box = (0.0, 0.0, 1.0, 1.0)
 
 
@@ -133,14 +135,26 @@ class SparingLooks:
             before = stretch.last_looks
 
     def _stretches(self, glimpses: Iterable[Glimpse]) -> Iterator[list[Glimpse]]:
-        """The first picture, then the pictures up to each look that is due, the last within a stride."""
+        """The first picture, then the pictures up to each look that is due, the last within a stride.
+
+        Among pictures that wait to be decoded, a look is due at the key picture nearest to a stride.
+        """
+        stride_s = self._settings.sparing.stride_s
+
         start_s = -math.inf
         pictures: list[Glimpse] = []
         for glimpse in glimpses:
-            is_beyond = glimpse.timestamp_s - start_s - _BESIDE_S > self._settings.sparing.stride_s
+            waits = pictures and (glimpse.is_undecoded or pictures[-1].is_undecoded)
+            most_s = _LONGEST_BY_KEYS * stride_s if waits else stride_s
+            is_beyond = glimpse.timestamp_s - start_s - _BESIDE_S > most_s
             if pictures and (is_beyond or len(pictures) == self._most):
-                yield pictures
-                start_s, pictures = pictures[-1].timestamp_s, []
+                decoded = [place for place, one in enumerate(pictures, 1) if not one.is_undecoded]
+                due_s = start_s + stride_s
+                end = min(
+                    decoded or [len(pictures)], key=lambda place: abs(pictures[place - 1].timestamp_s - due_s)
+                )
+                yield pictures[:end]
+                start_s, pictures = pictures[end - 1].timestamp_s, pictures[end:]
             pictures.append(glimpse)
         if pictures:
             yield pictures
@@ -237,7 +251,17 @@ class _Stretch:
         before = max((place for place in self._poses if place < first), default=first)
         if not (self._is_same_posture(before, first) and self._is_same_posture(first, last)):
             return False
-        return all(self._resembles_one(place, [first, last]) for place in range(first + 1, last))
+        return all(self._resembles_one(place, [first, last]) for place in self._telling(first, last))
+
+    def _telling(self, first: int, last: int) -> list[int]:
+        """The places between two others, without pictures between two key pictures that are close together.
+
+        Whatever lasts longer than the time between two key pictures shows in them.
+        """
+        decoded = [place for place in range(first, last + 1) if not self._pictures[place].is_undecoded]
+        start, end = (decoded[0], decoded[-1]) if decoded else (last, first)
+        between = range(first + 1, last)
+        return [place for place in between if place in decoded or not start < place < end]
 
     def _is_same_posture(self, first: int, last: int) -> bool:
         start, end = self._poses[first], self._poses[last]
@@ -251,9 +275,12 @@ class _Stretch:
             [pose for one in looked if (pose := self._poses[one]) is not None], self._motion.around
         )
         small = self._pictures[place].small
+        if small is None:
+            return False
         return any(
-            changed_share(small, self._pictures[one].small, self._motion, box) < self._sparing.changed_share
+            changed_share(small, then, self._motion, box) < self._sparing.changed_share
             for one in looked
+            if (then := self._pictures[one].small) is not None
         )
 
 

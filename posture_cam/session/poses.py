@@ -169,6 +169,7 @@ def estimated_poses(
     stretch_s: tuple[float, float] | None = None,
     until_s: float | None = None,
     processors: int | None = None,
+    is_hardware: bool = False,
 ) -> Poses:
     """Look at a video; a video that lies on its side is turned.
 
@@ -185,6 +186,7 @@ def estimated_poses(
         until_s: The time after which the video is left out.
         processors: How many parts of a long recording to process at once; results do not depend on it.  None
             uses all processors.
+        is_hardware: Decode by the graphics card where it gives the same pictures.
 
     Raises:
         SourceError: The video cannot be read.
@@ -200,6 +202,7 @@ def estimated_poses(
         "stretch_s": stretch_s,
         "until_s": until_s,
         "processors": processors,
+        "is_hardware": is_hardware,
     }
     with ExitStack() as first:
         poses = _estimated(path, settings, listener, first, **options)
@@ -228,6 +231,7 @@ def _estimated(
     stretch_s: tuple[float, float] | None,
     until_s: float | None,
     processors: int | None,
+    is_hardware: bool,
     turns: int = 0,
 ) -> Poses:
     """One pass over a video; it ends early and returns the turn if the video has to be turned first."""
@@ -236,8 +240,19 @@ def _estimated(
 
     def opened(start_s: float, stack: ExitStack) -> VideoFile:
         # One thread decodes, which leaves the other processors to the model.
-        source = VideoFile(path, rate_hz, threads=1, is_sparse=is_sparing, start_s=start_s, turns=turns)
-        return stack.enter_context(source)
+        between_s = settings.sparing.stride_s if is_sparing else None
+        return stack.enter_context(
+            VideoFile(
+                path,
+                rate_hz,
+                threads=1,
+                is_sparse=is_sparing,
+                most_between_keys_s=between_s,
+                start_s=start_s,
+                turns=turns,
+                is_hardware=is_hardware,
+            )
+        )
 
     first = stack.enter_context(ExitStack())  # resources of the first part
     source = opened(0.0, first)

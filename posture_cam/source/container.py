@@ -1,7 +1,8 @@
 """Reads recordings through PyAV: pictures in order, upright and in their true shape, with their own times.
 
 In many recordings half of the pictures are not needed to decode any other; H.264 and HEVC mark them.  A
-reader that looks five times a second can leave them undecoded.
+reader that looks five times a second can leave them undecoded, and all pictures between two key pictures that
+are close together until they are asked for.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from posture_cam.media import av, cv2
+from posture_cam.media import HWAccel, av, cv2, hwdevices_available
+from posture_cam.source.groups import FAILURES, GroupDecoder, Undecoded, UndecodedGroup, drained, groups_of
 from posture_cam.source.timeline import ASSUMED_FRAME_RATE, sane_frame_rate
 
 # Codecs that mark pictures which no other picture depends on.
@@ -34,8 +36,8 @@ _WITH_LUMA = ("yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p
 # Codecs with few colours, mixed by dots.  Measured: at 320 x 180 the person was lost for 3.4 of 60 s without
 # the smoothing below, and for none with it.
 _DITHERED_CODECS = ("gif",)
-# What PyAV raises on damaged files.
-FAILURES = (OSError, ValueError, av.FFmpegError)
+# Codecs of which every packet holds a picture that is shown.
+_GROUPED_CODECS = (*_SPARSE_CODECS, "mjpeg")
 # No camera has pixels more oblong than this; such a value is an error in the file.
 _MOST_PIXEL_ASPECT = 4.0
 
@@ -48,6 +50,8 @@ class Recording:
         stream: The video stream.
         most_s: Pictures that no other depends on may be left out as long as the steps between pictures do
             not exceed this; None leaves out nothing.
+        most_between_keys_s: Where key pictures are no further apart than this, those between them stay
+            undecoded until asked for; None decodes all.
         threads: Number of decoding threads; None leaves the choice to FFmpeg.
         turns: Quarter turns anticlockwise, in addition to those that the recording asks for.
 
@@ -64,12 +68,17 @@ class Recording:
         stream: Any,
         *,
         most_s: float | None = None,
+        most_between_keys_s: float | None = None,
         threads: int | None = None,
         turns: int = 0,
     ) -> None:
         self._container, self._stream, self._turns = container, stream, turns
         is_sparse = most_s is not None and is_fit_for_sparse(stream)
         self._most_s = most_s if is_sparse else None
+        self._longest: float | None = None
+        if most_between_keys_s is not None and _is_grouped(stream):
+            self._longest = most_between_keys_s / float(stream.time_base)
+            self._decoder = GroupDecoder(stream)
         # One for all pictures: making one takes as long as a picture.  One thread uses it at a time.
         self._reformatter, self._in_use = av.video.reformatter.VideoReformatter(), threading.Lock()
         if threads is None:
@@ -79,7 +88,8 @@ class Recording:
         if is_sparse:
             stream.codec_context.skip_frame = "NONREF"
         self.frame_rate = _frame_rate(stream)
-        self._frame: Any = None
+        self._frame: Any = None  # the last decoded
+        self._undecoded: Undecoded | None = None  # the picture grabbed last, if it is not
         self._waiting: list[int] = []  # times of known pictures that are not counted yet
         self._untimed = 0
         self._frames: Iterator[Any] = self._decoded()
@@ -88,26 +98,56 @@ class Recording:
 
     @classmethod
     def open(
-        cls, path: Path, *, most_s: float | None = None, threads: int | None = None, turns: int = 0
+        cls, path: Path, *, is_hardware: bool = False, device: HWAccel | None = None, **options: Any
     ) -> Self | None:
-        """Open a recording and decode its first picture; None if it holds no video that can be decoded."""
+        """Open a recording and decode its first picture; None if it holds no video that can be decoded.
+
+        Args:
+            path: The file.
+            is_hardware: Decode by the graphics card, if there is a decoder that gives the same first picture.
+            device: The decoder to use; None decodes in software.
+            options: See the class.
+        """
+        if is_hardware:
+            return cls._by_hardware(path, options) or cls.open(path, **options)
         try:
-            container = av.open(str(path.absolute()))
+            container = av.open(str(path.absolute()), hwaccel=device)
         except FAILURES:
             return None
         stream = _main_stream(container)
         recording = None
         if stream is not None:
             with suppress(*FAILURES):
-                recording = cls(container, stream, most_s=most_s, threads=threads, turns=turns)
+                recording = cls(container, stream, **options)
         first = next(recording._frames, None) if recording is not None else None
         if recording is None or first is None:
             container.close()
             return None
         recording._frames = itertools.chain([first], recording._frames)
-        recording._frame = first
+        recording._frame = first.frame() if isinstance(first, Undecoded) else first
+        if recording._frame is None:  # damaged
+            recording.close()
+            return cls.open(path, device=device, **{**options, "most_between_keys_s": None})
         recording.first_s = recording.end_s if first.pts is None else recording._seconds(first.pts)
         return recording
+
+    @classmethod
+    def _by_hardware(cls, path: Path, options: dict[str, Any]) -> Self | None:
+        software = cls.open(path, **options)
+        if software is None:
+            return None
+        wanted = software.picture()()
+        software.close()
+        for name in hwdevices_available():
+            with suppress(*FAILURES, RuntimeError):
+                recording = cls.open(path, device=HWAccel(name, allow_software_fallback=False), **options)
+                if recording is None:
+                    continue
+                made = recording.picture()()
+                if made is not None and wanted is not None and np.array_equal(made, wanted):
+                    return recording
+                recording.close()
+        return None
 
     @property
     def is_sparse(self) -> bool:
@@ -194,7 +234,9 @@ class Recording:
         frame = next(self._frames, None)
         if frame is None:
             return False
-        self._frame = frame
+        self._undecoded = frame if isinstance(frame, Undecoded) else None
+        if self._undecoded is None:
+            self._frame = frame
         before_s = self.time_s
         if frame.pts is None:  # bare streams carry no times; they are computed from the frame rate
             self.index += 1
@@ -208,22 +250,48 @@ class Recording:
             heapq.heappop(self._waiting)
             self.index += 1
         self.time_s = self._seconds(frame.pts)
-        if self._most_s is not None and self.index > 0 and self.time_s - before_s > self._most_s:
+        is_decoded = self._undecoded is None
+        if (
+            self._most_s is not None
+            and self.index > 0
+            and is_decoded
+            and self.time_s - before_s > self._most_s
+        ):
             self._stream.codec_context.skip_frame = "DEFAULT"
         return True
+
+    @property
+    def is_undecoded(self) -> bool:
+        """Whether the picture grabbed last needs others to be decoded, and waits until it is asked for."""
+        return self._undecoded is not None and not self._undecoded.is_key
+
+    @property
+    def is_key(self) -> bool:
+        """Whether undecoded pictures after the one grabbed last depend on it."""
+        one = self._undecoded
+        return one is not None and one.is_key and one.group.size > 1
+
+    def _frame_later(self) -> Callable[[], Any]:
+        if self._undecoded is not None:
+            self._undecoded.is_wanted = True
+            return self._undecoded.frame
+        frame = self._frame
+        return lambda: frame
 
     def picture(self) -> Callable[[], NDArray[np.uint8] | None]:
         """A function that makes the picture grabbed last, at any later time, on any thread.
 
         It returns height x width x 3, blue-green-red; None if the picture cannot be made.
         """
-        frame = self._frame
-        assert frame is not None
-        width = max(round(frame.width * self._pixel_aspect(frame)), 1)
-        orientation = self._orientation
+        frame_later = self._frame_later()
+        orientation, pixel_aspect = self._orientation, self._pixel_aspect(self._frame)
         is_dithered = self._stream.codec_context.name in _DITHERED_CODECS
 
         def make() -> NDArray[np.uint8] | None:
+            frame = frame_later()
+            if frame is None:
+                return None
+            width = max(round(frame.width * pixel_aspect), 1)
             with suppress(*FAILURES), self._in_use:
                 picture = self._reformatter.reformat(
                     frame, width=width, height=frame.height, format="bgr24", threads=1
@@ -254,15 +322,24 @@ class Recording:
         aspect = float(stated) if stated else 1.0
         return aspect if 1 / _MOST_PIXEL_ASPECT <= aspect <= _MOST_PIXEL_ASPECT else 1.0
 
-    def luma(self) -> NDArray[np.uint8] | None:
-        """The luma of the picture grabbed last, as decoded; None where its format has no plain luma plane."""
-        frame = self._frame
-        assert frame is not None
-        if frame.format.name not in _WITH_LUMA:
-            return None
-        plane: Any = frame.planes[0]
-        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)  # keeps the plane it is a view of
-        return np.asarray(rows[: frame.height, : frame.width], np.uint8)
+    def luma(self) -> Callable[[], NDArray[np.uint8] | None]:
+        """A function that returns the luma of the picture grabbed last, at any later time, on any thread.
+
+        None where its format has no plain luma plane, or the picture is damaged.
+        """
+        frame_later = self._frame_later()
+
+        def make() -> NDArray[np.uint8] | None:
+            frame = frame_later()
+            if frame is None or frame.format.name not in _WITH_LUMA:
+                return None
+            plane: Any = frame.planes[0]
+            rows = np.frombuffer(plane, np.uint8).reshape(
+                -1, plane.line_size
+            )  # keeps the plane it is a view of
+            return np.asarray(rows[: frame.height, : frame.width], np.uint8)
+
+        return make
 
     def close(self) -> None:
         """Release the file and, at once, all that the decoder holds: it and this object hold each other."""
@@ -272,12 +349,34 @@ class Recording:
 
     def _decoded(self) -> Iterator[Any]:
         with suppress(*FAILURES):  # a file that is cut off ends there
-            for packet in self._container.demux(self._stream):
-                if packet.pts is not None:
-                    heapq.heappush(self._waiting, packet.pts)
-                    self.end_s = max(self.end_s, self._seconds(packet.pts))
-                with suppress(*FAILURES):  # a damaged picture
-                    yield from packet.decode()
+            packets = self._container.demux(self._stream)
+            if self._longest is None:
+                for packet in packets:
+                    yield from self._decode(packet)
+                return
+            for group in groups_of(packets, self._longest):
+                yield from self._later(group.packets) if group.is_closed else self._all(group.packets)
+
+    def _all(self, packets: list[Any]) -> Iterator[Any]:
+        for packet in packets:
+            yield from self._decode(packet)
+
+    def _later(self, packets: list[Any]) -> Iterator[Any]:
+        """The pictures of a closed group, undecoded, after those that the decoder still holds."""
+        yield from drained(self._stream.codec_context)
+        for packet in packets:
+            self._note(packet)
+        yield from UndecodedGroup(packets, self._decoder).pictures()
+
+    def _decode(self, packet: Any) -> Iterator[Any]:
+        self._note(packet)
+        with suppress(*FAILURES):  # a damaged picture
+            yield from packet.decode()
+
+    def _note(self, packet: Any) -> None:
+        if packet.pts is not None:
+            heapq.heappush(self._waiting, packet.pts)
+            self.end_s = max(self.end_s, self._seconds(packet.pts))
 
     def _seconds(self, pts: int) -> float:
         assert self._stream.time_base is not None
@@ -300,6 +399,12 @@ def is_fit_for_sparse(stream: Any) -> bool:
     """Whether pictures of a stream can be left out, and carry a time; those of bare H.264 streams do not."""
     is_marked = stream.codec_context.name in _SPARSE_CODECS
     return is_marked and stream.time_base is not None and stream.start_time is not None
+
+
+def _is_grouped(stream: Any) -> bool:
+    """Whether pictures between key pictures can wait to be decoded."""
+    is_known = stream.codec_context.name in _GROUPED_CODECS
+    return is_known and stream.time_base is not None and stream.start_time is not None
 
 
 def orientation_of(matrix: bytes) -> tuple[int, bool]:

@@ -25,7 +25,7 @@ from posture_cam.errors import SourceError
 from posture_cam.media import av
 from posture_cam.records import SourceInfo
 from posture_cam.source.camera import CameraGone, gone, source_name
-from posture_cam.source.container import FAILURES
+from posture_cam.source.groups import FAILURES
 from posture_cam.source.multipart import pictures_of, size_of
 from posture_cam.source.timeline import sane_frame_rate
 

@@ -6,7 +6,6 @@ import math
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,26 +30,46 @@ _NEAR = 0.4
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Glimpse:
     """As much of a frame as is needed to detect motion.
 
-    Attributes:
+    Args:
         index: Counts the source's frames.
-        small: A small grey copy, as made by `small_grey`.
+        timestamp_s: When it was taken.
+        small: A small grey copy, as made by `small_grey`; or makes it, None if the picture is damaged.
         picture: Makes the whole picture, blue-green-red, on any thread; None if it is damaged.
         clock_repairs: How often the recording's clock had been bridged by then.
+
+    Attributes:
+        is_undecoded: The picture lies between two key pictures that are close together, and is decoded only
+            if it is asked for.
     """
 
-    index: int
-    timestamp_s: float
-    small: NDArray[np.uint8]
-    picture: Callable[[], NDArray[np.uint8] | None]
-    clock_repairs: int = 0
+    def __init__(
+        self,
+        index: int,
+        timestamp_s: float,
+        small: NDArray[np.uint8] | Callable[[], NDArray[np.uint8] | None],
+        picture: Callable[[], NDArray[np.uint8] | None],
+        clock_repairs: int = 0,
+    ) -> None:
+        self.index, self.timestamp_s, self.clock_repairs = index, timestamp_s, clock_repairs
+        self.is_undecoded = callable(small)
+        self._small, self._picture = small, picture
+
+    @property
+    def small(self) -> NDArray[np.uint8] | None:
+        """A small grey copy; None if the picture is damaged."""
+        if callable(self._small):
+            small = self._small()
+            if small is None:
+                return None
+            self._small = small
+        return self._small
 
     def frame(self) -> Frame | None:
         """The whole frame; None if it is damaged."""
-        image = self.picture()
+        image = self._picture()
         return None if image is None else Frame(self.index, self.timestamp_s, image)
 
 
@@ -66,7 +85,10 @@ class VideoFile(Closing):
         threads: Number of decoding threads; None leaves it to FFmpeg.  One takes the least work overall.
         is_sparse: Pictures that no other depends on may be left out if enough others remain; frames then
             lie up to 0.7 of an interval from their due times.
+        most_between_keys_s: Where key pictures are no further apart than this, `glimpses` takes all of them,
+            and leaves those between them undecoded until they are asked for.
         start_s: The time to begin at, one of the `starts`; frames are then counted from it.
+        is_hardware: Decode by the graphics card where it gives the same pictures.
         turns: Quarter turns anticlockwise, for a recording that lies on its side without being marked so.
 
     Raises:
@@ -80,13 +102,22 @@ class VideoFile(Closing):
         threads: int | None = None,
         *,
         is_sparse: bool = False,
+        most_between_keys_s: float | None = None,
         start_s: float = 0.0,
         turns: int = 0,
+        is_hardware: bool = False,
     ) -> None:
         _check_file(path)
         self._path, self._rate_hz = path, rate_hz
         most_s = _MOST_OF_INTERVAL / rate_hz if is_sparse and rate_hz is not None else None
-        recording = Recording.open(path, most_s=most_s, threads=threads, turns=turns)
+        recording = Recording.open(
+            path,
+            is_hardware=is_hardware,
+            most_s=most_s,
+            most_between_keys_s=most_between_keys_s,
+            threads=threads,
+            turns=turns,
+        )
         if recording is None:
             raise SourceError(
                 f"{path} holds no video that can be read: it may be damaged, cut off while recording, "
@@ -200,22 +231,26 @@ class VideoFile(Closing):
         return None if image is None else Frame(index, time_s, image)
 
     def _glimpse(self, index: int, time_s: float) -> Glimpse | None:
-        luma = self._recording.luma()
-        if luma is not None:
-            return Glimpse(
-                index, time_s, small_grey(luma), self._recording.picture(), self._timeline.repaired
-            )
-        image = self.retrieve()
-        if image is None:
-            return None
-        return Glimpse(index, time_s, small_grey(image), lambda: image, self._timeline.repaired)
+        luma, picture = self._recording.luma(), self._recording.picture()
+        repairs = self._timeline.repaired
+
+        def small() -> NDArray[np.uint8] | None:
+            image = luma()
+            if image is None:
+                image = picture()
+            return None if image is None else small_grey(image)
+
+        if self._recording.is_undecoded:
+            return Glimpse(index, time_s, small, picture, repairs)
+        made = small()
+        return None if made is None else Glimpse(index, time_s, made, picture, repairs)
 
     def _taken(self, take: Callable[[int, float], T | None]) -> Iterator[T]:
         """The results for the frames due; the next frame takes the place of a frame without a result."""
         due_s = 0.0
         taken = failed = 0
         while (time_s := self.grab_next()) is not None:
-            if self._rate_hz is not None and time_s < due_s - 1e-6:
+            if self._rate_hz is not None and time_s < due_s - 1e-6 and not self._recording.is_key:
                 continue
             one = take(self._recording.index, time_s)
             if one is None:
