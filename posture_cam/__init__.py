@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from posture_cam.records import SessionSummary as SessionSummary
     from posture_cam.records import SourceEvent as SourceEvent
     from posture_cam.records import SourceInfo as SourceInfo
+    from posture_cam.records import Stance as Stance
     from posture_cam.records import State as State
     from posture_cam.records import Statistic as Statistic
     from posture_cam.records import Tip as Tip
@@ -80,6 +81,7 @@ _HOME = {
     "SourceError": "errors",
     "SourceEvent": "records",
     "SourceInfo": "records",
+    "Stance": "records",
     "State": "records",
     "Statistic": "records",
     "Tip": "records",

@@ -14,9 +14,9 @@ from posture_cam.care.exercises import exercise_for
 from posture_cam.care.permission import Permission
 from posture_cam.care.tips import GENERAL, TipRotation
 from posture_cam.measures import load_measures
-from posture_cam.records import JUDGED_STATES, Alert, AlertKind, Assessment, Doubt, Measure, State
+from posture_cam.records import JUDGED_STATES, Alert, AlertKind, Assessment, Doubt, Measure, Stance, State
 from posture_cam.settings import AlertSettings
-from posture_cam.words import duration_words, parse_hours, sentence, words_of
+from posture_cam.words import duration_words, parse_hours, sentence, words_for, words_of
 
 _HOUR_S = 3600.0
 _IS_IT_STILL = "Is this still your neutral posture? If chair or camera have moved, calibrate again."
@@ -68,15 +68,23 @@ class AlertPolicy:
         self._given_s: deque[float] = deque()
         self._seated_since_s: float | None = None
         self._hinted_s = 0.0
+        self._stance: Stance | None = None
+        self._stance_since_s = 0.0
         self._moved_asked_s: float | None = None
         self._absent_since_s: float | None = None
 
-    def decide(self, assessment: Assessment) -> Alert | None:
-        """Take the judgement of one moment; returns an alert when one is due."""
+    def decide(self, assessment: Assessment, stance: Stance | None = None) -> Alert | None:
+        """Take the judgement of one moment; returns an alert when one is due.
+
+        Args:
+            assessment: The judgement.
+            stance: Sitting or standing, if the person is known to do both.
+        """
         now_s = assessment.timestamp_s
         step_s = 0.0 if self._last_s is None else now_s - self._last_s
         self.corrected = None
         self._follow_chair(assessment, step_s)
+        self._follow_stance(stance, now_s, step_s)
         self._follow_fault(assessment, step_s)
         self._last_s = now_s
         while self._hour and now_s - 60 * self._hour[0][0] >= _HOUR_S:
@@ -86,7 +94,10 @@ class AlertPolicy:
         if len(self._given_s) >= self._settings.max_per_hour or self.is_silent(now_s):
             return None
         alert = (
-            self._moved_question(assessment) or self._fault_alert(assessment) or self._break_hint(assessment)
+            self._moved_question(assessment)
+            or self._fault_alert(assessment)
+            or self._change_hint(assessment)
+            or self._break_hint(assessment)
         )
         if alert is not None:
             self._given_s.append(now_s)
@@ -139,6 +150,11 @@ class AlertPolicy:
         self._absent_since_s = None  # time without pictures does not join two absences
         if assessment.state in JUDGED_STATES and self._seated_since_s is None:
             self._seated_since_s = assessment.since_s
+
+    def _follow_stance(self, stance: Stance | None, now_s: float, step_s: float) -> None:
+        is_break = self._seated_since_s is None or step_s >= self._settings.break_away_s
+        if stance != self._stance or is_break:
+            self._stance, self._stance_since_s = stance, now_s
 
     def _follow_fault(self, assessment: Assessment, step_s: float) -> None:
         now_s, state = assessment.timestamp_s, assessment.state
@@ -242,6 +258,18 @@ class AlertPolicy:
             )
         tip, name = self._tips.next(Measure.STILLNESS), None if exercise is None else exercise.name
         return Alert(now_s, None, seated_s, message, tip, AlertKind.BREAK, name)
+
+    def _change_hint(self, assessment: Assessment) -> Alert | None:
+        """Offer to stand up, or to sit down, after a long time in the same stance."""
+        now_s, after_s = assessment.timestamp_s, self._settings.change_after_s
+        if self._stance is None or not after_s or assessment.state not in JUDGED_STATES:
+            return None
+        held_s = now_s - self._stance_since_s
+        if now_s - max(self._stance_since_s, self._hinted_s) < after_s:
+            return None
+        self._hinted_s = now_s
+        message = words_for("change_offered", self._stance).format(held=duration_words(held_s))
+        return Alert(now_s, None, held_s, message, self._tips.next(Measure.STILLNESS), AlertKind.CHANGE)
 
     def _worst_of_hour(self) -> Measure | None:
         blame: defaultdict[Measure, float] = defaultdict(float)

@@ -86,6 +86,7 @@ class AlertConfig(_Section):
     cooldown_min: _Minutes
     max_per_hour: Annotated[int, Field(ge=0, le=60)]
     break_after_min: _Minutes
+    change_after_min: Annotated[float, Field(ge=0, le=1440)]
     snooze_min: _Minutes
     quiet_hours: Annotated[tuple[str, ...], AfterValidator(_are_hours)]
 
@@ -140,6 +141,7 @@ class Config(_Section):
                         "cooldown_max_s": max(base.alerts.cooldown_max_s, 60.0 * alerts.cooldown_min),
                         "max_per_hour": alerts.max_per_hour,
                         "break_after_s": 60.0 * alerts.break_after_min,
+                        "change_after_s": 60.0 * alerts.change_after_min,
                         "snooze_s": 60.0 * alerts.snooze_min,
                         "quiet_hours": alerts.quiet_hours,
                     }

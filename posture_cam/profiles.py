@@ -29,6 +29,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _MOST_BYTES = 2_000_000
 # Chosen: more than anyone gives, and files stay small.
 MOST_CORRECTIONS = 50
+# Chosen: sitting and standing at four desks.
+MOST_NEUTRALS = 8
 _NEUTRAL = TypeAdapter(Neutral)
 
 
@@ -77,25 +79,91 @@ def has_profile(name: str) -> bool:
     return name in profile_names()
 
 
-def save_profile(name: str, neutral: Neutral) -> Path:
+def save_profile(name: str, neutral: Neutral, *, is_of_camera: bool = False) -> Path:
     """Store a neutral posture under a name, readable by the user alone; the previous one is kept.
 
-    Corrections given before stay: they know the neutral posture that they were compared with.
+    It replaces the one of the same setup; others of the profile stay.  Corrections given before stay: they
+    know the neutral posture that they were compared with.
+
+    Args:
+        name: The profile.
+        neutral: The neutral posture; its `others` are not stored.
+        is_of_camera: It was taken by a camera, and stands beside those of other cameras.  One from a
+            recording replaces that of the same stance.
 
     Raises:
         UsageError: The name is not allowed.
         OutputError: The folder cannot be written to.
     """
-    path = profile_path(name)
+    path, neutral = profile_path(name), replace(neutral, others=())
     with suppress(NeutralError):  # none is stored, or it is damaged
         earlier = load_profile(name)
-        neutral = replace(neutral, corrections=neutral.corrections or earlier.corrections)
+        replaced = stored_like(earlier, neutral, is_of_camera=is_of_camera)
+        others = [one for one in all_of(earlier) if one is not replaced]
+        corrections = neutral.corrections or earlier.corrections
+        neutral = replace(neutral, corrections=corrections, others=tuple(others[: MOST_NEUTRALS - 1]))
     with naming(path):
         make_folder(path.parent)
         with suppress(FileNotFoundError):
             _keep_previous(path)
     _write(path, neutral)
     return path
+
+
+def all_of(neutral: Neutral) -> list[Neutral]:
+    """The neutral postures of a profile, the last calibrated first; each by itself."""
+    return [replace(neutral, others=()), *neutral.others]
+
+
+def stored_like(stored: Neutral, neutral: Neutral, *, is_of_camera: bool) -> Neutral | None:
+    """The neutral posture of a profile that a new one would replace: that of the same setup, or None.
+
+    Args:
+        stored: The profile.
+        neutral: The new one.
+        is_of_camera: As for `save_profile`.
+    """
+    alike = [one for one in all_of(stored) if one.stance == neutral.stance]
+    known = [
+        one
+        for one in alike
+        if one.source == neutral.source
+        and (None in (one.displays, neutral.displays) or one.displays == neutral.displays)
+        and ("" in (one.device, neutral.device) or one.device == neutral.device)
+    ]
+    if known or is_of_camera:
+        return known[0] if known else None
+    return alike[0] if alike else None
+
+
+def forget_neutral(name: str, number: int) -> Neutral:
+    """Take one neutral posture out of a profile that has several; returns it.
+
+    Args:
+        name: The profile.
+        number: Its place, from 1, as `posture-cam profiles show` lists them.
+
+    Raises:
+        UsageError: The name is not allowed.
+        NeutralError: There is no such profile or neutral posture, or it is the only one.
+        OutputError: The folder cannot be written to.
+    """
+    stored = load_profile(name)
+    known = all_of(stored)
+    if len(known) == 1:
+        raise NeutralError(
+            f"{name} holds a single neutral posture.", f"posture-cam profiles delete {name} deletes it."
+        )
+    if not 1 <= number <= len(known):
+        raise NeutralError(
+            f"{name} has no neutral posture {number}.", f"They are numbered 1 to {len(known)}."
+        )
+    taken = known.pop(number - 1)
+    path = profile_path(name)
+    with naming(path):
+        _keep_previous(path)
+    _write(path, replace(known[0], corrections=stored.corrections, others=tuple(known[1:])))
+    return taken
 
 
 def _write(path: Path, neutral: Neutral) -> None:
@@ -193,10 +261,15 @@ def _read(path: Path) -> Neutral:
         fields = from_json(content)
         _Head.model_validate(fields)
         del fields["kind"], fields["schema_version"]
-        if isinstance(fields.get("pose"), dict):
-            fields["pose"]["timestamp_s"] = 0.0
+        others = fields.get("others")
+        for one in (fields, *(others if isinstance(others, list) else ())):
+            if isinstance(one, dict) and isinstance(one.get("pose"), dict):
+                one["pose"]["timestamp_s"] = 0.0
         neutral = _NEUTRAL.validate_python(fields)
-        _check(neutral)
+        for one in all_of(neutral):
+            _check(one)
+        others = tuple(replace(one, corrections=neutral.corrections, others=()) for one in neutral.others)
+        neutral = replace(neutral, others=others)
     except ValueError as error:  # pydantic's ValidationError is one too
         what = what_is_wrong(error) if isinstance(error, ValidationError) else str(error)
         raise NeutralError(
@@ -283,7 +356,10 @@ def check_profile(name: str) -> None:
 
 def _as_json(neutral: Neutral) -> dict[str, Any]:
     fields: dict[str, Any] = _NEUTRAL.dump_python(neutral, mode="json")
-    del fields["alike_s"], fields["carried_error_deg"]  # of a run
-    if fields["pose"] is not None:
-        del fields["pose"]["timestamp_s"]
+    for other in fields["others"]:
+        del other["others"], other["corrections"]  # those of the profile are above
+    for one in (fields, *fields["others"]):
+        del one["alike_s"], one["carried_error_deg"]  # of a run
+        if one["pose"] is not None:
+            del one["pose"]["timestamp_s"]
     return fields

@@ -121,8 +121,8 @@ class Keeper(Protocol):
     def begin(self, log: RunLog, source: SourceInfo, model: str, estimator: str | None) -> None:
         """Called before the first observation; the log will hold what is final."""
 
-    def adopt(self, neutral: Neutral | None) -> None:
-        """Take the neutral posture that is compared with from now on."""
+    def adopt(self, neutral: Neutral | None, profile: str | None) -> None:
+        """Take the neutral posture that is compared with from now on, and the name it is stored under."""
 
     def note(self, observation: Observation) -> None:
         """Take a moment as it is seen, to record alerts and what followed them."""

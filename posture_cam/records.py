@@ -193,6 +193,13 @@ class NeutralOrigin(Id):
     RUN = "run"
 
 
+class Stance(Id):
+    """How a person works at the desk."""
+
+    SITTING = "sitting"
+    STANDING = "standing"
+
+
 class Hint(StrEnum):
     """The instructions of a calibration, given one at a time."""
 
@@ -398,6 +405,10 @@ class Neutral:
         start_s, end_s: The stretch of a recording that it was taken from, or None.
         alike_s: The duration of other stretches in the same posture that were also used.
         is_personal: False for the average person, which is used if no own neutral is known.
+        stance: Whether it was taken sitting or standing.
+        displays: How many displays were connected then; None if unknown.
+        device: The camera's own name, which stays when its number changes; or empty.
+        others: Other neutral postures of the same profile: standing, other cameras, other seats.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -422,6 +433,10 @@ class Neutral:
     end_s: float | None = None
     alike_s: float = 0.0
     is_personal: bool = True
+    stance: Stance = Stance.SITTING
+    displays: Count | None = None
+    device: Words = ""
+    others: tuple[Neutral, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -481,6 +496,7 @@ class AlertKind(Id):
     FAULT = "fault"
     QUESTION = "question"
     BREAK = "break"
+    CHANGE = "change"
 
 
 @dataclass(frozen=True, slots=True)
@@ -488,7 +504,8 @@ class Alert:
     """The moment, and the reason, to speak to the user.
 
     A question asks whether the neutral posture still fits, before faults count against the user.  `measure`
-    is None for a break and when the camera has moved.  A break offers an `exercise`, by its name.
+    is None for a break and when the camera has moved.  A break offers an `exercise`, by its name; a change
+    offers to stand up, or to sit down.
     """
 
     timestamp_s: float
@@ -549,7 +566,7 @@ class Order:
     Attributes:
         value: What the command takes: for PAUSE whether to pause (None: the other way round), for SNOOZE
             minutes (0 ends it; None: the other way round), for CALIBRATE True if a stored posture may be
-            replaced, for SENSITIVITY levels, for PROFILE a name.
+            replaced, or a stance and perhaps "replace", for SENSITIVITY levels, for PROFILE a name.
         answer: Called once, with whether it was done, and with what was said.
     """
 
@@ -568,6 +585,7 @@ class Observation:
         corrected: The alert that the user has just answered by sitting well.
         frame: The picture, for outputs of a live run; never stored.
         latency_s: The time from the picture to this judgement, in a live run.
+        stance: Sitting or standing, by the neutral posture in use; None if the profile knows only one.
     """
 
     sample: Sample
@@ -578,6 +596,7 @@ class Observation:
     corrected: Alert | None = None
     frame: Frame | None = field(default=None, repr=False)
     latency_s: float | None = None
+    stance: Stance | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -656,6 +675,8 @@ class SessionSummary:
     estimator: str | None = None
     breaks: tuple[tuple[float, float], ...] = ()
     is_live: bool = False
+    seconds_by_stance: Mapping[Stance, float] = field(default_factory=dict)
+    stance_changes: int = 0
 
     @property
     def judged_s(self) -> float:

@@ -123,6 +123,14 @@ class DriftSettings(Frozen):
     shift_percent: float
 
 
+class ChoosingSettings(Frozen):
+    """Which of several neutral postures of a profile a person is compared with."""
+
+    near_shoulders: float
+    nearer_share: float
+    after_s: float
+
+
 class StillnessSettings(Frozen):
     """How large a change ends a posture."""
 
@@ -238,6 +246,7 @@ class AlertSettings(Frozen):
     ignored_factor: float
     corrected_after_s: float
     max_per_hour: int
+    change_after_s: float
     break_after_s: float
     break_away_s: float
     snooze_s: float
@@ -290,6 +299,7 @@ class Settings(Frozen):
     neutral: NeutralSettings
     calibration: CalibrationSettings
     drift: DriftSettings
+    choosing: ChoosingSettings
     stillness: StillnessSettings
     live: LiveSettings
     motion: MotionSettings

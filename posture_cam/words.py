@@ -11,7 +11,7 @@ from typing import Any
 
 from posture_cam.errors import UsageError
 from posture_cam.measures import MeasureInfo, load_measures
-from posture_cam.records import Measure
+from posture_cam.records import Measure, Stance
 from posture_cam.settings import read_data
 
 _CLOCK = re.compile(r"(?:(\d+):)?(?:(\d+):)?(\d+(?:\.\d+)?)")
@@ -180,6 +180,15 @@ def value_words(measure: Measure, value: float) -> str:
     info = load_measures()[measure]
     number = f"{value:+.0f}" if info.signed else f"{value:.0f}"
     return ("0" if number in ("+0", "-0") else number).replace("-", "−") + _unit(info)
+
+
+def stance_words(seconds: Mapping[Stance, float], changes: int) -> str:
+    """How long somebody sat and stood, and how often they changed; empty if that is not known."""
+    if not seconds:
+        return ""
+    sat_s, stood_s = (seconds.get(stance, 0.0) for stance in (Stance.SITTING, Stance.STANDING))
+    often = {0: "did not change", 1: "changed once"}.get(changes, f"changed {changes} times")
+    return f"Sat {duration_words(sat_s)}, stood {duration_words(stood_s)}, {often}."
 
 
 def seat_words(changes: Mapping[Measure, float]) -> str:

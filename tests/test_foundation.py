@@ -32,6 +32,7 @@ from posture_cam.records import (
     Neutral,
     NeutralOrigin,
     Reason,
+    Stance,
     State,
     View,
 )
@@ -251,7 +252,7 @@ def test_words_for_durations_and_values() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [AlertKind, Aim, Doubt, Hint, Misfit, NeutralOrigin, Place, Reason, State, Urgency, View]
+    "kind", [AlertKind, Aim, Doubt, Hint, Misfit, NeutralOrigin, Place, Reason, Stance, State, Urgency, View]
 )
 def test_every_id_has_its_words_and_no_words_are_left_over(kind: type[StrEnum]) -> None:
     section = re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()

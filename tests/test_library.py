@@ -62,6 +62,7 @@ PUBLIC = {
     "SourceError",
     "SourceEvent",
     "SourceInfo",
+    "Stance",
     "State",
     "Statistic",
     "Tip",

@@ -99,7 +99,7 @@ def neutral(sample_poses: Callable[[str], Path]) -> Neutral:
 class ScriptedSource:
     """Pictures of the sample, changed by the test, at a clock that jumps from look to look."""
 
-    info = SourceInfo("scripted", 640, 360, 10.0, None, is_live=True)
+    info = SourceInfo(CLIP.name, 640, 360, 10.0, None, is_live=True)
 
     def __init__(
         self,

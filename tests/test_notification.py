@@ -7,13 +7,15 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from posture_cam.care.tips import load_tips
 from posture_cam.outputs.telling.notification import Backend, CannotNotify, DesktopNotification, ScriptBackend
-from posture_cam.records import Alert, AlertKind, Measure, Observation, Sample, State
+from posture_cam.records import Alert, AlertKind, Command, Measure, Observation, Sample, State
 from tests.builders import assessment, measures
 from tests.screens import needs_screen, screen
 
@@ -115,9 +117,11 @@ class Recorded:
 
     def __init__(self) -> None:
         self.done: list[str] = []
+        self.buttons: dict[str, Callable[[], None]] = {}
 
-    def send(self, title: str, message: str) -> None:
+    def send(self, title: str, message: str, buttons: Mapping[str, Callable[[], None]]) -> None:
         self.done.append(f"{title}: {message}")
+        self.buttons = dict(buttons)
         assert threading.current_thread() is not threading.main_thread()
 
     def dismiss(self) -> None:
@@ -150,11 +154,133 @@ def test_osascript_gets_words_as_arguments(tmp_path: Path, monkeypatch: pytest.M
     program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$3" "$4" > {tmp_path}/told\n', "utf-8")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    ScriptBackend().send("Time to sit up", 'Head "forward"; rm -rf $HOME')
+    ScriptBackend().send("Time to sit up", 'Head "forward"; rm -rf $HOME', {})
     assert (tmp_path / "told").read_text("utf-8").splitlines() == [
         "Time to sit up",
         'Head "forward"; rm -rf $HOME',
     ]
     program.write_text("#!/bin/sh\nexit 1\n", "utf-8")
     with pytest.raises(CannotNotify):
-        ScriptBackend().send("a", "b")
+        ScriptBackend().send("a", "b", {})
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (AlertKind.FAULT, {"I sit well": Command.SITS_WELL, "Not now": Command.SNOOZE}),
+        (
+            AlertKind.QUESTION,
+            {
+                "It still fits": Command.STILL_FITS,
+                "Calibrate": Command.CALIBRATE,
+                "Not now": Command.SNOOZE,
+            },
+        ),
+        (AlertKind.BREAK, {"Not now": Command.SNOOZE}),
+        (AlertKind.CHANGE, {"Not now": Command.SNOOZE}),
+    ],
+)
+def test_a_button_is_a_command_and_takes_the_notification_back(
+    kind: AlertKind, said: dict[str, Command]
+) -> None:
+    desktop = Recorded()
+
+    def backend() -> Backend:
+        return desktop
+
+    with DesktopNotification(print, backend) as sink:
+        for words, command in said.items():
+            sink.write(observation(alert=replace(ALERT, kind=kind)))
+            sink._worker.submit(lambda: None).result()
+            assert list(desktop.buttons) == list(said)
+            desktop.buttons[words]()
+            sink._worker.submit(lambda: None).result()
+            assert desktop.done[-1] == "dismissed"
+            assert [one.command for one in sink.commands()] == [command]
+            assert sink.commands() == ()
+
+
+_PRESSING = """
+import asyncio, json, sys, threading, time
+sys.path.insert(0, "{root}")
+from dbus_fast import BusType
+from dbus_fast.aio import MessageBus
+from dbus_fast.service import ServiceInterface, method, signal
+from tests.test_notification import ALERT, observation
+from posture_cam.outputs.telling.notification import DesktopNotification
+
+class Daemon(ServiceInterface):
+    shown = None
+
+    @method()
+    def GetCapabilities(self) -> "as":
+        return ["actions", "body"]
+
+    @method()
+    def GetServerInformation(self) -> "ssss":
+        return ["daemon", "posture_cam tests", "1", "1.2"]
+
+    @method()
+    def Notify(self, app: "s", replaces: "u", icon: "s", title: "s", body: "s", actions: "as", hints: "a{sv}",
+               timeout: "i") -> "u":
+        Daemon.shown = [title, actions]
+        key = dict(zip(actions[1::2], actions[::2]))["I sit well"]
+        asyncio.get_running_loop().call_later(0.3, lambda: self.ActionInvoked(7, key))
+        return 7
+
+    @method()
+    def CloseNotification(self, number: "u"):
+        pass
+
+    @signal()
+    def ActionInvoked(self, number, key) -> "us":
+        return [number, key]
+
+    @signal()
+    def NotificationClosed(self, number, reason) -> "uu":
+        return [number, reason]
+
+def serve(ready):
+    async def run():
+        bus = await MessageBus(bus_type=BusType.SESSION).connect()
+        bus.export("/org/freedesktop/Notifications", Daemon("org.freedesktop.Notifications"))
+        await bus.request_name("org.freedesktop.Notifications")
+        ready.set()
+        await bus.wait_for_disconnect()
+    asyncio.run(run())
+
+ready = threading.Event()
+threading.Thread(target=serve, args=(ready,), daemon=True).start()
+ready.wait(10)
+said, pressed = [], []
+with DesktopNotification(said.append) as sink:
+    sink.write(observation(alert=ALERT))
+    for _ in range(100):
+        pressed += [one.command.value for one in sink.commands()]
+        if pressed:
+            break
+        time.sleep(0.1)
+    sink.write(observation(alert=ALERT))
+    time.sleep(0.5)
+print(json.dumps(dict(pressed=pressed, said=said, title=Daemon.shown[0])))
+"""
+
+
+@pytest.mark.skipif(
+    shutil.which("dbus-run-session") is None, reason="needs a session bus: apt-get install dbus"
+)
+def test_a_press_comes_back_from_the_desktop(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(_PRESSING.replace("{root}", str(Path(__file__).parent.parent)), "utf-8")
+    done = subprocess.run(
+        ["dbus-run-session", "--", sys.executable, str(program)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert result["said"] == []
+    assert result["title"] == "Time to sit up"
+    assert result["pressed"] == ["sits_well"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -88,7 +88,7 @@ class Desktop:
 
     name = "test"
 
-    def send(self, title: str, message: str) -> None: ...
+    def send(self, title: str, message: str, buttons: Mapping[str, Callable[[], None]]) -> None: ...
     def dismiss(self) -> None: ...
     def close(self) -> None: ...
 
@@ -168,7 +168,7 @@ def test_a_keeper_reads_the_log_and_may_be_asked_to_write_at_any_time(
     )
     log = RunLog(SETTINGS)
     keeper.begin(log, SOURCE, "made up", None)
-    keeper.adopt(NEUTRAL)
+    keeper.adopt(NEUTRAL, None)
     waiting = []
     for piece in pieces([(40.0, State.GOOD), (30.0, State.POOR), (20.0, State.UNJUDGED), (10.0, State.GOOD)]):
         keeper.note(observation(piece.start_s, piece.state))

@@ -228,6 +228,7 @@ class Room:
     """A room whose camera moves at 10 s and is put back at 14 s."""
 
     doubt: Doubt | None = None
+    is_another = False
 
     def is_due(self, timestamp_s: float) -> bool:
         return True

@@ -2,6 +2,7 @@
 
 from posture_cam.assessment.calibration import Advice, Calibrator
 from posture_cam.assessment.certainty import without_uncertain
+from posture_cam.assessment.choosing import NeutralChoice, nearest_of, put_first
 from posture_cam.assessment.fit import NeutralFit
 from posture_cam.assessment.hindsight import Hindsight
 from posture_cam.assessment.judge import Judge
@@ -20,6 +21,7 @@ __all__ = [
     "Calibrator",
     "Hindsight",
     "Judge",
+    "NeutralChoice",
     "NeutralFinder",
     "NeutralFit",
     "Phase",
@@ -29,6 +31,8 @@ __all__ = [
     "Stretch",
     "build_neutral",
     "learned_factors",
+    "nearest_of",
+    "put_first",
     "slouch_share",
     "take_stretch",
     "without_uncertain",

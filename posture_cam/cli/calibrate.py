@@ -66,6 +66,12 @@ def calibrate(
     slouch_at: Annotated[
         str | None, typer.Option(metavar="START-END", help="Where the recording shows your slouch.")
     ] = None,
+    posture: Annotated[
+        str,
+        typer.Option(
+            metavar="sitting|standing", help="How you work; a profile holds both, and a run tells them apart."
+        ),
+    ] = "sitting",
     model: ModelOption = "full",
     replace: Annotated[
         bool, typer.Option("--replace", help="Do not ask where it is worse than the stored one.")
@@ -89,6 +95,10 @@ def calibrate(
     if source is not None and not is_stream(source):
         # Not repeated, as it may hold a password.
         raise UsageError("That is no address of a stream.", "Write http://, https:// or rtsp://.")
+    from posture_cam.records import Stance
+
+    if posture not in set(Stance):
+        raise UsageError(f"{posture!r} is neither sitting nor standing.", "--posture sitting, or standing.")
     from posture_cam.config import load_config
 
     request = CalibrationRequest(
@@ -99,6 +109,7 @@ def calibrate(
         slouch=slouch,
         slouch_s=parse_stretch(slouch_at) if slouch_at is not None else None,
         model=model,
+        stance=Stance(posture),
         replace=replace,
         keep_room=load_config().judging.background,
     )
@@ -140,7 +151,9 @@ def _nothing_stored() -> Iterator[None]:
 
 
 profiles_app = typer.Typer(
-    cls=Commands, help="Show, rename, restore and delete stored neutral postures.", no_args_is_help=True
+    cls=Commands,
+    help="Show, rename, restore and delete neutral postures; forget corrections.",
+    no_args_is_help=True,
 )
 app.add_typer(profiles_app, name="profiles")
 
@@ -229,16 +242,29 @@ def profiles_forget(
         str, typer.Argument(help="Its name.", show_default=False, autocompletion=completing.profiles)
     ],
     corrections: Annotated[bool, typer.Option("--corrections", help="All corrections.")] = False,
+    neutral: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="The neutral posture with this number in `show`.", show_default=False
+        ),
+    ] = None,
     last: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="The last N corrections.", show_default=False)
     ] = None,
 ) -> None:
-    """Take corrections of a profile back, and the limits learned from them."""
-    from posture_cam.profiles import forget_corrections
-    from posture_cam.words import count_words
+    """Take corrections back, with the limits learned from them, or one of several neutral postures."""
+    from posture_cam.profiles import forget_corrections, forget_neutral
+    from posture_cam.words import count_words, words_of
 
-    if corrections == (last is not None):
-        raise UsageError("Say which corrections to take back.", "Either --corrections, or --last N.")
+    if corrections + (last is not None) + (neutral is not None) != 1:
+        raise UsageError("Say what to forget.", "One of --corrections, --last N and --neutral N.")
+    if neutral is not None:
+        taken = forget_neutral(name, neutral)
+        talk().print(
+            f"Forgotten: the neutral posture for {words_of(taken.stance)}, by {plain(taken.source)}.",
+            highlight=False,
+        )
+        return
     count = forget_corrections(name, last=last)
     talk().print(f"Forgotten: {count_words(count, 'correction')} of {name}.", highlight=False)
 

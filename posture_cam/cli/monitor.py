@@ -81,6 +81,14 @@ def monitor(
         float | None,
         typer.Option(metavar="MIN", help="In the chair, before a break is suggested.", show_default="30"),
     ] = None,
+    change_after_min: Annotated[
+        float | None,
+        typer.Option(
+            metavar="MIN",
+            help="Sitting or standing, before the other is offered, if the profile has both; 0: never.",
+            show_default="45",
+        ),
+    ] = None,
     snooze_min: Annotated[
         float | None, typer.Option(metavar="MIN", help="How long s silences alerts.", show_default="15")
     ] = None,

@@ -21,7 +21,7 @@ from posture_cam.history.activities import KeptCheckIn, KeptExercise
 from posture_cam.history.database import TAKE_ALONG, reading
 from posture_cam.history.days import day_at, day_bounds_s, zone_of
 from posture_cam.paths import history_path
-from posture_cam.records import AlertKind, Measure, Reason, State, View
+from posture_cam.records import AlertKind, Measure, Reason, Stance, State, View
 from posture_cam.runlog import FaultStretch, Hold, Portion, Run, Sitting, Slot, Span, Spoken
 
 _MARGIN = timedelta(days=2)  # no two zones are further apart
@@ -345,9 +345,25 @@ class _Parts:
                 changes=changes,
                 measures=measures[start_ms],
                 run=self._run,
+                seconds_by_stance={
+                    stance: held_s
+                    for stance, held_s in zip(Stance, (sitting_s, standing_s), strict=True)
+                    if held_s
+                },
+                stance_changes=stance_changes,
             )
-            for start_ms, *seconds, score_sum, score_s, changes in self._rows(
-                "SELECT start_ms, good_s, fair_s, poor_s, away_s, unjudged_s, score_sum, score_s, changes"
+            for (
+                start_ms,
+                *seconds,
+                score_sum,
+                score_s,
+                changes,
+                sitting_s,
+                standing_s,
+                stance_changes,
+            ) in self._rows(
+                "SELECT start_ms, good_s, fair_s, poor_s, away_s, unjudged_s, score_sum, score_s, changes,"
+                " sitting_s, standing_s, stance_changes"
                 " FROM minutes WHERE run_id = ? AND start_ms >= ? AND start_ms < ? ORDER BY start_ms",
                 *bounds,
             )

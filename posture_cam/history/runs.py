@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from posture_cam.history.database import as_ms
-from posture_cam.records import State
+from posture_cam.records import Stance, State
 from posture_cam.runlog import FaultStretch, Hold, Slot, Span, Spoken
 
 
@@ -156,7 +156,7 @@ def _write_minutes(
     for table in ("minutes", "minute_measures"):
         connection.execute(f"DELETE FROM {table} WHERE run_id = ? AND start_ms >= ?", (run, first_ms))
     connection.executemany(
-        "INSERT INTO minutes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO minutes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 run,
@@ -165,6 +165,8 @@ def _write_minutes(
                 slot.score_sum,
                 slot.score_s,
                 slot.changes,
+                *(slot.seconds_by_stance.get(stance, 0.0) for stance in Stance),
+                slot.stance_changes,
             )
             for slot in slots
         ],

@@ -243,3 +243,10 @@ def leaning_back(connection: sqlite3.Connection) -> None:
         " WHERE worst < 0 AND measure_id = (SELECT id FROM measures WHERE name = ?)",
         (trunk,),
     )
+
+
+@_step
+def stances(connection: sqlite3.Connection) -> None:
+    """Time sitting and standing in each minute, and how often it changed."""
+    for column in ("sitting_s REAL", "standing_s REAL", "stance_changes INTEGER"):
+        connection.execute(f"ALTER TABLE minutes ADD COLUMN {column} NOT NULL DEFAULT 0")

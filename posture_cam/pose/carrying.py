@@ -129,6 +129,15 @@ def turn_between(then: RoomPoints, now: RoomPoints) -> Turn | None:
     return turn if is_nudge and turn.off < _MOST_OFF else None
 
 
+def is_mirrored(then: RoomPoints, image_bgr: NDArray[np.uint8], pose: Pose | None) -> bool:
+    """Whether the room is found in the mirror image of a picture."""
+    if pose is not None:
+        landmarks = pose.landmarks.copy()
+        landmarks[:, 0] = 1.0 - landmarks[:, 0]
+        pose = replace(pose, landmarks=landmarks)
+    return turn_between(then, room_points(np.ascontiguousarray(image_bgr[:, ::-1]), pose)) is not None
+
+
 def _fitted(first: FloatArray, second: FloatArray, aspect: float) -> Turn:
     """The turn and zoom that explain the movement of some points best."""
     best: tuple[float, Turn] | None = None

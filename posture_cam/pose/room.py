@@ -39,6 +39,10 @@ _LEAST_ENERGY = 0.4
 _BACK_WITHIN = 0.5
 
 
+# Chosen: more than the noise of a sensor.
+_COLOURED_BY, _COLOURED_SHARE = 17, 0.01
+
+
 @dataclass(frozen=True, slots=True)
 class Shift:
     """How the room in the picture differs from when it was first seen.
@@ -64,6 +68,7 @@ class BackgroundWatch:
 
     Attributes:
         doubt: The change of the room, or None.
+        is_another: The last look showed nothing of the room as it was.
     """
 
     def __init__(self, settings: BackgroundSettings) -> None:
@@ -76,6 +81,7 @@ class BackgroundWatch:
         self._agreeing = 0
         self._seen: Doubt | None = None
         self.doubt: Doubt | None = None
+        self.is_another = False
 
     def is_due(self, timestamp_s: float) -> bool:
         """Whether it is time for another look."""
@@ -84,6 +90,7 @@ class BackgroundWatch:
     def restart(self) -> None:
         """Take the next look at the room as the reference."""
         self._home = self._here = self.doubt = self._seen = None
+        self.is_another = False
         self._agreeing, self._looked_s = 0, -math.inf
 
     def compare(self, image_bgr: NDArray[np.uint8], pose: Pose | None, timestamp_s: float) -> bool:
@@ -96,6 +103,7 @@ class BackgroundWatch:
         if self._begins_with(now) or self._home is None or self._here is None:
             return False
         from_here = self._between(self._here, now)
+        self.is_another = from_here is None
         if from_here is None:
             return False
         from_home = from_here if self.doubt is None else self._between(self._home, now)
@@ -250,6 +258,15 @@ def _correlation(then: _Room, now: _Room) -> tuple[FloatArray, FloatArray]:
     of_now = np.maximum(joined(then.mask, np.abs(now.edges) ** 2), 0.0)
     scale = np.sqrt(of_then * of_now)
     return joined(then.edges, now.edges) / np.maximum(scale, 1e-6), np.minimum(of_then, of_now)
+
+
+def has_colour(image_bgr: NDArray[np.uint8]) -> bool:
+    """Whether a picture shows any colour, as an infrared camera's does not.
+
+    A hundredth of its pixels differ by a fifteenth of the range between blue, green and red.
+    """
+    some = image_bgr[::8, ::8].astype(np.int16)
+    return bool((np.ptp(some, axis=-1) > _COLOURED_BY).mean() > _COLOURED_SHARE)
 
 
 def room_mask(shape: tuple[int, ...], pose: Pose | None) -> NDArray[np.uint8]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
 
 from posture_cam.kinds import Seconds, Value
-from posture_cam.records import AlertKind, Measure, Reason, State, View
+from posture_cam.records import AlertKind, Measure, Reason, Stance, State, View
 from posture_cam.words import clock
 
 # Sitting well, or leaving the chair, counts as an answer to an alert within this time.
@@ -61,6 +61,8 @@ class Slot:
         score_sum: Score times seconds, over `score_s` seconds that had one.
         changes: How often the posture changed.
         run: The number of its run.
+        seconds_by_stance: Time sitting and standing, where both are known to the profile.
+        stance_changes: How often the person stood up or sat down.
     """
 
     start_s: float
@@ -71,6 +73,8 @@ class Slot:
     changes: int
     measures: Mapping[Measure, Portion]
     run: int = 0
+    seconds_by_stance: Mapping[Stance, float] = field(default_factory=dict)
+    stance_changes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from posture_cam.records import (
     Observation,
     Piece,
     Reason,
+    Stance,
     State,
     Statistic,
 )
@@ -55,6 +56,8 @@ class _OpenSlot:
     score_sum: float = 0.0
     score_s: float = 0.0
     changes: int = 0
+    seconds_by_stance: defaultdict[Stance, float] = field(default_factory=lambda: defaultdict(float))
+    stance_changes: int = 0
     values: defaultdict[Measure, _Values] = field(default_factory=lambda: defaultdict(_Values))
 
 
@@ -74,8 +77,10 @@ class Course:
         self.slots: list[Slot] = []
         self._slot: _OpenSlot | None = None
 
-    def add(self, piece: Piece, observation: Observation, *, is_change: bool) -> None:
-        """Add a piece of time; `is_change` says whether the posture has changed at its start."""
+    def add(
+        self, piece: Piece, observation: Observation, *, is_change: bool, is_stance_change: bool = False
+    ) -> None:
+        """Add a piece of time; the last two say whether posture and stance have changed at its start."""
         start_s = piece.start_s
         while start_s < piece.end_s - 1e-9:
             number = (start_s + self._shift_s + 1e-9) // self.slot_s
@@ -87,6 +92,8 @@ class Course:
             _fill(self._slot, piece, observation, end_s - start_s)
             if is_change:
                 self._slot.changes, is_change = self._slot.changes + 1, False
+            if is_stance_change:
+                self._slot.stance_changes, is_stance_change = self._slot.stance_changes + 1, False
             start_s = end_s
 
     def close(self) -> None:
@@ -102,6 +109,8 @@ class Course:
                     score_s=slot.score_s,
                     changes=slot.changes,
                     measures={measure: values.portion() for measure, values in slot.values.items()},
+                    seconds_by_stance=dict(slot.seconds_by_stance),
+                    stance_changes=slot.stance_changes,
                 )
             )
 
@@ -115,6 +124,8 @@ class Course:
 def _fill(slot: _OpenSlot, piece: Piece, observation: Observation, held_s: float) -> None:
     slot.seconds_by_state[piece.state] += held_s
     assessment, measures = observation.assessment, observation.measures
+    if observation.stance is not None and measures.reason not in UNSEEN:
+        slot.seconds_by_stance[observation.stance] += held_s
     if piece.state not in JUDGED_STATES:
         return
     if assessment.score is not None:
@@ -164,6 +175,7 @@ class RunLog:
         self.end_s = 0.0
         self._series: dict[Measure, Series] = {}
         self._last_score: int | None = None
+        self._stance: Stance | None = None
         self._known_gaps: list[tuple[float, float, Reason]] = []
         self._span: Span | None = None
         self._blame: defaultdict[Measure, float] = defaultdict(float)
@@ -228,8 +240,10 @@ class RunLog:
             return
         is_change = self._follow_hold(piece, observation)
         self.sums.changes += is_change
+        has_risen = self._follow_stance(observation)
+        self.sums.stance_changes += has_risen
         for course in self.courses:
-            course.add(piece, observation, is_change=is_change)
+            course.add(piece, observation, is_change=is_change, is_stance_change=has_risen)
         if piece.state in (State.FAIR, State.POOR):
             for finding in observation.assessment.findings:
                 self._blame[finding.measure] += finding.penalty * (piece.end_s - piece.start_s)
@@ -303,6 +317,8 @@ class RunLog:
         measures, assessment = observation.measures, observation.assessment
         if measures.reason not in UNSEEN:
             sums.seconds_by_view[measures.view] += held_s  # type: ignore[assignment]
+            if observation.stance is not None:
+                sums.seconds_by_stance[observation.stance] += held_s  # type: ignore[assignment]
         if piece.state not in JUDGED_STATES:
             return
         for name, value in measures.values.items():
@@ -333,6 +349,14 @@ class RunLog:
         if span.state == State.AWAY and span.seconds >= self._break_away_s:
             self.breaks.append(Hold(span.start_s, span.end_s))
             self.sums.breaks += 1
+
+    def _follow_stance(self, observation: Observation) -> bool:
+        """Whether the person has stood up or sat down since the last moment in which they were seen."""
+        stance = observation.stance
+        if stance is None or observation.measures.reason in UNSEEN:
+            return False
+        before, self._stance = self._stance, stance
+        return before is not None and before != stance
 
     def _follow_hold(self, piece: Piece, observation: Observation) -> bool:
         """Follow the present posture; returns whether it has just changed."""

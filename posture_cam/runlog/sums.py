@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from posture_cam.records import JUDGED_STATES, Measure, Reason, State, Statistic, View
+from posture_cam.records import JUDGED_STATES, Measure, Reason, Stance, State, Statistic, View
 
 # Values are stored as counts of time in steps this fine, so that a day takes no more memory than an hour.
 _STEPS_PER_UNIT = 100
@@ -73,6 +73,8 @@ class Sums:
     seconds_by_state: Counter[State] = field(default_factory=Counter)
     unjudged_s_by_reason: Counter[Reason] = field(default_factory=Counter)
     seconds_by_view: Counter[View] = field(default_factory=Counter)
+    seconds_by_stance: Counter[Stance] = field(default_factory=Counter)
+    stance_changes: int = 0
     score_sum: float = 0.0
     score_s: float = 0.0
     changes: int = 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from posture_cam.care.tips import tips_for_faults
 from posture_cam.measures import MeasureInfo, load_measures
-from posture_cam.records import JUDGED_STATES, Measure, Reason, State, Statistic, Tip
+from posture_cam.records import JUDGED_STATES, Measure, Reason, Stance, State, Statistic, Tip
 from posture_cam.runlog.entries import Sitting, Slot, Spoken
 from posture_cam.runlog.sums import Sums
 from posture_cam.words import duration_words
@@ -31,6 +31,7 @@ class Totals:
 
     Attributes:
         off_s: How long the mean of each measure was outside its good range, by slots, good time included.
+        seconds_by_stance: Time sitting and standing, where both were known.
     """
 
     seconds_by_state: Mapping[State, float]
@@ -42,6 +43,8 @@ class Totals:
     longest_hold_s: float | None
     spoken: tuple[Spoken, ...]
     off_s: Mapping[Measure, float] = field(default_factory=dict)
+    seconds_by_stance: Mapping[Stance, float] = field(default_factory=dict)
+    stance_changes: int = 0
 
     @property
     def judged_s(self) -> float:
@@ -88,6 +91,8 @@ def totals(sittings: Iterable[Sitting]) -> Totals:
         for slot in sitting.slots:
             sums.score_sum, sums.score_s = sums.score_sum + slot.score_sum, sums.score_s + slot.score_s
             sums.changes += slot.changes
+            sums.seconds_by_stance.update(slot.seconds_by_stance)
+            sums.stance_changes += slot.stance_changes
             for measure, portion in slot.measures.items():
                 if limits[measure].is_off(portion.mean):
                     sums.off_s[measure] += portion.seconds  # type: ignore[assignment]
@@ -110,6 +115,8 @@ def joined(parts: Sequence[Totals]) -> Totals:
         if one.score is not None:
             sums.add_score(one.score, one.judged_s)
         sums.changes += one.changes
+        sums.seconds_by_stance.update(one.seconds_by_stance)
+        sums.stance_changes += one.stance_changes
         sums.breaks += one.breaks
         for fault in one.faults:
             sums.add_fault(fault.measure, fault.seconds, fault.worst)
@@ -132,6 +139,8 @@ def _totals(sums: Sums, spoken: Sequence[Spoken]) -> Totals:
         longest_hold_s=sums.longest_hold_s,
         spoken=tuple(spoken),
         off_s=dict(sums.off_s),
+        seconds_by_stance=dict(sums.seconds_by_stance),
+        stance_changes=sums.stance_changes,
     )
 
 

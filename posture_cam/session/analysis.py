@@ -38,6 +38,7 @@ from posture_cam.session.neutrals import (
     load_estimator,
     misfits,
     moments_of,
+    nearest,
     neutral_from,
 )
 from posture_cam.session.pipeline import Pipeline
@@ -260,6 +261,7 @@ def _neutral(
 ) -> Neutral | None:
     """The neutral posture to compare with: requested, stored or found; None if there is none."""
     if profile is not None:
+        profile = nearest(profile, poses)
         poses.notes += misfits(profile, poses.header, first_minute(poses), settings)
         if profile.slouch and not request.estimator:
             poses.notes.append("Your own slouch is used only with the angle estimator; here it was not.")

@@ -16,8 +16,8 @@ from posture_cam.geometry import AngleEstimator, FeatureExtractor, compare
 from posture_cam.measures import load_measures
 from posture_cam.pose import open_estimator
 from posture_cam.pose.pose_log import PoseLogHeader
-from posture_cam.profiles import has_profile, load_profile, save_profile
-from posture_cam.records import Features, Frame, Measure, Neutral
+from posture_cam.profiles import has_profile, load_profile, save_profile, stored_like
+from posture_cam.records import Features, Frame, Measure, Neutral, Stance
 from posture_cam.session.neutrals import load_estimator, moments_of, neutral_from, steady_stretch
 from posture_cam.session.poses import (
     Listener,
@@ -62,6 +62,7 @@ class CalibrationRequest:
         keep_room: Keep points of the room, by which the posture can follow the camera.
         slouch_s: The stretch of the recording that shows it.
         model: full, lite, heavy, or a path.
+        stance: Whether it is taken sitting or standing.
         replace: Replace a stored posture without asking, even if the new one is worse.
     """
 
@@ -73,6 +74,7 @@ class CalibrationRequest:
     keep_room: bool = True
     slouch_s: tuple[float, float] | None = None
     model: str = "full"
+    stance: Stance = Stance.SITTING
     replace: bool = False
 
 
@@ -125,20 +127,38 @@ def calibrate(
             neutral = _from_recording(request, request.recording, settings, estimator, listener, stack)
         else:
             neutral = _from_camera(request, settings, estimator, say or (lambda *_: True), listener, stack)
+        neutral = replace(neutral, stance=request.stance)
+        if replaced:
+            replaced = _replaced(request, neutral) is not None
         if replaced and not request.replace:
-            _check_better(request.profile, neutral, settings, estimator, ask)
-    return Calibrated(request.profile, save_profile(request.profile, neutral), neutral, replaced)
+            _check_better(request, neutral, settings, estimator, ask)
+    path = save_profile(request.profile, neutral, is_of_camera=request.recording is None)
+    return Calibrated(request.profile, path, neutral, replaced)
+
+
+def _replaced(request: CalibrationRequest, neutral: Neutral) -> Neutral | None:
+    """The stored neutral posture that the new one replaces; a damaged profile is replaced as it is."""
+    try:
+        stored = load_profile(request.profile)
+    except NeutralError:
+        return neutral
+    return stored_like(stored, neutral, is_of_camera=request.recording is None)
 
 
 def _check_better(
-    name: str, neutral: Neutral, settings: Settings, estimator: AngleEstimator, ask: Ask | None
+    request: CalibrationRequest,
+    neutral: Neutral,
+    settings: Settings,
+    estimator: AngleEstimator,
+    ask: Ask | None,
 ) -> None:
     """Let the person decide where a new neutral posture is clearly worse than the stored one.
 
     Raises:
         NeutralError: It is worse, and the person does not want it stored.
     """
-    worse = worse_words(name, neutral, settings, estimator)
+    is_of_camera = request.recording is None
+    worse = worse_words(request.profile, neutral, settings, estimator, is_of_camera=is_of_camera)
     if worse and not (ask is not None and ask(f"{worse} Store it all the same?")):
         raise NeutralError(
             f"{worse} The stored one is kept.",
@@ -146,16 +166,18 @@ def _check_better(
         )
 
 
-def worse_words(name: str, neutral: Neutral, settings: Settings, estimator: AngleEstimator) -> str:
+def worse_words(
+    name: str, neutral: Neutral, settings: Settings, estimator: AngleEstimator, *, is_of_camera: bool
+) -> str:
     """How a neutral posture is worse than the one stored under a name, in a sentence; empty if it is not.
 
     Postures seen from different sides cannot be compared; a damaged profile counts as missing.
     """
     try:
-        stored = load_profile(name)
+        stored = stored_like(load_profile(name), neutral, is_of_camera=is_of_camera)
     except NeutralError:
         return ""
-    if neutral.pose is None or stored.pose is None or neutral.view != stored.view:
+    if stored is None or neutral.pose is None or stored.pose is None or neutral.view != stored.view:
         return ""
     moment = FeatureExtractor(settings, neutral.view).extract(0.0, neutral.pose)
     estimate = estimator.against(stored.pose).of(neutral.pose)
@@ -305,7 +327,8 @@ def _from_camera(
 ) -> Neutral:
     # Slow to import.
     from posture_cam.pose.carrying import room_points
-    from posture_cam.source import open_device, paced
+    from posture_cam.source import device_name, open_device, paced
+    from posture_cam.source.displays import display_count
 
     camera = stack.enter_context(open_device(request.camera))
     landmarker = stack.enter_context(open_estimator(request.model, settings, progress=listener.download))
@@ -322,7 +345,9 @@ def _from_camera(
 
     stream = moments()
     taken = guided(stream, Calibrator(settings), SIT_WELL, settings, say)
-    neutral = built(taken, header, settings)
+    neutral = replace(built(taken, header, settings), displays=display_count())
+    if isinstance(request.camera, int):
+        neutral = replace(neutral, device=device_name(request.camera))
     if request.keep_room and seen:
         neutral = replace(neutral, room=room_points(seen[0].image_bgr, neutral.pose))
     if request.slouch:

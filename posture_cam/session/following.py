@@ -41,7 +41,7 @@ def carried(neutral: Neutral, turn: Turn, settings: Settings) -> Neutral | None:
     )
 
 
-def words_of(turn: Turn, *, is_since_calibration: bool) -> str:
+def words_of_turn(turn: Turn, *, is_since_calibration: bool) -> str:
     """What has happened, in a sentence."""
     key = "since_calibration" if is_since_calibration else "now"
     return words_for("carried", key).format(angle=f"{turn.angle_deg:.0f}°")

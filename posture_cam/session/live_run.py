@@ -20,9 +20,10 @@ from posture_cam.care.permission import Permission
 from posture_cam.errors import CommandRefused, ModelError, NeutralError, PostureCamError
 from posture_cam.geometry import FeatureExtractor
 from posture_cam.measures import levels_of, load_measures
-from posture_cam.pose.carrying import Turn, room_points, turn_between
+from posture_cam.pose.carrying import Turn, is_mirrored, room_points, turn_between
 from posture_cam.pose.pose_log import PoseLogHeader
-from posture_cam.profiles import add_correction, has_profile, load_profile, save_profile
+from posture_cam.pose.room import has_colour
+from posture_cam.profiles import add_correction, has_profile, load_profile, save_profile, stored_like
 from posture_cam.protocols import Keeper, LiveSink, LiveVideoSource, PoseEstimator
 from posture_cam.records import (
     Command,
@@ -41,16 +42,24 @@ from posture_cam.records import (
     Sample,
     SessionSummary,
     SourceEvent,
+    Stance,
 )
 from posture_cam.session.calibration import SIT_WELL, built, guided, worse_words
-from posture_cam.session.following import carried, matters, words_of
+from posture_cam.session.following import carried, matters, words_of_turn
 from posture_cam.session.guarded import Guarded
 from posture_cam.session.learning import correction_of
-from posture_cam.session.neutrals import FIRST_S, is_squeezed, load_estimator, misfits, neutral_from
+from posture_cam.session.neutrals import (
+    FIRST_S,
+    fitting,
+    is_squeezed,
+    load_estimator,
+    misfits,
+    neutral_from,
+)
 from posture_cam.session.offers import OfferWatch
 from posture_cam.session.pipeline import Pipeline
 from posture_cam.settings import SENSITIVITIES, PaceSettings, SensitivitySettings, Settings, load_settings
-from posture_cam.words import clock, count_words, duration_words, words_for
+from posture_cam.words import clock, count_words, duration_words, words_for, words_of
 
 if TYPE_CHECKING:
     from posture_cam.session.looking import Looking
@@ -64,6 +73,8 @@ _MOST_FAILURES = 50
 _PRESS_AGAIN_WITHIN_S = 10.0
 # A correction is about a moment no older than this, and one moment is corrected once; chosen.
 _MEASURED_WITHIN_S = 2.0
+# Chosen: a camera may begin with a dark picture or two.
+_COLOURLESS_PICTURES = 5
 _LABELS = {Command.SITS_WELL: Label.GOOD, Command.SLOUCHES: Label.BAD}
 
 
@@ -71,6 +82,7 @@ class RoomWatch(Protocol):
     """Detects whether the camera has moved; see pose/background.py."""
 
     doubt: Doubt | None
+    is_another: bool
 
     def is_due(self, timestamp_s: float) -> bool:
         """Whether it is time for another look."""
@@ -124,7 +136,13 @@ class LiveRun:
         keeper: Keeper | None = None,
         took: Callable[[ExerciseDone, float], None] = lambda _done, _began_s: None,
         permission: Callable[[], Permission] = Permission,
+        displays: Callable[[], int | None] = lambda: None,
+        device: str = "",
     ) -> None:
+        self._displays, self._device = displays, device
+        self._colourless: int | None = (
+            0  # pictures without colour so far; None once there was one with colour
+        )
         self._keeper, self._took, self._started_at = keeper, took, started_at
         self._settings, self._source = settings, source
         self._sinks = [Guarded(sink, self._lost) for sink in sinks]
@@ -177,6 +195,7 @@ class LiveRun:
         self._judging.begin(self._source.info, self._estimator.model)
         if (dial := self._settings.sensitivity) != load_settings().sensitivity:
             self._judging.notes.append(words_for("dial", "throughout").format(levels=_levels_words(dial)))
+        self._check_device()
         if self._judging.neutral is None:
             self._say(
                 "No neutral posture is stored yet. Sit the way you want to sit for five seconds: that serves "
@@ -195,6 +214,33 @@ class LiveRun:
                 self._finish(has_failed=True)  # judgements made so far are still reported
             raise
         return self._finish()
+
+    def _check_device(self) -> None:
+        """Say what the camera's name tells."""
+        from posture_cam.source import kind_of_device  # slow to import
+
+        neutral = self._judging.neutral
+        if (kind := kind_of_device(self._device)) is not None:
+            self._note_device(words_of(kind).format(device=self._device))
+        if neutral is not None and neutral.device and self._device and neutral.device != self._device:
+            another = words_for("device", "another")
+            self._note_device(another.format(now=self._device, then=neutral.device))
+
+    def _check_colour(self, frame: Frame) -> None:
+        """Say that the first pictures have no colour, as those of infrared cameras."""
+        if self._colourless is None:
+            return
+        if has_colour(frame.image_bgr):
+            self._colourless = None
+            return
+        self._colourless += 1
+        if self._colourless == _COLOURLESS_PICTURES:
+            self._colourless = None
+            self._note_device(words_for("device", "no_colour"))
+
+    def _note_device(self, words: str) -> None:
+        self._judging.notes.append(words)
+        self._say(words)
 
     def _flush(self) -> None:
         trouble = None
@@ -223,17 +269,21 @@ class LiveRun:
                 return
             self._failures = 0
             self._looking.looked(self._pose, now_s)
+            self._check_colour(frame)
             self._find_room(frame)
-            if self._background.is_due(now_s) and self._background.compare(
-                frame.image_bgr, self._pose, now_s
-            ):
-                self._camera_moved(frame)
-        notes = len(self._judging.notes)
+            if self._background.is_due(now_s):
+                if self._background.compare(frame.image_bgr, self._pose, now_s):
+                    self._camera_moved(frame)
+                elif self._background.is_another and self._judging.neutral is not None:
+                    self._choose_by_room(room_points(frame.image_bgr, self._pose))
+        notes, compared_with = len(self._judging.notes), self._judging.neutral
         has_moved = known is not None and not known.is_same
         sample = Sample(frame.index, now_s, self._pose, is_reused=known is not None, has_moved=has_moved)
         observation = self._judging.see(sample, frame=frame).now
         for note in self._judging.notes[notes:]:
             self._say(note)
+        if self._judging.neutral is not compared_with:
+            self._has_chosen(compared_with)
         if self._judging.fit.has_shown_fit:
             self._fits(now_s, "Your neutral posture still fits; judging goes on.")
         self._last = observation = replace(observation, latency_s=self._source.now_s - now_s)
@@ -321,6 +371,30 @@ class LiveRun:
         for sink in self._sinks:
             sink.adopt(neutral)
 
+    def _has_chosen(self, before: Neutral | None) -> None:
+        """Say that another neutral posture of the profile is compared with; its room is looked for next."""
+        neutral = self._judging.neutral
+        assert neutral is not None
+        self._home, self._has_stored_room = None, True
+        self._restart_background()
+        for sink in self._sinks:
+            sink.adopt(neutral)
+        if before is not None and before.stance != neutral.stance:
+            self._say(words_for("stance_now", neutral.stance))
+        else:
+            self._say(words_for("chosen", "other_place"))
+
+    def _choose_by_room(self, here: RoomPoints) -> bool:
+        """Choose another neutral posture of the profile if this is its room; False if it is that of none."""
+        before = self._judging.neutral
+        assert before is not None
+        for other in before.others:
+            if other.room is not None and turn_between(other.room, here) is not None:
+                self._judging.choose(other)
+                self._has_chosen(before)
+                return True
+        return False
+
     def _find_room(self, frame: Frame) -> None:
         """Note where the room is in the picture; since a stored calibration the camera may have turned."""
         neutral = self._judging.neutral
@@ -329,25 +403,33 @@ class LiveRun:
         here = room_points(frame.image_bgr, self._pose)
         if self._has_stored_room and neutral.room is not None:
             turn = turn_between(neutral.room, here)
+            if turn is None and self._choose_by_room(here):
+                return
+            if turn is None and is_mirrored(neutral.room, frame.image_bgr, self._pose):
+                words = words_for("device", "mirrored")
+                self._judging.notes.append(words)
+                self._judging.fit.change(frame.timestamp_s, Doubt.PICTURE_CHANGED)
+                self._tell(SourceEvent(frame.timestamp_s, self._judging.fit.reason, words, frame.timestamp_s))
             if turn is not None and matters(turn):
                 self._home = neutral.room, neutral
-                self._follow(turn, frame.timestamp_s, is_since_calibration=True)
+                self._follow(turn, frame.timestamp_s, is_since_calibration=True, here=here)
                 return
         self._home = here, neutral
 
-    def _follow(self, turn: Turn, now_s: float, *, is_since_calibration: bool) -> bool:
+    def _follow(self, turn: Turn, now_s: float, *, is_since_calibration: bool, here: RoomPoints) -> bool:
         """Carry the neutral posture over to the turned camera; False where it is out of the picture there."""
         assert self._home is not None
         assert self._judging.neutral is not None
         there = carried(self._home[1], turn, self._settings)
         if there is None:
             return False
-        there = replace(there, corrections=self._judging.neutral.corrections)
+        now = self._judging.neutral  # with the room of now, to which it can come back
+        there = replace(there, corrections=now.corrections, others=now.others, room=here)
         self._judging.compare_with(there, self._profile_name if self._is_stored else None)
         self._restart_background()
         for sink in self._sinks:
             sink.adopt(there)
-        words = words_of(turn, is_since_calibration=is_since_calibration)
+        words = words_of_turn(turn, is_since_calibration=is_since_calibration)
         if words not in self._judging.notes:
             self._judging.notes.append(words)
         self._tell(SourceEvent(now_s, None, words, now_s))
@@ -360,8 +442,11 @@ class LiveRun:
             return
         if self._home is not None and self._background.doubt is not None:
             # Always from where it was taken, so that errors do not add up.
-            turn = turn_between(self._home[0], room_points(frame.image_bgr, self._pose))
-            if turn is not None and self._follow(turn, now_s, is_since_calibration=False):
+            here = room_points(frame.image_bgr, self._pose)
+            turn = turn_between(self._home[0], here)
+            if turn is not None and self._follow(turn, now_s, is_since_calibration=False, here=here):
+                return
+            if turn is None and self._choose_by_room(here):
                 return
         fit, doubt = self._judging.fit, self._background.doubt
         if doubt is not None:
@@ -437,7 +522,9 @@ class LiveRun:
                 if value is None or value != (self._paused_s is not None):
                     self._pause(now_s)
             case Command.CALIBRATE:
-                self._calibrate(now_s, may_replace=value is True)
+                stance = Stance(value[0]) if isinstance(value, tuple) and value else None
+                is_sure = value is True or (isinstance(value, tuple) and "replace" in value)
+                self._calibrate(now_s, stance=stance, may_replace=is_sure)
             case Command.SNOOZE:
                 minutes = float(value) if isinstance(value, int | float) else None
                 for_s = self._policy.snooze(now_s, None if minutes is None else 60.0 * minutes)
@@ -464,7 +551,9 @@ class LiveRun:
                 self._be_sensitive({**changes, "by_fault": by_fault})
             case Command.PROFILE:
                 assert isinstance(value, str)
-                neutral, self._profile_name = load_profile(value), value
+                here = self._source.info.name
+                neutral = fitting(load_profile(value), here, self._displays(), self._device)
+                self._profile_name = value
                 self._adopt(neutral, value, is_confirmed=False)
                 self._say(f"Compared with the profile {value} from now on.")
 
@@ -517,10 +606,19 @@ class LiveRun:
         self._judging.notes.append(since)
         self._say(words_for("dial", "now").format(levels=levels))
 
-    def _calibrate(self, now_s: float, *, may_replace: bool = False) -> None:
-        """Take a neutral posture now and store it; a stored one is replaced only after confirmation."""
+    def _calibrate(self, now_s: float, *, stance: Stance | None = None, may_replace: bool = False) -> None:
+        """Take a neutral posture now and store it; a stored one is replaced only after confirmation.
+
+        Args:
+            now_s: The present time.
+            stance: Sitting or standing; None takes that of the neutral posture in use.
+            may_replace: Do not ask for a confirmation.
+        """
+        neutral = self._judging.neutral
+        if stance is None:
+            stance = Stance.SITTING if neutral is None else neutral.stance
         try:
-            is_stored = has_profile(self._profile_name)
+            is_stored = has_profile(self._profile_name) and self._would_replace(stance)
         except PostureCamError:
             is_stored = True  # in doubt
         if is_stored and not may_replace and now_s > self._pressed_until_s:
@@ -535,14 +633,19 @@ class LiveRun:
         start_s, refused = self._source.now_s, None
         try:
             kept = guided(self._moments(), Calibrator(self._settings), SIT_WELL, self._settings, self._guide)
-            neutral = built(kept, self._header(), self._settings)
-            worse = worse_words(self._profile_name, neutral, self._settings, load_estimator())
+            neutral = replace(built(kept, self._header(), self._settings), stance=stance)
+            worse = worse_words(
+                self._profile_name, neutral, self._settings, load_estimator(), is_of_camera=True
+            )
             if worse and not self._is_meant(worse):
                 raise NeutralError("The stored neutral posture is kept.")
             if self._settings.background.keep and self._frame is not None:
                 neutral = replace(neutral, room=room_points(self._frame.image_bgr, neutral.pose))
-            path = save_profile(self._profile_name, neutral)
-            neutral = load_profile(self._profile_name)  # with the corrections given before
+            neutral = replace(neutral, stance=stance, displays=self._displays(), device=self._device)
+            path = save_profile(self._profile_name, neutral, is_of_camera=True)
+            # With the corrections given before, and the others of this camera.
+            stored = load_profile(self._profile_name)
+            neutral = fitting(stored, self._source.info.name, neutral.displays, self._device)
         except PostureCamError as error:
             refused = CommandRefused(f"{error.message} Going on as before.")
         else:
@@ -553,6 +656,13 @@ class LiveRun:
         self._judging.explain(start_s, self._due_s, Reason.CALIBRATING)
         if refused is not None:
             raise refused
+
+    def _would_replace(self, stance: Stance) -> bool:
+        """Whether a calibration here replaces a stored neutral posture, rather than standing beside it."""
+        stored = load_profile(self._profile_name)
+        here = self._source.info.name
+        like = replace(stored, source=here, stance=stance, displays=self._displays(), device=self._device)
+        return stored_like(stored, like, is_of_camera=True) is not None
 
     def _is_meant(self, worse: str) -> bool:
         """Whether the person wants to store a posture that is worse than the stored one."""

@@ -12,10 +12,11 @@ from posture_cam.care.exercises import ExerciseDone
 from posture_cam.care.permission import Permission
 from posture_cam.errors import NeutralError
 from posture_cam.pose import open_estimator
-from posture_cam.profiles import load_profile, profile_names
+from posture_cam.profiles import all_of, load_profile, profile_names
 from posture_cam.protocols import Keeper, LiveSink, LiveVideoSource
 from posture_cam.records import Neutral, SessionSummary
 from posture_cam.session.live_run import LiveRun
+from posture_cam.session.neutrals import fitting
 from posture_cam.settings import Settings
 
 DEFAULT_PROFILE = "default"
@@ -74,6 +75,10 @@ def monitor(
         NeutralError: There is no such profile, or there are several and none fits.
         ModelError: A model is missing, wrong, or cannot be fetched.
     """
+    # Slow to import.
+    from posture_cam.source import device_name
+    from posture_cam.source.displays import display_count
+
     profile_name, neutral = choose_profile(request)
     with ExitStack() as stack:
         opened = source or _opened(request.source, settings, realtime=request.realtime)
@@ -100,6 +105,8 @@ def monitor(
             keeper=keeper,
             took=took,
             permission=permission,
+            displays=display_count,
+            device=device_name(request.source) if isinstance(request.source, int) else "",
         )
         return run.watch(should_stop)
 
@@ -110,27 +117,27 @@ def choose_profile(request: MonitorRequest) -> tuple[str, Neutral | None]:
     Raises:
         NeutralError: There is no such profile, or there are several and none belongs to this source.
     """
-    if request.profile is not None:
-        return request.profile, load_profile(request.profile)
-    names = profile_names()
+    names = [request.profile] if request.profile is not None else profile_names()
     if not names:
         return DEFAULT_PROFILE, None
+    from posture_cam.source import device_name, source_name
+    from posture_cam.source.displays import display_count
+
+    device = device_name(request.source) if isinstance(request.source, int) else ""
+    here = request.source.name if isinstance(request.source, Path) else source_name(request.source)
     if len(names) == 1 or DEFAULT_PROFILE in names:
         name = DEFAULT_PROFILE if DEFAULT_PROFILE in names else names[0]
-        return name, load_profile(name)
-    from posture_cam.source import source_name
-
-    here = request.source.name if isinstance(request.source, Path) else source_name(request.source)
-    fitting = []
+        return name, fitting(load_profile(name), here, display_count(), device)
+    of_here = []
     for name in names:
         with suppress(NeutralError):  # a damaged profile does not block the others
-            if load_profile(name).source == here:
-                fitting.append(name)
-    if len(fitting) == 1:
-        return fitting[0], load_profile(fitting[0])
+            if any(one.source == here for one in all_of(load_profile(name))):
+                of_here.append(name)
+    if len(of_here) == 1:
+        return of_here[0], fitting(load_profile(of_here[0]), here, display_count(), device)
     raise NeutralError(
         f"{len(names)} profiles are stored, and it is not clear which one belongs to {here}.",
-        f"Name one: --profile {' | '.join(fitting or names)}",
+        f"Name one: --profile {' | '.join(of_here or names)}",
     )
 
 

@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 import numpy as np
 
 from posture_cam import __version__
-from posture_cam.assessment import NeutralFinder, Stretch, build_neutral, take_stretch
+from posture_cam.assessment import NeutralFinder, Stretch, build_neutral, nearest_of, put_first, take_stretch
 from posture_cam.geometry import AngleEstimator, average_neutral, compare
 from posture_cam.measures import load_measures
 from posture_cam.paths import bundled_model
 from posture_cam.pose.pose_log import PoseLogHeader
+from posture_cam.profiles import all_of
 from posture_cam.records import Feature, Features, Measure, Neutral, View
 from posture_cam.session.poses import Poses
 from posture_cam.settings import Settings
@@ -151,6 +152,26 @@ def misfits(profile: Neutral, header: PoseLogHeader, first: list[Features], sett
     return notes + _camera_misfits(profile, upright)
 
 
+def fitting(neutral: Neutral, source: str, displays: int | None, device: str = "") -> Neutral:
+    """The neutral posture of a profile that is compared with first, and beside it those it may give way to.
+
+    Those of this camera, if there are any; of these, those taken with as many displays; the last taken first.
+
+    Args:
+        neutral: A profile.
+        source: The name of the camera.
+        displays: How many displays are connected; None if unknown.
+        device: The camera's own name; empty if unknown.
+    """
+    known = all_of(neutral)
+    if device:
+        known = [one for one in known if one.device == device] or known
+    known = [one for one in known if one.source == source] or known
+    if displays is not None:
+        known = [one for one in known if one.displays == displays] or known
+    return put_first(known[0], known)
+
+
 def is_squeezed(profile: Neutral, first: Sequence[Features]) -> bool:
     """Whether faces are wider or narrower in relation to their height than at calibration, by the median.
 
@@ -199,6 +220,12 @@ def _near_neutral(moments: Sequence[Features], profile: Neutral, settings: Setti
         ):
             near.append(moment)
     return near if len(near) >= _LEAST_NEAR else []
+
+
+def nearest(neutral: Neutral, poses: Poses) -> Neutral:
+    """The neutral posture of a profile that the first minute of a recording is nearest to."""
+    known = all_of(neutral)
+    return put_first(nearest_of(known, first_minute(poses)), known)
 
 
 def first_minute(poses: Poses) -> list[Features]:

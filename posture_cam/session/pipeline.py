@@ -8,7 +8,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from posture_cam.alerts import AlertPolicy
-from posture_cam.assessment import Hindsight, Judge, NeutralFit
+from posture_cam.assessment import Hindsight, Judge, NeutralChoice, NeutralFit, put_first
 from posture_cam.care.permission import Permission
 from posture_cam.care.tips import tips_for_faults
 from posture_cam.geometry import (
@@ -19,6 +19,7 @@ from posture_cam.geometry import (
     average_neutral,
     compare,
 )
+from posture_cam.profiles import all_of
 from posture_cam.protocols import Keeper
 from posture_cam.records import (
     Alert,
@@ -115,6 +116,7 @@ class Pipeline:
         self._keeper = keeper
         self._extractor = FeatureExtractor(settings)
         self._hindsight, self.log = Hindsight(settings), RunLog(settings)
+        self._choice = NeutralChoice(settings.choosing)
         self.fit = NeutralFit(settings, is_fresh=is_fresh, needs_own=needs_own)
         self.alerts: list[Alert] = []
         self.notes: list[str] = []
@@ -136,6 +138,11 @@ class Pipeline:
         self._origin = NeutralOrigin.RUN if profile is None else NeutralOrigin.PROFILE
         self._profile = profile
         self._compare_with(neutral)
+
+    def choose(self, other: Neutral) -> None:
+        """From now on compare with another neutral posture of the same profile."""
+        assert self.neutral is not None
+        self._compare_with(put_first(other, all_of(self.neutral)))
 
     def learn(self, neutral: Neutral) -> list[str]:
         """Take the same neutral posture with another correction; returns what has changed, in sentences."""
@@ -171,6 +178,8 @@ class Pipeline:
         self._compared_with = neutral or average_neutral(View.FRONT)
         self.factors = {} if neutral is None else own_factors(neutral, self._settings, self._estimator)
         self._judge = Judge(self._compared_with, self._settings, self.factors)
+        stances = set() if neutral is None else {one.stance for one in all_of(neutral)}
+        self._stance = neutral.stance if neutral is not None and len(stances) > 1 else None
         self._note_limits()
         self._estimates: Estimates | None = None
         if self._estimator is not None and neutral is not None and neutral.is_personal and neutral.pose:
@@ -178,7 +187,7 @@ class Pipeline:
         self._compared: Measures | None = None  # of the last look, for as long as it stands
         self.fit.compare_with(neutral)
         if self._keeper is not None:
-            self._keeper.adopt(neutral)
+            self._keeper.adopt(neutral, self._profile)
 
     def begin(self, source: SourceInfo, model: str) -> None:
         """Announce the source to the keeper."""
@@ -201,7 +210,9 @@ class Pipeline:
     def measure(self, looks: Iterable[Look]) -> Iterator[Measured]:
         """The first half of `see` for the looks of a recording, in order of time."""
         remaining = iter(looks)
-        while chunk := list(islice(remaining, _ESTIMATED_AT_ONCE)):
+        # Estimates depend on the neutral posture, and another one may be chosen at any moment.
+        at_once = 1 if self.neutral is not None and self.neutral.others else _ESTIMATED_AT_ONCE
+        while chunk := list(islice(remaining, at_once)):
             poses = [pose for one in chunk if (pose := one.features.pose) and not one.sample.is_held]
             estimates = iter(self._estimates.of_many(poses) if self._estimates is not None else ())
             for look in chunk:
@@ -211,6 +222,9 @@ class Pipeline:
     def _measure(self, look: Look, estimate: Estimate | None = None) -> Measured:
         before, features = self.features, look.features
         self.features = features
+        if self.neutral is not None and (other := self._choice.follow(features, self.neutral)) is not None:
+            self.choose(other)
+            estimate = None
         if (
             look.sample.is_held
             and self._compared is not None
@@ -232,7 +246,7 @@ class Pipeline:
         fitted = self.fit.judge(assessment, measured.look.features, size_wh)
         assessment = fitted.assessment
         self.notes += (words_of(misfit).format(time=clock(at_s)) for misfit, at_s in fitted.misfits)
-        alert = self._policy.decide(assessment)
+        alert = self._policy.decide(assessment, self._stance)
         if alert is not None:
             self.alerts.append(alert)
             if alert.kind == AlertKind.QUESTION and alert.measure is not None:
@@ -247,6 +261,7 @@ class Pipeline:
             alert,
             corrected=self._policy.corrected,
             frame=frame,
+            stance=self._stance,
         )
         if self._keeper is not None:
             self._keeper.note(observation)
@@ -324,4 +339,6 @@ class Pipeline:
             is_live=is_live,
             estimator=self._estimator_name,
             breaks=tuple((one.start_s, one.end_s) for one in log.breaks),
+            seconds_by_stance=dict(sums.seconds_by_stance),
+            stance_changes=sums.stance_changes,
         )

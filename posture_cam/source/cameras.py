@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 import cv2
@@ -18,6 +20,21 @@ from posture_cam.source.camera import Camera
 _MOST_DIGITS = 4
 # These programs hold cameras open only to offer them to others.
 _BROKERS = {"pipewire", "wireplumber", "pipewire-media-"}
+
+
+class DeviceKind(StrEnum):
+    """Cameras that show somebody not at all, or not as usual."""
+
+    INFRARED = "infrared"
+    VIRTUAL = "virtual"
+
+
+_TELLING = {
+    DeviceKind.INFRARED: re.compile(r"\bIR\b|infra-?red|windows hello", re.IGNORECASE),
+    DeviceKind.VIRTUAL: re.compile(
+        r"virtual|\bOBS\b|v4l2 ?loopback|dummy video|manycam|snap camera|droidcam|\bNDI\b", re.IGNORECASE
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +70,16 @@ def _looked_at(camera: CameraEntry) -> CameraEntry:
     except SourceError as error:
         return CameraEntry(camera.number, camera.name, trouble=error.message)
     return CameraEntry(camera.number, camera.name, size_wh)
+
+
+def device_name(number: int) -> str:
+    """The own name of a camera; empty if unknown."""
+    return next((one.name for one in list_cameras() if one.number == number), "")
+
+
+def kind_of_device(name: str) -> DeviceKind | None:
+    """What kind of special camera a name tells of, if any."""
+    return next((kind for kind, telling in _TELLING.items() if telling.search(name)), None)
 
 
 def camera_number(wanted: str, cameras: list[CameraEntry] | None = None) -> int:

@@ -56,8 +56,9 @@ class _Kept:
         self.log, self._minutes = log, log.course(SLOT_S, self.facts.start_utc_s)
         self.facts.source, self.facts.model, self.facts.estimator = source.name, model, estimator
 
-    def adopt(self, neutral: Neutral | None) -> None:
-        """Compare with this neutral posture from now on."""
+    def adopt(self, neutral: Neutral | None, profile: str | None) -> None:
+        """Compare with this neutral posture from now on, stored as `profile` if given."""
+        self.facts.profile = profile
         self.facts.neutral = None if neutral is None else neutral_words(neutral)
 
     def note(self, observation: Observation) -> None:

@@ -54,6 +54,7 @@ class JsonLines(LiveOutput):
                 "errors": {name.value: round(error, 2) for name, error in measures.errors.items()},
                 "latency_s": None if observation.latency_s is None else round(observation.latency_s, 3),
                 "pose_is_reused": observation.sample.is_reused,
+                "stance": None if observation.stance is None else observation.stance.value,
             },
         )
         if observation.alert is not None:

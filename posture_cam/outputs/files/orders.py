@@ -42,6 +42,7 @@ class _Snooze(_Line):
 class _Calibrate(_Line):
     command: Literal["calibrate"]
     replace: bool = Field(default=False, description="also where a neutral posture is stored")
+    posture: Literal["sitting", "standing"] | None = Field(None, description="left out: as now")
 
 
 class _Correct(_Line):
@@ -173,7 +174,9 @@ def order_of(
         case _Snooze():
             return Order(Command.SNOOZE, given.minutes, answer)
         case _Calibrate():
-            return Order(Command.CALIBRATE, given.replace, answer)
+            if given.posture is None:
+                return Order(Command.CALIBRATE, given.replace, answer)
+            return Order(Command.CALIBRATE, (given.posture, *["replace"][: given.replace]), answer)
         case _Correct():
             return Order(_LABELS[given.label], None, answer)
         case _Profile():

@@ -221,6 +221,8 @@ def as_json(summary: SessionSummary) -> dict[str, Any]:
             "unjudged_s_by_reason": _seconds(summary.unjudged_s_by_reason),
             "unjudged_s_by_reason_id": _seconds_by_id(summary.unjudged_s_by_reason),
             "seconds_by_view": _seconds_by_id(summary.views),
+            "seconds_by_stance": _seconds_by_id(summary.seconds_by_stance),
+            "stance_changes": summary.stance_changes,
         },
         "episodes": [
             {
@@ -293,6 +295,18 @@ def profile_as_json(name: str, neutral: Neutral) -> dict[str, Any]:
         "running_mode": neutral.running_mode,
         "image_size_wh": list(neutral.image_size_wh),
         "version": neutral.version,
+        "stance": neutral.stance.value,
+        "displays": neutral.displays,
+        "others": [
+            {
+                "source": one.source,
+                "created_at": one.created_at,
+                "view": one.view.value,
+                "stance": one.stance.value,
+                "displays": one.displays,
+            }
+            for one in neutral.others
+        ],
     }
 
 

@@ -335,6 +335,14 @@ def alerts_table(report: Report) -> Rows:
                 )
                 is_told = followed or one.watched_s >= _A_BREAK_FOLLOWED_S
                 groups.setdefault("Time for a break", []).append(followed if is_told else None)
+            elif one.kind == AlertKind.CHANGE:
+                until_s = one.time_s + _A_BREAK_FOLLOWED_S
+                followed = any(
+                    slot.stance_changes and one.time_s < slot.end_s and slot.start_s <= until_s
+                    for slot in sitting.slots
+                )
+                is_told = followed or one.watched_s >= _A_BREAK_FOLLOWED_S
+                groups.setdefault(words_of(one.kind), []).append(followed if is_told else None)
             else:
                 name = "Camera moved" if one.measure is None else sentence(info[one.measure].fault)
                 groups.setdefault(name, []).append(one.was_answered)

@@ -14,7 +14,7 @@ from posture_cam.files import read_bounded
 from posture_cam.history.old_words import OLD_REASON_IDS
 from posture_cam.kinds import Part, Seconds, Value, Words, what_is_wrong
 from posture_cam.outputs.files.keeping import words_of_neutral
-from posture_cam.records import AlertKind, Measure, NeutralOrigin, Reason, State, View
+from posture_cam.records import AlertKind, Measure, NeutralOrigin, Reason, Stance, State, View
 from posture_cam.runlog import (
     FaultStretch,
     FaultTotal,
@@ -63,6 +63,8 @@ class _Summary(Part):
     unjudged_s_by_reason: Annotated[dict[str, Seconds], Field(default_factory=dict)]  # by words, up to 0.1.0
     unjudged_s_by_reason_id: dict[Reason, Seconds] | None = None
     seconds_by_view: dict[View, Seconds]
+    seconds_by_stance: Annotated[dict[Stance, Seconds], Field(default_factory=dict)]
+    stance_changes: Annotated[int, Field(ge=0)] = 0
 
     @property
     def reasons(self) -> dict[Reason, float]:

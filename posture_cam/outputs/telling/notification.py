@@ -7,16 +7,34 @@ import contextlib
 import logging
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Protocol
 
 from posture_cam.outputs.live import LiveOutput, once
-from posture_cam.records import Alert, AlertKind, Observation
-from posture_cam.words import words_of
+from posture_cam.records import Alert, AlertKind, Command, Observation, Order
+from posture_cam.words import words_for, words_of
 
 APP_NAME = "posture_cam"
 _TIMEOUT_S = 10.0
+
+
+# Calibrating by a button is meant: it says what it does.
+_ORDERS = {
+    "still_fits": Order(Command.STILL_FITS),
+    "sits_well": Order(Command.SITS_WELL),
+    "calibrate": Order(Command.CALIBRATE, True),
+    "snooze": Order(Command.SNOOZE),
+}
+_BUTTONS = {
+    AlertKind.FAULT: ("sits_well", "snooze"),
+    AlertKind.QUESTION: ("still_fits", "calibrate", "snooze"),
+    AlertKind.BREAK: ("snooze",),
+    AlertKind.CHANGE: ("snooze",),
+}
 
 
 class CannotNotify(Exception):  # noqa: N818
@@ -28,8 +46,13 @@ class Backend(Protocol):
 
     name: str
 
-    def send(self, title: str, message: str) -> None:
+    def send(self, title: str, message: str, buttons: Mapping[str, Callable[[], None]]) -> None:
         """Show it.
+
+        Args:
+            title: In bold.
+            message: Below.
+            buttons: What each button says, and what is called on any thread when it is pressed.
 
         Raises:
             CannotNotify: It cannot be shown.
@@ -59,37 +82,50 @@ class DesktopBackend:
         kind = get_backend_class().__name__
         if kind.startswith("Dummy"):
             raise CannotNotify("this Python may not show notifications here")
+        # It runs all the time: buttons are pressed while nothing else is done.
         self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="notifications", daemon=True)
+        self._thread.start()
         self._notifier = DesktopNotifier(app_name=APP_NAME)
         self._shown: list[str] = []
         try:
             self._run(self._notifier.get_capabilities())  # the only call that raises an error
         except Exception as error:
-            self._loop.close()
+            self._end_loop()
             raise CannotNotify(f"the desktop offers no notifications ({_first_line(error)})") from error
         self.name = {"DBusDesktopNotifier": "D-Bus"}.get(kind, kind)
 
-    def send(self, title: str, message: str) -> None:
+    def send(self, title: str, message: str, buttons: Mapping[str, Callable[[], None]]) -> None:
         """Show it in place of the last one."""
+        from desktop_notifier import Button
+
         self.dismiss()
-        identifier = self._run(self._notifier.send(title=title, message=message))
+        shown = [Button(title=words, on_pressed=pressed) for words, pressed in buttons.items()]
+        identifier = self._run(self._notifier.send(title=title, message=message, buttons=shown))
         if identifier not in self._run(self._notifier.get_current_notifications()):
             raise CannotNotify("the desktop did not take it")
         self._shown.append(identifier)
 
     def dismiss(self) -> None:
-        """Take back what is shown."""
+        """Take back what is shown; a desktop takes a notification away itself once a button is pressed."""
         while self._shown:
-            self._run(self._notifier.clear(self._shown.pop()))
+            identifier = self._shown.pop()
+            if identifier in self._run(self._notifier.get_current_notifications()):
+                self._run(self._notifier.clear(identifier))
 
     def close(self) -> None:
         """Withdraw the notification, and end the connection."""
         with contextlib.suppress(Exception):  # nobody is left to tell
             self.dismiss()
-        self._loop.close()
+        self._end_loop()
 
     def _run(self, work: Any) -> Any:
-        return self._loop.run_until_complete(asyncio.wait_for(work, _TIMEOUT_S))
+        return asyncio.run_coroutine_threadsafe(asyncio.wait_for(work, _TIMEOUT_S), self._loop).result()
+
+    def _end_loop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(_TIMEOUT_S)
+        self._loop.close()
 
 
 class ScriptBackend:
@@ -97,8 +133,8 @@ class ScriptBackend:
 
     name = "osascript"
 
-    def send(self, title: str, message: str) -> None:
-        """Show it; the words are passed as arguments, never as script."""
+    def send(self, title: str, message: str, buttons: Mapping[str, Callable[[], None]]) -> None:
+        """Show it without buttons; the words are passed as arguments, never as script."""
         script = "on run argv\ndisplay notification (item 2 of argv) with title (item 1 of argv)\nend run"
         try:
             subprocess.run(
@@ -132,7 +168,7 @@ def find_backend() -> Backend:
 
 
 class DesktopNotification(LiveOutput):
-    """Shows alerts on the desktop, in its own thread; they disappear once the posture is corrected.
+    """Shows alerts on the desktop, in its own thread; they disappear once answered, or the posture corrected.
 
     Args:
         say: Receives one message if that does not work.
@@ -142,6 +178,7 @@ class DesktopNotification(LiveOutput):
     def __init__(self, say: Callable[[str], None], backend: Callable[[], Backend] = find_backend) -> None:
         self._say, self._make = once(say), backend
         self._backend: Backend | None = None
+        self._pressed: deque[Order] = deque()
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="notify")
 
     def write(self, observation: Observation) -> None:
@@ -162,9 +199,21 @@ class DesktopNotification(LiveOutput):
         if self._backend is None:
             self._backend = self._make()
         is_plain = alert.kind == AlertKind.QUESTION and alert.measure is None
-        self._backend.send(
-            words_of(alert.kind), alert.message if is_plain else f"{alert.message} {alert.tip.text}"
-        )
+        message = alert.message if is_plain else f"{alert.message} {alert.tip.text}"
+        buttons = {words_for("button", name): partial(self._press, name) for name in _BUTTONS[alert.kind]}
+        self._backend.send(words_of(alert.kind), message, buttons)
+
+    def _press(self, name: str) -> None:
+        self._pressed.append(_ORDERS[name])
+        with contextlib.suppress(RuntimeError):  # the run is over
+            self._worker.submit(self._attempt, self._dismiss)
+
+    def commands(self) -> tuple[Order, ...]:
+        """The buttons pressed since the last call."""
+        pressed = []
+        while self._pressed:
+            pressed.append(self._pressed.popleft())
+        return tuple(pressed)
 
     def _dismiss(self) -> None:
         if self._backend is not None:

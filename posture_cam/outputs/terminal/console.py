@@ -17,6 +17,7 @@ from posture_cam.care.exercises import Exercise
 from posture_cam.measures import load_measures
 from posture_cam.outputs.terminal.styles import STATE_STYLES
 from posture_cam.plain import clean
+from posture_cam.profiles import all_of
 from posture_cam.records import (
     JUDGED_STATES,
     FaultTime,
@@ -27,7 +28,15 @@ from posture_cam.records import (
     State,
     Tip,
 )
-from posture_cam.words import clock, count_words, duration_words, sentence, value_words, words_of
+from posture_cam.words import (
+    clock,
+    count_words,
+    duration_words,
+    sentence,
+    stance_words,
+    value_words,
+    words_of,
+)
 
 _BAR_CELLS = 24
 _ALERTS_SHOWN = 5
@@ -60,6 +69,8 @@ def print_summary(summary: SessionSummary, console: Console) -> None:
             f"({clock(start_s)} to {clock(end_s)})",
             highlight=False,
         )
+    if words := stance_words(summary.seconds_by_stance, summary.stance_changes):
+        console.print(f"\n{words}", highlight=False)
     if summary.faults:
         _print_faults(summary.faults[:_FAULTS_SHOWN], console)
     if summary.breaks:
@@ -107,16 +118,18 @@ def print_profiles(stored: Mapping[str, Neutral], console: Console) -> None:
         console.print("No profile is stored yet. posture-cam calibrate makes one.")
         return
     table = Table.grid(padding=(0, 2))
-    for name, neutral in stored.items():
-        width, height = neutral.image_size_wh
-        slouch = "with own slouch" if neutral.slouch else ""
-        table.add_row(
-            Text(name, style="bold"),
-            neutral.created_at[:10],
-            Text(f"{neutral.source}, from {words_of(neutral.view)}"),
-            f"{width} x {height}",
-            slouch,
-        )
+    for name, profile in stored.items():
+        for number, neutral in enumerate(all_of(profile)):
+            width, height = neutral.image_size_wh
+            slouch = "with own slouch" if neutral.slouch else ""
+            table.add_row(
+                Text("" if number else name, style="bold"),
+                neutral.created_at[:10],
+                Text(f"{neutral.source}, from {words_of(neutral.view)}"),
+                f"{width} x {height}",
+                words_of(neutral.stance) if profile.others else "",
+                slouch,
+            )
     console.print(table, highlight=False)
 
 
@@ -131,6 +144,7 @@ def print_profile(
         "Model": f"{neutral.model}, {neutral.running_mode} mode",
         "Looks": f"{neutral.sample_count}",
         "Own slouch": _slouch_words(neutral) or "not taken",
+        "Neutrals": "\n".join(_known_words(neutral)),
         "Corrections": _correction_words(neutral) or "none",
         "File": str(path),
     }
@@ -149,6 +163,15 @@ def print_profile(
         spread = neutral.spread.get(feature)
         table.add_row(f"  {feature}", f"{centre:.3f}", "" if spread is None else f"{spread:.3f}")
     console.print(table, highlight=False)
+
+
+def _known_words(neutral: Neutral) -> list[str]:
+    """The neutral postures of a profile, numbered; what else is shown belongs to the first."""
+    return [
+        f"{number}  {words_of(one.stance)}, {one.created_at[:10]}, {one.source}, from {words_of(one.view)}"
+        + ("" if one.displays is None else f", {count_words(one.displays, 'display')}")
+        for number, one in enumerate(all_of(neutral), 1)
+    ]
 
 
 def _correction_words(neutral: Neutral) -> str:

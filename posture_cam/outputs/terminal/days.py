@@ -19,9 +19,9 @@ from posture_cam.outputs.files.tables import reason_as_json
 from posture_cam.outputs.terminal.console import print_tips, print_unjudged
 from posture_cam.outputs.terminal.styles import STATE_STYLES
 from posture_cam.plain import clean
-from posture_cam.records import JUDGED_STATES, Measure, State
+from posture_cam.records import JUDGED_STATES, Measure, Stance, State
 from posture_cam.runlog import ANSWERED_WITHIN_S, Run, Sitting, Spoken, Totals, hold_words, totals
-from posture_cam.words import duration_words, sentence, value_words, words_of
+from posture_cam.words import duration_words, sentence, stance_words, value_words, words_of
 
 SCHEMA_VERSION = 1
 CSV_HEADER = (
@@ -31,6 +31,8 @@ CSV_HEADER = (
     "score",
     "posture_changes",
     "posture_changes_per_h",
+    *(f"{stance.value}_s" for stance in Stance),
+    "stance_changes",
     "breaks",
     "longest_hold_s",
     "alerts",
@@ -92,6 +94,8 @@ def print_days(sittings: Sequence[Sitting], console: Console, permission: Permis
     if sums.judged_s > 0:
         console.print("\n[bold]Worth trying[/bold]")
         print_tips(sums.tips(permission.allows_tip), console)
+    if words := stance_words(sums.seconds_by_stance, sums.stance_changes):
+        console.print(f"\n{words}", highlight=False)
     print_unjudged(sums.unjudged_s_by_reason, console)
     console.print(
         "\nMeasured by a camera, in comparison with the neutral posture of each run; no medical finding.",
@@ -218,6 +222,7 @@ def write_days_csv(sittings: Iterable[Sitting], target: TextIO) -> None:
                 "" if sums.score is None else round(sums.score),
                 sums.changes,
                 "" if changes_per_h is None else f"{changes_per_h:.1f}",
+                *_stance_cells(sums.seconds_by_stance, sums.stance_changes),
                 sums.breaks,
                 "" if sums.longest_hold_s is None else f"{sums.longest_hold_s:.1f}",
                 sum(one.is_about_posture for one in sums.spoken),
@@ -256,6 +261,8 @@ def export_header() -> list[str]:
         *(f"{state.value}_s" for state in State),
         "score",
         "posture_changes",
+        *(f"{stance.value}_s" for stance in Stance),
+        "stance_changes",
         *(name.value for name in Measure),
     ]
 
@@ -274,9 +281,17 @@ def write_export_csv(sittings: Iterable[Sitting], target: TextIO) -> None:
                     *(f"{slot.seconds_by_state.get(state, 0.0):.3f}" for state in State),
                     f"{slot.score_sum / slot.score_s:.1f}" if slot.score_s > 0 else "",
                     slot.changes,
+                    *_stance_cells(slot.seconds_by_stance, slot.stance_changes),
                     *("" if mean is None else f"{mean:.2f}" for mean in means),
                 ]
             )
+
+
+def _stance_cells(seconds: Mapping[Stance, float], changes: int) -> list[str]:
+    """Cells that are empty where nobody knows whether the person sat or stood."""
+    if not seconds:
+        return ["", "", ""]
+    return [*(f"{seconds.get(stance, 0.0):.3f}" for stance in Stance), str(changes)]
 
 
 def _sums(sums: Totals) -> dict[str, Any]:
@@ -289,6 +304,8 @@ def _sums(sums: Totals) -> dict[str, Any]:
         "score": None if sums.score is None else round(sums.score),
         "posture_changes": sums.changes,
         "posture_changes_per_h": None if changes_per_h is None else round(changes_per_h, 1),
+        "seconds_by_stance": {one.value: _seconds(held_s) for one, held_s in sums.seconds_by_stance.items()},
+        "stance_changes": sums.stance_changes,
         "breaks": sums.breaks,
         "breaks_per_h": None if breaks_per_h is None else round(breaks_per_h, 2),
         "longest_hold_s": None if sums.longest_hold_s is None else _seconds(sums.longest_hold_s),
@@ -367,6 +384,10 @@ def _everything(sitting: Sitting) -> dict[str, Any]:
                 **{f"{state.value}_s": _seconds(slot.seconds_by_state.get(state, 0.0)) for state in State},
                 "score": round(slot.score_sum / slot.score_s, 1) if slot.score_s > 0 else None,
                 "posture_changes": slot.changes,
+                "seconds_by_stance": {
+                    one.value: _seconds(held_s) for one, held_s in slot.seconds_by_stance.items()
+                },
+                "stance_changes": slot.stance_changes,
                 "measures": {
                     name.value: {
                         "seconds": _seconds(portion.seconds),

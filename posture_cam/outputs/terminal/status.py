@@ -122,7 +122,12 @@ class StatusLine(LiveOutput):
 
 def alert_text(alert: Alert) -> Text:
     """An alert for a terminal."""
-    style = {AlertKind.FAULT: "bold red", AlertKind.QUESTION: "bold yellow", AlertKind.BREAK: "bold cyan"}
+    style = {
+        AlertKind.FAULT: "bold red",
+        AlertKind.QUESTION: "bold yellow",
+        AlertKind.BREAK: "bold cyan",
+        AlertKind.CHANGE: "bold cyan",
+    }
     words = Text.assemble((alert.message, style[alert.kind]))
     if alert.kind == AlertKind.QUESTION:
         words.append(f" {QUESTION_KEYS}", "bright_black")
