@@ -39,8 +39,9 @@ from posture_cam.assessment.scoring import corrected, is_sign
 from posture_cam.geometry import AngleEstimator, compare
 from posture_cam.geometry.estimator import OUTPUTS
 from posture_cam.geometry.points import Points
+from posture_cam.ids import Label, Measure, State
 from posture_cam.measures import MeasureTable, load_measures
-from posture_cam.records import FloatArray, Label, Measure, Measures, Observation, Pose, State
+from posture_cam.records import FloatArray, Measures, Observation, Pose
 from posture_cam.session.analysis import AnalysisRequest, analyze
 from posture_cam.session.neutrals import found_neutral, load_estimator, moments_of, neutral_from
 from posture_cam.session.pipeline import Pipeline

@@ -28,20 +28,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from posture_cam import __version__
 from posture_cam.care.tips import tips_for
 from posture_cam.history import RunFacts, RunUpdate, Writer, zone_name, zone_of
-from posture_cam.records import (
-    AlertKind,
-    Assessment,
-    Finding,
-    Measure,
-    Measures,
-    Observation,
-    Piece,
-    Reason,
-    Sample,
-    Severity,
-    State,
-    View,
-)
+from posture_cam.ids import AlertKind, Measure, Reason, Severity, State, View
+from posture_cam.records import Assessment, Finding, Measures, Observation, Piece, Sample
 from posture_cam.runlog import LEAST_FAULT_S, RunLog, Spoken
 from posture_cam.settings import load_settings
 

@@ -12,7 +12,8 @@ from collections.abc import Callable
 import numpy as np
 
 from posture_cam.geometry.points import EARS, HIPS, SHOULDERS, Points
-from posture_cam.records import FloatArray, Landmark
+from posture_cam.ids import Landmark
+from posture_cam.records import FloatArray
 
 Rule = Callable[[Points, Points], FloatArray]
 

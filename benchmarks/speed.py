@@ -144,8 +144,9 @@ def ours(path: Path, *, every_frame: bool = False, sample: str | None = None) ->
     import posture_cam.session.parts
     import posture_cam.source.video
     from posture_cam.geometry.estimator import Network
+    from posture_cam.ids import Measure
     from posture_cam.pose.landmarker import PoseLandmarker
-    from posture_cam.records import Measure, Observation
+    from posture_cam.records import Observation
     from posture_cam.session.analysis import AnalysisRequest, analyze
     from posture_cam.source import Glimpse, VideoFile
 

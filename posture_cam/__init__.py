@@ -25,55 +25,55 @@ if TYPE_CHECKING:
     from posture_cam.errors import SettingsError as SettingsError
     from posture_cam.errors import SourceError as SourceError
     from posture_cam.errors import UsageError as UsageError
+    from posture_cam.ids import AlertKind as AlertKind
+    from posture_cam.ids import Feature as Feature
+    from posture_cam.ids import Label as Label
+    from posture_cam.ids import Measure as Measure
+    from posture_cam.ids import NeutralOrigin as NeutralOrigin
+    from posture_cam.ids import Reason as Reason
+    from posture_cam.ids import Stance as Stance
+    from posture_cam.ids import State as State
+    from posture_cam.ids import View as View
     from posture_cam.protocols import LiveVideoSource as LiveVideoSource
     from posture_cam.records import Alert as Alert
-    from posture_cam.records import AlertKind as AlertKind
     from posture_cam.records import Correction as Correction
     from posture_cam.records import Episode as Episode
     from posture_cam.records import FaultTime as FaultTime
-    from posture_cam.records import Feature as Feature
     from posture_cam.records import Frame as Frame
-    from posture_cam.records import Label as Label
-    from posture_cam.records import Measure as Measure
     from posture_cam.records import Neutral as Neutral
-    from posture_cam.records import NeutralOrigin as NeutralOrigin
     from posture_cam.records import Pose as Pose
-    from posture_cam.records import Reason as Reason
     from posture_cam.records import RoomPoints as RoomPoints
     from posture_cam.records import SessionSummary as SessionSummary
     from posture_cam.records import SourceEvent as SourceEvent
     from posture_cam.records import SourceInfo as SourceInfo
-    from posture_cam.records import Stance as Stance
-    from posture_cam.records import State as State
     from posture_cam.records import Statistic as Statistic
     from posture_cam.records import Tip as Tip
-    from posture_cam.records import View as View
 
 __version__ = "0.1.0"
 
 _HOME = {
     "Alert": "records",
-    "AlertKind": "records",
+    "AlertKind": "ids",
     "Correction": "records",
     "Episode": "records",
     "FaultTime": "records",
-    "Feature": "records",
+    "Feature": "ids",
     "Frame": "records",
     "HistoryError": "errors",
-    "Label": "records",
+    "Label": "ids",
     "LiveVideoSource": "protocols",
-    "Measure": "records",
+    "Measure": "ids",
     "ModelError": "errors",
     "Moment": "api",
     "Monitor": "api",
     "Neutral": "records",
     "NeutralError": "errors",
-    "NeutralOrigin": "records",
+    "NeutralOrigin": "ids",
     "NothingJudged": "errors",
     "OutputError": "errors",
     "Pose": "records",
     "PostureCamError": "errors",
-    "Reason": "records",
+    "Reason": "ids",
     "Result": "api",
     "RoomPoints": "records",
     "SessionSummary": "records",
@@ -81,12 +81,12 @@ _HOME = {
     "SourceError": "errors",
     "SourceEvent": "records",
     "SourceInfo": "records",
-    "Stance": "records",
-    "State": "records",
+    "Stance": "ids",
+    "State": "ids",
     "Statistic": "records",
     "Tip": "records",
     "UsageError": "errors",
-    "View": "records",
+    "View": "ids",
     "analyze": "api",
     "calibrate": "api",
     "judge": "api",

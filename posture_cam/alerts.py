@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 from posture_cam.care.exercises import exercise_for
 from posture_cam.care.permission import Permission
 from posture_cam.care.tips import GENERAL, TipRotation
+from posture_cam.ids import JUDGED_STATES, AlertKind, Doubt, Measure, Stance, State
 from posture_cam.measures import load_measures
-from posture_cam.records import JUDGED_STATES, Alert, AlertKind, Assessment, Doubt, Measure, Stance, State
+from posture_cam.records import Alert, Assessment
 from posture_cam.settings import AlertSettings
 from posture_cam.words import duration_words, parse_hours, sentence, words_for, words_of
 
@@ -52,6 +53,7 @@ class AlertPolicy:
         self._started_at = started_at
         self._quiet = tuple(parse_hours(hours) for hours in settings.quiet_hours)
         self._snoozed_until_s: float | None = None
+        self._is_silenced = False
         self._open: Alert | None = None
         self.corrected: Alert | None = None
         self._tips = TipRotation(lambda tip: permission().allows_tip(tip))
@@ -67,7 +69,7 @@ class AlertPolicy:
         self._alerted_s: float | None = None
         self._given_s: deque[float] = deque()
         self._seated_since_s: float | None = None
-        self._hinted_s = 0.0
+        self._hinted_s = self._change_hinted_s = 0.0
         self._stance: Stance | None = None
         self._stance_since_s = 0.0
         self._moved_asked_s: float | None = None
@@ -106,7 +108,9 @@ class AlertPolicy:
         return alert
 
     def is_silent(self, now_s: float) -> bool:
-        """Whether alerts are snoozed, or it is a quiet hour."""
+        """Whether alerts are silenced or snoozed, or it is a quiet hour."""
+        if self._is_silenced:
+            return True
         if self._snoozed_until_s is not None and now_s < self._snoozed_until_s:
             return True
         if self._started_at is None or not self._quiet:
@@ -131,6 +135,10 @@ class AlertPolicy:
             for_s = 0.0 if is_snoozed else self._settings.snooze_s
         self._snoozed_until_s = now_s + for_s if for_s > 0 else None
         return for_s or None
+
+    def be_silent(self, is_silent: bool) -> None:
+        """Be silent until told otherwise, as in a call; a snooze is counted besides."""
+        self._is_silenced = is_silent
 
     def restart(self) -> None:
         """Forget earlier faults: the neutral posture was taken anew, or confirmed."""
@@ -265,9 +273,9 @@ class AlertPolicy:
         if self._stance is None or not after_s or assessment.state not in JUDGED_STATES:
             return None
         held_s = now_s - self._stance_since_s
-        if now_s - max(self._stance_since_s, self._hinted_s) < after_s:
+        if now_s - max(self._stance_since_s, self._change_hinted_s) < after_s:
             return None
-        self._hinted_s = now_s
+        self._change_hinted_s = now_s
         message = words_for("change_offered", self._stance).format(held=duration_words(held_s))
         return Alert(now_s, None, held_s, message, self._tips.next(Measure.STILLNESS), AlertKind.CHANGE)
 

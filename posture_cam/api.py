@@ -21,23 +21,12 @@ from typing import TYPE_CHECKING, Any
 from posture_cam.closing import Closing
 from posture_cam.config import load_config
 from posture_cam.errors import OutputError, UsageError
+from posture_cam.ids import Measure, Reason, State, View
 from posture_cam.outputs.files.tables import ESTIMATED, as_json
 from posture_cam.outputs.live import LiveOutput
 from posture_cam.protocols import LiveVideoSource
 from posture_cam.quiet import quiet
-from posture_cam.records import (
-    Alert,
-    Episode,
-    Measure,
-    Neutral,
-    Observation,
-    Pose,
-    Reason,
-    SessionSummary,
-    SourceEvent,
-    State,
-    View,
-)
+from posture_cam.records import Alert, Episode, Neutral, Observation, Pose, SessionSummary, SourceEvent
 from posture_cam.session.analysis import AnalysisRequest, judge_poses
 from posture_cam.session.analysis import analyze as run_analysis
 from posture_cam.session.calibration import CalibrationRequest

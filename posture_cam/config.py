@@ -108,6 +108,19 @@ class OutputConfig(_Section):
     save_alert_frames: _Text
 
 
+class DesktopConfig(_Section):
+    """Settings of the app."""
+
+    cue: Literal["glow", "dim", "figure", "none"]
+    cue_after_s: Annotated[float, Field(ge=0, le=600)]
+    cue_strength: Annotated[float, Field(ge=0.1, le=1)]
+    window_mode: Literal["picture", "skeleton", "figure"]
+    every_s: Annotated[float, Field(ge=0, le=600)]
+    quiet_in_calls: bool
+    quiet_when_full_screen: bool
+    pause_when_locked: bool
+
+
 class HistoryConfig(_Section):
     """Settings of the history."""
 
@@ -124,6 +137,7 @@ class Config(_Section):
     alerts: AlertConfig
     judging: JudgingConfig
     outputs: OutputConfig
+    desktop: DesktopConfig
     history: HistoryConfig
 
     def settings(self) -> Settings:
@@ -171,8 +185,9 @@ def config_template() -> str:
 
 @cache
 def option_sections() -> dict[str, str]:
-    """The section of each setting, by its name; names are the option names with _ for -."""
-    return {key: section for section, table in read_data(_DEFAULTS).items() for key in table}
+    """The section of each setting of the monitor, by its name; names are the option names with _ for -."""
+    tables = read_data(_DEFAULTS)
+    return {key: section for section, table in tables.items() if section != "desktop" for key in table}
 
 
 def load_config(options: Mapping[str, Any] | None = None) -> Config:

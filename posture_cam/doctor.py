@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import importlib.util
+import json
 import os
 import platform
+import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -53,12 +56,57 @@ def examine() -> list[Check]:
         _display(),
         _cameras(),
         notifications(),
+        _app(),
         _sound(),
         _config(),
         _folder("Profiles", profiles_dir()),
         _history(),
         _folder("Fetched models", models_cache_dir()),
     ]
+
+
+# Qt's part for X11 needs these of a Debian system.
+QT_PACKAGES = (
+    "libegl1 libxcb-cursor0 libxkbcommon-x11-0 libxcb-icccm4 libxcb-keysyms1 libxcb-shape0 libxcb-xinerama0 "
+    "libxcb-image0 libxcb-render-util0"
+)
+_ASKS_QT = """
+import json
+from PySide6.QtWidgets import QApplication, QSystemTrayIcon
+from posture_cam.desktop.cue import has_compositor
+from posture_cam.desktop.silence import StillWatch
+application = QApplication(["posture_cam"])
+watch = StillWatch()
+print(json.dumps({"platform": application.platformName(), "tray": QSystemTrayIcon.isSystemTrayAvailable(),
+                  "compositor": has_compositor(), "watches": watch.watching}))
+"""
+
+
+def _app() -> Check:
+    """What the desktop offers the app; asked in another process, as two Qts do not go into one."""
+    what = "App"
+    if importlib.util.find_spec("PySide6") is None or importlib.util.find_spec("tomlkit") is None:
+        hint = "pip install 'posture-cam[desktop]'"
+        return Check(what, "not installed", is_fine=False, is_needed=False, hint=hint)
+    if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        return Check(what, "no screen here", is_needed=False)
+    try:
+        asked = subprocess.run(
+            [sys.executable, "-c", _ASKS_QT], capture_output=True, text=True, timeout=20, check=True
+        )
+        told = json.loads(asked.stdout.splitlines()[-1])
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
+        hint = f"On Debian: apt-get install {QT_PACKAGES}"
+        return Check(what, "Qt cannot open a window", is_fine=False, is_needed=False, hint=hint)
+    session = os.environ.get("XDG_SESSION_TYPE") or told["platform"]
+    parts = [
+        session,
+        "tray" if told["tray"] else "no tray",
+        "compositor" if told["compositor"] else "no compositor: the glow is a thin band",
+        f"watches {', '.join(told['watches'])}" if told["watches"] else "notices no lock and no call",
+    ]
+    hint = "" if told["tray"] else "On GNOME: the extension AppIndicator and KStatusNotifierItem Support."
+    return Check(what, "; ".join(parts), is_fine=bool(told["tray"]), is_needed=False, hint=hint)
 
 
 def _cv2() -> Check:

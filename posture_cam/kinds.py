@@ -7,8 +7,7 @@ kinds is cleaned and checked here, once: text cannot steer a terminal, numbers a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +16,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from posture_cam.plain import clean
 
-LONGEST_ID, LONGEST_TEXT = 200, 10_000
+LONGEST_TEXT = 10_000
 MOST_SECONDS = 3.2e7  # a year
 # Landmarks may lie outside the picture by several times its width.
 _MOST_AMOUNT = 1e4
@@ -31,32 +30,6 @@ Rate = Annotated[float, Field(gt=0.0, le=1e5, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
 Pixels = Annotated[int, Field(ge=1, le=100_000)]
 UnknownPixels = Annotated[int, Field(ge=0, le=100_000)]  # 0 if unknown
-
-
-class Id(StrEnum):
-    """An id that is stored, by any version of posture_cam."""
-
-    @classmethod
-    def kept(cls, value: str) -> Self:
-        """The member with that value; an id that this version does not know becomes a new member."""
-        if value in cls.__members__.values():
-            return cls(value)
-        unknown = str.__new__(cls, value)
-        unknown._name_ = unknown._value_ = value
-        return unknown
-
-    @classmethod
-    def _read(cls, value: object) -> Self:
-        if not isinstance(value, str) or len(value) > LONGEST_ID:
-            raise ValueError("no id")
-        return cls.kept(clean(value))
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> CoreSchema:
-        """How pydantic reads the id."""
-        return core_schema.no_info_plain_validator_function(
-            cls._read, serialization=core_schema.to_string_ser_schema()
-        )
 
 
 @dataclass(frozen=True)

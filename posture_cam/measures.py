@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any, Literal
 
 from posture_cam.errors import SettingsError, UsageError
-from posture_cam.records import Measure
+from posture_cam.ids import Measure
 from posture_cam.settings import SENSITIVITIES, Frozen, read_data
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -18,9 +19,10 @@ from pydantic_core import from_json
 
 from posture_cam.errors import NeutralError, UsageError
 from posture_cam.files import Kind, kind_of, make_folder, naming, read_bounded, reading, written_whole
+from posture_cam.ids import Feature, View
 from posture_cam.kinds import Part, what_is_wrong
 from posture_cam.paths import profiles_dir
-from posture_cam.records import Correction, Feature, Neutral, View
+from posture_cam.records import Correction, Neutral
 
 KIND, SCHEMA_VERSION = "posture_cam neutral", 1
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -98,8 +100,9 @@ def save_profile(name: str, neutral: Neutral, *, is_of_camera: bool = False) -> 
     path, neutral = profile_path(name), replace(neutral, others=())
     with suppress(NeutralError):  # none is stored, or it is damaged
         earlier = load_profile(name)
-        replaced = stored_like(earlier, neutral, is_of_camera=is_of_camera)
-        others = [one for one in all_of(earlier) if one is not replaced]
+        others = all_of(earlier)
+        replaced = stored_like(others, neutral, is_of_camera=is_of_camera)
+        others = [one for one in others if one is not replaced]
         corrections = neutral.corrections or earlier.corrections
         neutral = replace(neutral, corrections=corrections, others=tuple(others[: MOST_NEUTRALS - 1]))
     with naming(path):
@@ -115,25 +118,31 @@ def all_of(neutral: Neutral) -> list[Neutral]:
     return [replace(neutral, others=()), *neutral.others]
 
 
-def stored_like(stored: Neutral, neutral: Neutral, *, is_of_camera: bool) -> Neutral | None:
+def stored_like(stored: Sequence[Neutral], neutral: Neutral, *, is_of_camera: bool) -> Neutral | None:
     """The neutral posture of a profile that a new one would replace: that of the same setup, or None.
 
     Args:
-        stored: The profile.
+        stored: Those of the profile (`all_of`); the one returned is one of them.
         neutral: The new one.
         is_of_camera: As for `save_profile`.
     """
-    alike = [one for one in all_of(stored) if one.stance == neutral.stance]
+    alike = [one for one in stored if one.stance == neutral.stance]
     known = [
         one
         for one in alike
-        if one.source == neutral.source
+        if is_same_camera(one, neutral.source, neutral.device)
         and (None in (one.displays, neutral.displays) or one.displays == neutral.displays)
-        and ("" in (one.device, neutral.device) or one.device == neutral.device)
     ]
     if known or is_of_camera:
         return known[0] if known else None
     return alike[0] if alike else None
+
+
+def is_same_camera(neutral: Neutral, source: str, device: str) -> bool:
+    """Whether a neutral posture is of this camera: by its own name where that is known, as numbers change."""
+    if neutral.device and device:
+        return neutral.device == device
+    return neutral.source == source
 
 
 def forget_neutral(name: str, number: int) -> Neutral:

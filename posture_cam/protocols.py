@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol, Self
 
+from posture_cam.ids import Command
 from posture_cam.records import (
-    Command,
     Frame,
     Neutral,
     Observation,

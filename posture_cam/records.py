@@ -9,225 +9,31 @@ from __future__ import annotations
 from base64 import b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
 from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ConfigDict
 
-from posture_cam.kinds import Count, Encoded, Id, Pixels, Rate, Seconds, Shaped, UnknownPixels, Words
+from posture_cam.ids import (
+    JUDGED_STATES,
+    LANDMARK_COUNT,
+    AlertKind,
+    Command,
+    Doubt,
+    Feature,
+    Label,
+    Measure,
+    NeutralOrigin,
+    Reason,
+    Severity,
+    Stance,
+    State,
+    View,
+)
+from posture_cam.kinds import Count, Encoded, Pixels, Rate, Seconds, Shaped, UnknownPixels, Words
 
 FloatArray = NDArray[np.floating]
-
-
-class Landmark(IntEnum):
-    """The landmarks of MediaPipe's pose model that posture_cam uses, by their index."""
-
-    NOSE = 0
-    LEFT_EYE = 2
-    RIGHT_EYE = 5
-    LEFT_EAR = 7
-    RIGHT_EAR = 8
-    MOUTH_LEFT = 9
-    MOUTH_RIGHT = 10
-    LEFT_SHOULDER = 11
-    RIGHT_SHOULDER = 12
-    LEFT_ELBOW = 13
-    RIGHT_ELBOW = 14
-    LEFT_WRIST = 15
-    RIGHT_WRIST = 16
-    LEFT_HIP = 23
-    RIGHT_HIP = 24
-
-
-LANDMARK_COUNT = 33
-# Without these landmarks a sitter cannot be judged.
-HEAD_AND_SHOULDERS = (
-    Landmark.NOSE,
-    Landmark.LEFT_EAR,
-    Landmark.RIGHT_EAR,
-    Landmark.LEFT_SHOULDER,
-    Landmark.RIGHT_SHOULDER,
-)
-
-
-class View(Id):
-    """The side from which the camera sees the person; left and right name the visible side of the body."""
-
-    FRONT = "front"
-    THREE_QUARTER = "three_quarter"
-    SIDE_LEFT = "side_left"
-    SIDE_RIGHT = "side_right"
-
-    @property
-    def is_side(self) -> bool:
-        """Whether the camera sees the person from either side."""
-        return self in (View.SIDE_LEFT, View.SIDE_RIGHT)
-
-
-class Measure(Id):
-    """Every measure by name; data/measures.toml explains each measure and holds its limits.
-
-    `change` in a name means relative to the neutral posture.
-    """
-
-    NECK_INCLINATION = "neck_inclination_deg"
-    NECK_INCLINATION_CHANGE = "neck_inclination_change_deg"
-    TRUNK_INCLINATION = "trunk_inclination_deg"
-    TRUNK_INCLINATION_CHANGE = "trunk_inclination_change_deg"
-    LEANING_BACK = "leaning_back_deg"
-    NECK_FLEXION_CHANGE = "neck_flexion_change_deg"
-    CRANIOVERTEBRAL_ANGLE = "craniovertebral_angle_deg"
-    SINKING = "sinking_cm"
-    EAR_DROP = "ear_drop_cm"
-    HEAD_DROP = "head_drop_percent"
-    APPROACH = "approach_percent"
-    SHOULDER_TILT_CHANGE = "shoulder_tilt_change_deg"
-    HEAD_TILT_CHANGE = "head_tilt_change_deg"
-    LATERAL_LEAN_CHANGE = "lateral_lean_change_deg"
-    HEAD_YAW_CHANGE = "head_yaw_change_deg"
-    HEAD_PITCH_CHANGE = "head_pitch_change_deg"
-    VIEWING_DISTANCE = "viewing_distance_cm"
-    STILLNESS = "stillness_min"
-
-
-class Feature(Id):
-    """Quantities of one pose that need no neutral posture; geometry/features.py says how each is measured.
-
-    `ratio` in a value means a share of the picture's height, unless the name gives another reference.
-    """
-
-    SHOULDER_YAW = "shoulder_yaw_deg"
-    SHOULDER_WIDTH = "shoulder_width_ratio"
-    SHOULDER_X = "shoulder_x_ratio"
-    SHOULDER_Y = "shoulder_y_ratio"
-    EAR_Y = "ear_y_ratio"
-    TRUNK_LENGTH = "trunk_length_ratio"
-    NECK_PROFILE = "neck_profile_deg"
-    TRUNK_PROFILE = "trunk_profile_deg"
-    EAR_SHOULDER = "ear_shoulder_ratio"
-    SHOULDER_TILT = "shoulder_tilt_deg"
-    HEAD_TILT = "head_tilt_deg"
-    HEAD_YAW = "head_yaw_deg"
-    LATERAL_LEAN = "lateral_lean_deg"
-    FACE_HEIGHT = "face_height_ratio"
-    EYE_DISTANCE_BY_WIDTH = "eye_distance_by_width_ratio"
-    NOSE_BELOW_EARS = "nose_below_ears_ratio"
-    CAMERA_ELEVATION = "camera_elevation_deg"
-
-
-class Movement(StrEnum):
-    """Movements of exercises, by name; geometry/movement.py says how each is measured.
-
-    Movements with two sides are positive towards the person's left.
-    """
-
-    SHOULDER_RISE = "shoulder_rise_percent"
-    SIDE_BEND = "side_bend_deg"
-    HEAD_TURN = "head_turn_deg"
-    NECK_SIDE_BEND = "neck_side_bend_deg"
-    LEANING_BACK = "leaning_back_deg"
-    DRAWING_BACK = "drawing_back_deg"
-    TRUNK_TURN = "trunk_turn_deg"
-    RISING = "rising_percent"
-    ARM_RAISE = "arm_raise_percent"
-
-
-class Severity(IntEnum):
-    """How far a measure is from its good range."""
-
-    OK = 0
-    MILD = 1
-    POOR = 2
-
-
-class State(Id):
-    """The state of a moment."""
-
-    GOOD = "good"
-    FAIR = "fair"
-    POOR = "poor"
-    AWAY = "away"
-    UNJUDGED = "unjudged"
-
-
-JUDGED_STATES = (State.GOOD, State.FAIR, State.POOR)
-
-
-class Reason(Id):
-    """Why a moment could not be judged, by an id that is stored; words.py has the words."""
-
-    NOBODY = "nobody"
-    HEAD_HIDDEN = "head_hidden"
-    TOO_SMALL = "too_small"
-    LOOKING_AWAY = "looking_away"
-    LOOKING_DOWN = "looking_down"
-    SHOULDERS_OUT = "shoulders_out"
-    UNSURE = "unsure"
-    NO_NEUTRAL = "no_neutral"
-    OTHER_VIEW = "other_view"
-    NOT_MEASURABLE = "not_measurable"
-    FAULT_HIDDEN = "fault_hidden"
-    SETTLING = "settling"
-    GAP = "gap"
-    CAMERA_GONE = "camera_gone"
-    CAMERA_BUSY = "camera_busy"
-    BLACK = "black"
-    FROZEN = "frozen"
-    ASLEEP = "asleep"
-    PAUSED = "paused"
-    CALIBRATING = "calibrating"
-    CAMERA_MOVED = "camera_moved"
-    PICTURE_CHANGED = "picture_changed"
-    ON_ITS_SIDE = "on_its_side"
-
-
-class NeutralOrigin(Id):
-    """The origin of a run's neutral posture."""
-
-    GIVEN = "given"
-    PROFILE = "profile"
-    FOUND = "found"
-    AVERAGE = "average"
-    RUN = "run"
-
-
-class Stance(Id):
-    """How a person works at the desk."""
-
-    SITTING = "sitting"
-    STANDING = "standing"
-
-
-class Hint(StrEnum):
-    """The instructions of a calibration, given one at a time."""
-
-    NOBODY = "nobody"
-    TOO_DARK = "too_dark"
-    FACE_HIDDEN = "face_hidden"
-    SHOULDERS_OUT = "shoulders_out"
-    MOVE_BACK = "move_back"
-    COME_CLOSER = "come_closer"
-    ON_ITS_SIDE = "on_its_side"
-    TURN = "turn"
-    HOLD_STILL = "hold_still"
-    STAY = "stay"
-
-
-class Doubt(StrEnum):
-    """Reasons to doubt the neutral posture."""
-
-    UNPROVEN = "unproven"
-    CAMERA_MOVED = "camera_moved"
-    PICTURE_CHANGED = "picture_changed"
-
-
-class Misfit(StrEnum):
-    """Signs that a neutral posture no longer fits."""
-
-    SITS_ELSEWHERE = "sits_elsewhere"
-    PICTURE_CHANGED = "picture_changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,13 +169,6 @@ class RoomPoints:
         return points % 4 == 0 and described == 8 * points
 
 
-class Label(Id):
-    """What a person says of a moment."""
-
-    GOOD = "good"
-    BAD = "bad"
-
-
 @dataclass(frozen=True, slots=True)
 class Correction:
     """A moment that was judged wrongly, by what the person says of it.
@@ -490,15 +289,6 @@ class Tip:
     kind: str
 
 
-class AlertKind(Id):
-    """The subject of an alert."""
-
-    FAULT = "fault"
-    QUESTION = "question"
-    BREAK = "break"
-    CHANGE = "change"
-
-
 @dataclass(frozen=True, slots=True)
 class Alert:
     """The moment, and the reason, to speak to the user.
@@ -538,23 +328,6 @@ class SourceEvent:
     is_end: bool = False
 
 
-class Command(StrEnum):
-    """Commands to a running monitor."""
-
-    QUIT = "quit"
-    PAUSE = "pause"
-    CALIBRATE = "calibrate"
-    SNOOZE = "snooze"
-    STILL_FITS = "still_fits"
-    SITS_WELL = "sits_well"
-    SLOUCHES = "slouches"
-    MORE_SENSITIVE = "more_sensitive"
-    LESS_SENSITIVE = "less_sensitive"
-    SENSITIVITY = "sensitivity"
-    PROFILE = "profile"
-    HELP = "help"
-
-
 def _nobody(_is_done: bool, _words: str) -> None:
     """Answer nobody."""
 
@@ -565,8 +338,9 @@ class Order:
 
     Attributes:
         value: What the command takes: for PAUSE whether to pause (None: the other way round), for SNOOZE
-            minutes (0 ends it; None: the other way round), for CALIBRATE True if a stored posture may be
-            replaced, or a stance and perhaps "replace", for SENSITIVITY levels, for PROFILE a name.
+            minutes (0 ends it; None: the other way round), for SILENCE whether alerts are off, for CALIBRATE
+            True if a stored posture may be replaced, or a stance and perhaps "replace", for SENSITIVITY
+            levels, for PROFILE a name.
         answer: Called once, with whether it was done, and with what was said.
     """
 

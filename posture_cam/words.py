@@ -10,8 +10,8 @@ from functools import cache
 from typing import Any
 
 from posture_cam.errors import UsageError
+from posture_cam.ids import Measure, Stance
 from posture_cam.measures import MeasureInfo, load_measures
-from posture_cam.records import Measure, Stance
 from posture_cam.settings import read_data
 
 _CLOCK = re.compile(r"(?:(\d+):)?(?:(\d+):)?(\d+(?:\.\d+)?)")

@@ -17,20 +17,8 @@ from typing import Any
 import av
 import numpy as np
 
-from posture_cam.records import (
-    Assessment,
-    Finding,
-    Landmark,
-    Measure,
-    Measures,
-    Pose,
-    Reason,
-    Sample,
-    Severity,
-    SourceInfo,
-    State,
-    View,
-)
+from posture_cam.ids import Landmark, Measure, Reason, Severity, State, View
+from posture_cam.records import Assessment, Finding, Measures, Pose, Sample, SourceInfo
 
 SIZE_WH = (640, 480)
 TRUNK_PX, NECK_PX = 160.0, 80.0

@@ -6,8 +6,8 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+from posture_cam.ids import State
 from posture_cam.outputs.files.keeping import LiveHistory
-from posture_cam.records import State
 from posture_cam.runlog import RunLog
 from posture_cam.settings import load_settings
 from tests.sittings import SOURCE, pieces

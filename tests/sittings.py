@@ -10,23 +10,9 @@ from zoneinfo import ZoneInfo
 
 from posture_cam.care.tips import tips_for
 from posture_cam.history import RunFacts, RunUpdate, Writer
+from posture_cam.ids import AlertKind, Measure, Reason, Severity, State, View
 from posture_cam.outputs.files.keeping import LiveHistory
-from posture_cam.records import (
-    Alert,
-    AlertKind,
-    Assessment,
-    Finding,
-    Measure,
-    Measures,
-    Observation,
-    Piece,
-    Reason,
-    Sample,
-    Severity,
-    SourceInfo,
-    State,
-    View,
-)
+from posture_cam.records import Alert, Assessment, Finding, Measures, Observation, Piece, Sample, SourceInfo
 from posture_cam.runlog import LEAST_FAULT_S, RunLog, Spoken
 from posture_cam.settings import load_settings
 

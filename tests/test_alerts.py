@@ -9,7 +9,8 @@ import pytest
 
 from posture_cam.alerts import AlertPolicy
 from posture_cam.care.exercises import exercise_for
-from posture_cam.records import Alert, AlertKind, Doubt, Measure, State
+from posture_cam.ids import AlertKind, Doubt, Measure, State
+from posture_cam.records import Alert
 from posture_cam.settings import load_settings
 from tests.builders import assessments
 

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from posture_cam.ids import Doubt
 from posture_cam.pose.pose_log import PoseLog
 from posture_cam.pose.room import BackgroundWatch
-from posture_cam.records import Doubt, Pose
+from posture_cam.records import Pose
 from posture_cam.session.analysis import AnalysisRequest, analyze
 from posture_cam.settings import load_settings
 from tests.conftest import SAMPLES, Made

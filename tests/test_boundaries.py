@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from posture_cam.errors import PostureCamError
+from posture_cam.ids import State
 from posture_cam.outputs.report.result import read_result
 from posture_cam.pose.pose_log import PoseLog
 from posture_cam.profiles import load_profile, profile_path
-from posture_cam.records import State
 from posture_cam.session.analysis import AnalysisRequest, analyze
 from tests.builders import Film, side
 from tests.conftest import ROOT

@@ -19,10 +19,11 @@ from posture_cam.assessment import Calibrator
 from posture_cam.assessment.scoring import own_scale
 from posture_cam.errors import NeutralError, SourceError, UsageError
 from posture_cam.geometry import FeatureExtractor
+from posture_cam.ids import Feature, Hint, Landmark, Measure, View
 from posture_cam.outputs.screen.guide import Guide
 from posture_cam.pose.pose_log import PoseLog
 from posture_cam.profiles import load_profile, profile_names, profile_path
-from posture_cam.records import Feature, Frame, Hint, Landmark, Measure, Pose, View
+from posture_cam.records import Frame, Pose
 from posture_cam.session.analysis import AnalysisRequest, analyze
 from posture_cam.session.calibration import CalibrationRequest, calibrate
 from posture_cam.settings import load_settings

@@ -34,9 +34,9 @@ from posture_cam.care.workspace import load_items, load_questions, parse_answers
 from posture_cam.errors import UsageError
 from posture_cam.history import History, Writer, keep_check_in, keep_exercise, keep_programme, stop_programme
 from posture_cam.history.schema import MIGRATIONS, migrate
+from posture_cam.ids import Measure, State
 from posture_cam.outputs.report import page_of
 from posture_cam.paths import history_path
-from posture_cam.records import Measure, State
 from posture_cam.session import programme
 from posture_cam.session.report import of_days
 from posture_cam.session.workspace import LOW_BELOW_DEG

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from posture_cam.records import State
+from posture_cam.ids import State
 from tests.builders import Film, side, stripes, write_video
 from tests.conftest import ROOT, SAMPLES
 from tests.running import run, run_process

@@ -17,10 +17,10 @@ import pytest
 
 from posture_cam.errors import OutputError
 from posture_cam.history import today
+from posture_cam.ids import State
 from posture_cam.outputs.dashboard import serving
 from posture_cam.paths import history_path
 from posture_cam.profiles import profile_names
-from posture_cam.records import State
 from posture_cam.session.calibration import CalibrationRequest, calibrate
 from tests.browser import browser, needs_browser
 from tests.conftest import SAMPLES

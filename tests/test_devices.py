@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from posture_cam.ids import Reason
 from posture_cam.pose import open_estimator
 from posture_cam.pose.carrying import room_points
 from posture_cam.pose.pose_log import PoseLog
 from posture_cam.pose.room import BackgroundWatch, has_colour
 from posture_cam.profiles import all_of, load_profile, save_profile
-from posture_cam.records import Neutral, Reason
+from posture_cam.records import Neutral
 from posture_cam.session.live_run import LiveRun
 from posture_cam.session.looking import Looking
 from posture_cam.session.neutrals import fitting

@@ -17,10 +17,10 @@ from posture_cam.batch.table import COLUMNS
 from posture_cam.care.exercises import load_exercises
 from posture_cam.history import History
 from posture_cam.history.schema import migrate
+from posture_cam.ids import Measure, Reason, State
 from posture_cam.measures import GROUP_WEIGHTS, MeasureInfo, load_measures
 from posture_cam.outputs.files.tables import CsvResult
 from posture_cam.outputs.terminal.days import CSV_HEADER, days_as_json, write_export_json
-from posture_cam.records import Measure, Reason, State
 from posture_cam.words import words_of
 from tests.conftest import ROOT
 from tests.running import run

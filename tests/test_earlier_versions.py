@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from posture_cam.history import History
+from posture_cam.ids import Measure, Reason, State
 from posture_cam.measures import load_measures
 from posture_cam.outputs.report import read_result
 from posture_cam.paths import history_path
 from posture_cam.pose.pose_log import PoseLog
 from posture_cam.profiles import load_profile, profile_path
-from posture_cam.records import Measure, Reason, State
 from posture_cam.runlog import totals
 from posture_cam.session.analysis import AnalysisRequest, analyze
 from posture_cam.words import value_words, words_of

@@ -15,20 +15,10 @@ from posture_cam.errors import ModelError
 from posture_cam.geometry import AngleEstimator, FeatureExtractor, compare
 from posture_cam.geometry.estimator import OUTPUTS, Estimate, Network, save_weights
 from posture_cam.geometry.points import GROUPS, MIRRORED, Points, inputs
+from posture_cam.ids import LANDMARK_COUNT, Landmark, Measure, Reason, State, View
 from posture_cam.paths import bundled_model
 from posture_cam.pose.pose_log import PoseLog
-from posture_cam.records import (
-    LANDMARK_COUNT,
-    Assessment,
-    Landmark,
-    Measure,
-    Measures,
-    Neutral,
-    Pose,
-    Reason,
-    State,
-    View,
-)
+from posture_cam.records import Assessment, Measures, Neutral, Pose
 from posture_cam.session.neutrals import load_estimator
 from posture_cam.settings import load_settings
 from tests.builders import front_pose, side_pose

@@ -27,8 +27,9 @@ from posture_cam.care.tips import tips_for
 from posture_cam.errors import NothingJudged
 from posture_cam.geometry import MovementMeter
 from posture_cam.geometry.points import MIRRORED
+from posture_cam.ids import AlertKind, Landmark, Measure, Movement
 from posture_cam.pose.pose_log import PoseLog
-from posture_cam.records import Alert, AlertKind, Landmark, Measure, Movement, Pose, Sample
+from posture_cam.records import Alert, Pose, Sample
 from posture_cam.session.coach import Coach
 from posture_cam.session.exercising import ExerciseRequest, count_recording, guide_by_clock, guide_camera
 from posture_cam.session.neutrals import load_estimator

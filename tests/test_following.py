@@ -13,11 +13,12 @@ import pytest
 from numpy.typing import NDArray
 
 from posture_cam.errors import NeutralError
+from posture_cam.ids import Command, Landmark, Measure, Reason, State
 from posture_cam.pose.carrying import Turn, room_points, turn_between
 from posture_cam.pose.pose_log import PoseLog
 from posture_cam.pose.room import room_mask
 from posture_cam.profiles import load_profile, save_profile
-from posture_cam.records import Command, Landmark, Measure, Neutral, Pose, Reason, State
+from posture_cam.records import Neutral, Pose
 from posture_cam.session.calibration import CalibrationRequest, calibrate
 from posture_cam.session.following import carried
 from posture_cam.session.monitor import MonitorRequest, monitor

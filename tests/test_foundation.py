@@ -20,22 +20,22 @@ from posture_cam.care.exercises import Aim
 from posture_cam.care.tips import GENERAL, TipRotation, faults, load_tips, tips_for, tips_for_faults
 from posture_cam.errors import NeutralError, OutputError, PostureCamError, UsageError
 from posture_cam.files import check_writable, written_whole
-from posture_cam.measures import GROUP_WEIGHTS, load_measures
-from posture_cam.profiles import load_profile, profile_names, profile_path, save_profile
-from posture_cam.records import (
+from posture_cam.ids import (
     AlertKind,
     Doubt,
     Feature,
     Hint,
     Measure,
     Misfit,
-    Neutral,
     NeutralOrigin,
     Reason,
     Stance,
     State,
     View,
 )
+from posture_cam.measures import GROUP_WEIGHTS, load_measures
+from posture_cam.profiles import load_profile, profile_names, profile_path, save_profile
+from posture_cam.records import Neutral
 from posture_cam.settings import load_settings, read_data
 from posture_cam.words import clock, count_words, duration_words, parse_stretch, value_words
 from tests.builders import front_pose

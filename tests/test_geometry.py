@@ -11,7 +11,8 @@ from posture_cam.assessment import build_neutral
 from posture_cam.geometry import FeatureExtractor, average_neutral, compare
 from posture_cam.geometry.features import in_profile_deg
 from posture_cam.geometry.view import facing_sign, shoulder_yaw_deg
-from posture_cam.records import Feature, Features, Landmark, Measure, Measures, Neutral, Pose, Reason, View
+from posture_cam.ids import Feature, Landmark, Measure, Reason, View
+from posture_cam.records import Features, Measures, Neutral, Pose
 from posture_cam.settings import load_settings
 from tests.builders import front_pose, side_pose, unseen
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from posture_cam.source import Glimpse, VideoFile
 from posture_cam.source.groups import groups_of
-from tests.builders import read_stripes, stripes, write_video
+from tests.builders import read_stripes, stripes, turn_by_90_deg, write_video
 
 MOST_S = 2.0
 CODECS = {
@@ -94,6 +94,29 @@ def test_pictures_that_need_the_next_key_picture_do_not_wait(tmp_path: Path) -> 
     ]
     assert any(has_leading)  # else the test shows nothing
     assert sum(one.is_undecoded for one in seen) < 10
+
+
+@pytest.mark.parametrize("most_s", [None, MOST_S])
+def test_a_recording_on_its_side_is_upright(tmp_path: Path, most_s: float | None) -> None:
+    path = turn_by_90_deg(written(tmp_path, "mp4"))
+    with VideoFile(path, 5.0, 1, is_sparse=True, most_between_keys_s=most_s) as source:
+        assert (source.info.width_px, source.info.height_px) == (48, 64)
+        for one in source.glimpses():
+            frame = one.frame()
+            assert frame is not None
+            assert frame.image_bgr.shape == (64, 48, 3)
+
+
+def test_a_gradual_refresh_is_no_key_picture(tmp_path: Path) -> None:
+    path = written(tmp_path, "mp4", **{"x264-params": "intra-refresh=1:keyint=30:bframes=0"})
+    with av.open(str(path)) as container:
+        assert (
+            sum(packet.is_keyframe for packet in container.demux(video=0)) > 3
+        )  # else the test shows nothing
+    with VideoFile(path, 5.0, 1, is_sparse=True, most_between_keys_s=MOST_S) as source:
+        seen = list(source.glimpses())
+        assert len(seen) > 30
+        assert all(shown(one) == one.index for one in seen[:-1])
 
 
 def test_without_a_graphics_card_that_decodes_the_software_does(tmp_path: Path) -> None:

@@ -26,10 +26,11 @@ from posture_cam.config import load_config
 from posture_cam.errors import HistoryError, UsageError
 from posture_cam.history import History, Writer, day_bounds_s, zone_name, zone_of
 from posture_cam.history.schema import MIGRATIONS, migrate, version
+from posture_cam.ids import JUDGED_STATES, Reason, State
 from posture_cam.outputs.files.keeping import KeptAs, LiveHistory
 from posture_cam.outputs.files.tables import as_json
 from posture_cam.paths import history_path
-from posture_cam.records import JUDGED_STATES, Alert, Observation, Piece, Reason, State
+from posture_cam.records import Alert, Observation, Piece
 from posture_cam.runlog import RunLog, totals
 from posture_cam.session.analysis import AnalysisRequest, analyze
 from posture_cam.session.monitor import MonitorRequest, monitor

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from posture_cam.errors import ModelError
+from posture_cam.ids import Landmark
 from posture_cam.pose.landmarker import PoseLandmarker
 from posture_cam.pose.model_store import ModelFile, find_model
-from posture_cam.records import Frame, Landmark, Pose
+from posture_cam.records import Frame, Pose
 from posture_cam.settings import load_settings
 
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"

@@ -19,6 +19,7 @@ from posture_cam.assessment.learning import LEAST_FACTOR, MOST_FACTOR
 from posture_cam.assessment.scoring import limited, score, state_of, stretched
 from posture_cam.config import load_config
 from posture_cam.errors import NeutralError, UsageError
+from posture_cam.ids import Command, Label, Measure, State, View
 from posture_cam.measures import load_measures
 from posture_cam.profiles import (
     MOST_CORRECTIONS,
@@ -29,7 +30,7 @@ from posture_cam.profiles import (
     restore_profile,
     save_profile,
 )
-from posture_cam.records import Command, Label, Measure, Measures, Neutral, State, View
+from posture_cam.records import Measures, Neutral
 from posture_cam.session.learning import correction_of, own_factors, words_of_limits
 from posture_cam.session.neutrals import load_estimator
 from posture_cam.settings import load_settings

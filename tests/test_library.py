@@ -22,11 +22,11 @@ import pytest
 import posture_cam
 from posture_cam import Measure, State
 from posture_cam.errors import NeutralError, OutputError, SourceError
+from posture_cam.ids import View
 from posture_cam.outputs.files.tables import CsvResult
 from posture_cam.pose.between import poses_filled_in
 from posture_cam.pose.pose_log import PoseLog
 from posture_cam.profiles import load_profile
-from posture_cam.records import View
 from posture_cam.session.calibration import CalibrationRequest, calibrate
 from posture_cam.settings import load_settings
 from tests.conftest import ROOT, SAMPLES

@@ -17,7 +17,8 @@ import pytest
 from numpy.typing import NDArray
 
 from posture_cam.errors import UsageError
-from posture_cam.records import Frame, Reason, SourceEvent, SourceInfo
+from posture_cam.ids import Reason
+from posture_cam.records import Frame, SourceEvent, SourceInfo
 from posture_cam.session.looking import Looking
 from posture_cam.settings import load_settings
 from posture_cam.source import CameraGone, LiveSource, PlayedFile, camera_number, camera_users

@@ -21,20 +21,10 @@ import pytest
 from numpy.typing import NDArray
 
 from posture_cam.config import load_config
+from posture_cam.ids import AlertKind, Command, Reason, State
 from posture_cam.outputs.live import LiveOutput
 from posture_cam.profiles import load_profile, profile_names, profile_path
-from posture_cam.records import (
-    AlertKind,
-    Command,
-    Frame,
-    Neutral,
-    Observation,
-    Reason,
-    SessionSummary,
-    SourceEvent,
-    SourceInfo,
-    State,
-)
+from posture_cam.records import Frame, Neutral, Observation, SessionSummary, SourceEvent, SourceInfo
 from posture_cam.session.analysis import AnalysisRequest, analyze
 from posture_cam.session.calibration import CalibrationRequest, calibrate
 from posture_cam.session.monitor import MonitorRequest, monitor

@@ -5,7 +5,8 @@ import pytest
 from posture_cam.assessment import NeutralFinder, build_neutral, take_stretch
 from posture_cam.assessment.neutral import Stretch
 from posture_cam.geometry import FeatureExtractor
-from posture_cam.records import Feature, Features, View
+from posture_cam.ids import Feature, View
+from posture_cam.records import Features
 from posture_cam.settings import load_settings
 from tests.builders import Film, Maker, front, side, side_pose
 

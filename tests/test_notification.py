@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from posture_cam.care.tips import load_tips
+from posture_cam.ids import AlertKind, Command, Measure, State
 from posture_cam.outputs.telling.notification import Backend, CannotNotify, DesktopNotification, ScriptBackend
-from posture_cam.records import Alert, AlertKind, Command, Measure, Observation, Sample, State
+from posture_cam.records import Alert, Observation, Sample
 from tests.builders import assessment, measures
 from tests.screens import needs_screen, screen
 
@@ -196,7 +197,10 @@ def test_a_button_is_a_command_and_takes_the_notification_back(
             desktop.buttons[words]()
             sink._worker.submit(lambda: None).result()
             assert desktop.done[-1] == "dismissed"
-            assert [one.command for one in sink.commands()] == [command]
+            (order,) = sink.commands()
+            assert order.command == command
+            if command == Command.SNOOZE:  # begins a snooze, whatever was before
+                assert order.value == 15.0
             assert sink.commands() == ()
 
 

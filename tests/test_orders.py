@@ -27,12 +27,13 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from posture_cam.errors import CommandRefused
+from posture_cam.ids import Command, Label, State
 from posture_cam.outputs.files.lines import JsonLines
 from posture_cam.outputs.files.orders import COMMAND_LINE, JsonOrders, order_of
 from posture_cam.outputs.files.remote import RemoteOrders, ordered
 from posture_cam.paths import monitor_path
 from posture_cam.profiles import load_profile, save_profile
-from posture_cam.records import Command, Label, Neutral, Order, State
+from posture_cam.records import Neutral, Order
 from posture_cam.session.monitor import MonitorRequest, monitor
 from posture_cam.settings import load_settings
 from tests.conftest import ROOT

@@ -11,24 +11,19 @@ import pytest
 from rich.console import Console
 
 from posture_cam.care.tips import load_tips
+from posture_cam.ids import Landmark, Measure, NeutralOrigin, Reason, State, View
 from posture_cam.outputs.files.video import AnnotatedVideo
 from posture_cam.outputs.screen.overlay import STATE_COLOURS, Overlay, Scene, draw_banner, draw_timeline
 from posture_cam.outputs.terminal.console import print_summary
 from posture_cam.records import (
     Alert,
     Frame,
-    Landmark,
-    Measure,
     Measures,
     Neutral,
-    NeutralOrigin,
     Observation,
-    Reason,
     Sample,
     SessionSummary,
     SourceInfo,
-    State,
-    View,
 )
 from tests.builders import SIZE_WH, assessment, front_pose, side_pose
 

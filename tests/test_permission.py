@@ -14,8 +14,8 @@ from posture_cam.care.exercises import load_exercises
 from posture_cam.care.permission import Permission, permission_of
 from posture_cam.care.tips import load_tips
 from posture_cam.history import History, keep_check_in
+from posture_cam.ids import AlertKind, State
 from posture_cam.paths import history_path
-from posture_cam.records import AlertKind, State
 from posture_cam.session.programme import permission
 from posture_cam.settings import load_settings
 from tests.builders import assessments

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from posture_cam.errors import ModelError, SourceError
+from posture_cam.ids import LANDMARK_COUNT, Landmark
 from posture_cam.pose import open_estimator
 from posture_cam.protocols import PoseEstimator
-from posture_cam.records import LANDMARK_COUNT, Frame, Landmark
+from posture_cam.records import Frame
 from posture_cam.session.analysis import AnalysisRequest, analyze
 from posture_cam.settings import load_settings
 from posture_cam.source import VideoFile

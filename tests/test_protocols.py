@@ -14,6 +14,7 @@ import pytest
 from rich.console import Console
 
 from posture_cam.geometry import Estimator
+from posture_cam.ids import Command, Reason, State
 from posture_cam.outputs.files.alert_frames import AlertFrames
 from posture_cam.outputs.files.keeping import KeptAnalysis, LiveHistory
 from posture_cam.outputs.files.lines import JsonLines
@@ -24,7 +25,7 @@ from posture_cam.outputs.telling.notification import DesktopNotification
 from posture_cam.outputs.telling.sound import Sound
 from posture_cam.outputs.terminal.status import StatusLine
 from posture_cam.protocols import Keeper, LiveSink, LiveVideoSource, Sink
-from posture_cam.records import Command, Frame, Observation, Reason, SessionSummary, SourceEvent, State
+from posture_cam.records import Frame, Observation, SessionSummary, SourceEvent
 from posture_cam.runlog import RunLog
 from posture_cam.session.analysis import AnalysisRequest, analyze
 from posture_cam.session.neutrals import load_estimator

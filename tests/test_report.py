@@ -19,11 +19,11 @@ from matplotlib.figure import Figure
 
 from posture_cam.errors import HistoryError, SourceError
 from posture_cam.history import Figures, today
+from posture_cam.ids import Measure, NeutralOrigin, State
 from posture_cam.measures import load_measures
 from posture_cam.outputs.report import Report, page_of, read_result
 from posture_cam.outputs.report.charts import Shown, _limits, _minutes
 from posture_cam.outputs.report.content import alert_words, cards, past_score, trend_words
-from posture_cam.records import Measure, NeutralOrigin, State
 from posture_cam.runlog import Sitting, Slot, totals
 from posture_cam.session.analysis import AnalysisRequest, analyze
 from posture_cam.session.report import ReportRequest, of_days, report

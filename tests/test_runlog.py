@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from posture_cam.assessment import Hindsight, Judge
 from posture_cam.geometry import FeatureExtractor, average_neutral, compare
 from posture_cam.history import History
+from posture_cam.ids import Landmark, Measure, Reason, State, View
 from posture_cam.outputs.report import read_result
-from posture_cam.records import Landmark, Measure, Observation, Pose, Reason, State, View
+from posture_cam.records import Observation, Pose
 from posture_cam.runlog import RunLog, joined, totals
 from posture_cam.session.analysis import AnalysisRequest, analyze
 from posture_cam.settings import load_settings

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from posture_cam.records import SessionSummary, State, View
+from posture_cam.ids import State, View
+from posture_cam.records import SessionSummary
 from posture_cam.session.analysis import AnalysisRequest, analyze
 from tests.conftest import SAMPLES
 

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posture_cam.assessment.scoring import penalty, score, state_of, stretched
+from posture_cam.ids import Measure, Severity, State
 from posture_cam.measures import load_measures
-from posture_cam.records import Measure, Severity, State
 
 TABLE = load_measures()
 NECK, TRUNK = Measure.NECK_INCLINATION_CHANGE, Measure.TRUNK_INCLINATION_CHANGE

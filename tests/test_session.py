@@ -21,9 +21,9 @@ from posture_cam.errors import (
     SourceError,
     UsageError,
 )
+from posture_cam.ids import Feature, Measure, Reason, State, View
 from posture_cam.pose.pose_log import PoseLogEnd, PoseLogHeader, PoseLogWriter, Rounding
 from posture_cam.profiles import save_profile
-from posture_cam.records import Feature, Measure, Reason, State, View
 from posture_cam.session.analysis import AnalysisRequest, analyze
 from posture_cam.session.poses import Listener
 from posture_cam.words import words_of

@@ -18,7 +18,9 @@ from posture_cam.alerts import AlertPolicy
 from posture_cam.assessment import NeutralChoice
 from posture_cam.errors import NeutralError
 from posture_cam.history import History
+from posture_cam.ids import AlertKind, Command, Feature, Label, Stance, State, View
 from posture_cam.outputs.files.keeping import LiveHistory
+from posture_cam.pose.carrying import room_points
 from posture_cam.pose.pose_log import PoseLog
 from posture_cam.pose.room import room_mask
 from posture_cam.profiles import (
@@ -29,19 +31,7 @@ from posture_cam.profiles import (
     restore_profile,
     save_profile,
 )
-from posture_cam.records import (
-    AlertKind,
-    Command,
-    Feature,
-    Features,
-    Label,
-    Neutral,
-    Order,
-    SessionSummary,
-    Stance,
-    State,
-    View,
-)
+from posture_cam.records import Features, Neutral, Order, SessionSummary
 from posture_cam.runlog import RunLog, totals
 from posture_cam.session.learning import correction_of
 from posture_cam.session.monitor import MonitorRequest, monitor
@@ -97,6 +87,38 @@ def test_one_profile_holds_a_neutral_posture_for_each_setup(neutral: Neutral) ->
         ("camera 1", "sitting"),
     ]
     assert restore_profile("desk").source == "camera 0"
+
+
+def test_a_new_calibration_replaces_the_one_in_use(neutral: Neutral) -> None:  # noqa: F811
+    own = replace(neutral, source="camera 0", device="HD Webcam", displays=2)
+    for number in range(10):
+        save_profile(
+            "desk", replace(own, created_at=f"2026-02-{number + 1:02d}T10:00:00+00:00"), is_of_camera=True
+        )
+    save_profile("desk", replace(own, stance=Stance.STANDING), is_of_camera=True)
+    # The same camera under another number is the same camera.
+    save_profile(
+        "desk", replace(own, source="camera 2", created_at="2026-03-01T10:00:00+00:00"), is_of_camera=True
+    )
+    known = all_of(load_profile("desk"))
+    assert [(one.stance.value, one.source) for one in known] == [
+        ("sitting", "camera 2"),
+        ("standing", "camera 0"),
+    ]
+    assert known[0].created_at.startswith("2026-03-01")
+
+
+def test_what_is_unknown_of_an_older_neutral_posture_excludes_it_from_nothing(neutral: Neutral) -> None:  # noqa: F811
+    save_profile("desk", replace(neutral, source="camera 0"), is_of_camera=True)
+    standing = replace(neutral, source="camera 0", device="HD Webcam", displays=1, stance=Stance.STANDING)
+    save_profile("desk", standing, is_of_camera=True)
+    for displays in (None, 1):
+        first = fitting(load_profile("desk"), "camera 0", displays, "HD Webcam")
+        assert {one.stance for one in all_of(first)} == {Stance.SITTING, Stance.STANDING}
+    save_profile("other", replace(neutral, source="camera 0"), is_of_camera=True)
+    save_profile("other", replace(neutral, source="a.mp4", stance=Stance.STANDING))
+    first = fitting(load_profile("other"), "camera 0", None)
+    assert [one.stance for one in all_of(first)] == [Stance.SITTING, Stance.STANDING]
 
 
 def test_docked_and_undocked_stand_side_by_side(neutral: Neutral) -> None:  # noqa: F811
@@ -177,6 +199,18 @@ def test_the_place_of_the_shoulders_tells_which_one_is_used(history: list[tuple[
         assert current.stance == expected
         # Back at the desk between two stretches, so that passing does not add up.
         choice.follow(moment(sitting, 0.0, 0.0 if expected == Stance.SITTING else -1.0, now_s), current)
+
+
+def test_coming_back_is_no_proof_of_five_seconds() -> None:
+    centre = {Feature.SHOULDER_WIDTH: 0.4, Feature.SHOULDER_X: 0.9, Feature.SHOULDER_Y: 0.7}
+    sitting = Neutral("2026-01-01", "camera 0", View.FRONT, centre, {}, 30)
+    current = replace(sitting, others=(placed(sitting, 0.0, -1.0, stance=Stance.STANDING),))
+    choice = NeutralChoice(SETTINGS.choosing)
+    assert choice.follow(moment(sitting, 0.0, -1.0, 10.0), current) is None
+    assert choice.follow(moment(sitting, 0.0, -1.0, 610.0), current) is None
+    assert choice.follow(moment(sitting, 0.0, -1.0, 612.0), current) is None
+    assert choice.follow(moment(sitting, 0.0, -1.0, 614.0), current) is None
+    assert choice.follow(moment(sitting, 0.0, -1.0, 615.5), current) is not None
 
 
 class AtDesk:
@@ -271,6 +305,35 @@ def test_a_profile_with_one_neutral_posture_says_nothing_of_stances(
     assert all(one.stance is None for one in kept.seen)
 
 
+def test_sitting_before_the_wall_of_the_other_is_sitting_all_the_same(at_desk: AtDesk) -> None:
+    """Shoulders at the one's place, before the other's wall: no to and fro."""
+    calibrated(at_desk, Stance.SITTING, at_desk.sits)
+    calibrated(at_desk, Stance.STANDING, at_desk.stands)
+    standing = load_profile("default")
+    other_room = room_points(at_desk.seen(at_desk.source._images[0], wall_=1), standing.pose)
+    save_profile("default", replace(standing, room=other_room), is_of_camera=True)
+    at_desk.source._end_s = 60.0
+    at_desk.source._picture_at = lambda now_s: (now_s % 8.0, lambda image: at_desk.seen(image, wall_=1))
+    summary, kept = at_desk.run()
+    told = [words for words in kept.words if "compared with your neutral posture for" in words]
+    assert len(told) == 1
+    assert told[0].startswith("You sit")
+    late = [one for one in kept.seen if one.assessment.timestamp_s > 20.0]
+    assert sum(one.assessment.state == State.GOOD for one in late) >= 0.95 * len(late)
+    assert summary.stance_changes <= 1
+
+
+def test_a_correction_holds_after_standing_up(at_desk: AtDesk) -> None:
+    calibrated(at_desk, Stance.STANDING, at_desk.stands)
+    calibrated(at_desk, Stance.SITTING, at_desk.sits)
+    at_desk.source._end_s = 40.0
+    at_desk.source._picture_at = lambda now_s: (now_s % 8.0, at_desk.sits if now_s < 15.0 else at_desk.stands)
+    summary, kept = at_desk.run([(8.0, Command.SITS_WELL)])
+    assert any(words.startswith("You stand now") for words in kept.words)
+    assert summary.neutral is not None
+    assert len(summary.neutral.corrections) == 1
+
+
 def stretches(*parts: tuple[float, Stance | None]) -> list[tuple[float, Stance | None]]:
     """A moment every ten seconds."""
     found, at_s = [], 0.0
@@ -291,6 +354,14 @@ def test_a_change_is_offered_after_a_long_time_in_one_stance() -> None:
             told.append((at_s, alert.kind, alert.message))
     assert [one[:2] for one in told] == [(2700.0, AlertKind.CHANGE), (6900.0, AlertKind.CHANGE)]
     assert told[0][2].startswith("Sitting for 45 min.")
+    # Breaks are offered besides, as by default.
+    usual = AlertPolicy(SETTINGS.alerts)
+    kinds = []
+    for at_s, stance in stretches((4 * 3600.0, Stance.SITTING)):
+        alert = usual.decide(observation(at_s, State.GOOD).assessment, stance)
+        kinds += [alert.kind] if alert is not None else []
+    assert kinds.count(AlertKind.CHANGE) == 5
+    assert kinds.count(AlertKind.BREAK) >= 6
     never = alerts.model_copy(update={"change_after_s": 0.0})
     for own, stance in ((alerts, None), (never, Stance.SITTING)):
         silent = AlertPolicy(own)

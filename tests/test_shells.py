@@ -26,12 +26,13 @@ from posture_cam.cli.terminal import stoppable
 from posture_cam.config import config_path, write_template
 from posture_cam.files import make_folder, written_whole
 from posture_cam.history import keep_check_in
+from posture_cam.ids import State
 from posture_cam.outputs.files.alert_frames import AlertFrames
 from posture_cam.paths import history_path
 from posture_cam.plain import redacted
 from posture_cam.profiles import profile_path
 from posture_cam.quiet import quiet
-from posture_cam.records import Frame, State
+from posture_cam.records import Frame
 from tests.builders import Film, side
 from tests.conftest import SAMPLES
 from tests.running import TIMEOUT_S, run, run_process, run_unprivileged

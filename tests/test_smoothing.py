@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from posture_cam.assessment.smoothing import AdaptiveFilter, Smoother
-from posture_cam.records import Measure
+from posture_cam.ids import Measure
 from posture_cam.settings import load_settings
 from tests.builders import measures
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from posture_cam.ids import Landmark
 from posture_cam.pose.between import poses_filled_in
-from posture_cam.records import Frame, Landmark, Sample
+from posture_cam.records import Frame, Sample
 from posture_cam.session.analysis import AnalysisRequest, analyze
 from posture_cam.session.looking import Looking
 from posture_cam.settings import load_settings

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from posture_cam.assessment.state import StateMachine
-from posture_cam.records import Reason, State
+from posture_cam.ids import Reason, State
 from posture_cam.settings import load_settings
 
 SETTINGS = load_settings()

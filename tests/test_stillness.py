@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from posture_cam.assessment.stillness import Stillness
-from posture_cam.records import Measure
+from posture_cam.ids import Measure
 from posture_cam.settings import load_settings
 from tests.builders import measures
 

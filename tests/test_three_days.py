@@ -12,9 +12,10 @@ import pytest
 from numpy.typing import NDArray
 
 from posture_cam.history import History
+from posture_cam.ids import JUDGED_STATES, Command, Reason, Stance, State
 from posture_cam.outputs.files.keeping import LiveHistory
 from posture_cam.profiles import all_of, load_profile
-from posture_cam.records import JUDGED_STATES, Command, Reason, SessionSummary, Stance, State
+from posture_cam.records import SessionSummary
 from posture_cam.runlog import totals
 from posture_cam.session.monitor import MonitorRequest, monitor
 from posture_cam.settings import load_settings

@@ -14,24 +14,10 @@ from hypothesis import strategies as st
 from posture_cam.alerts import AlertPolicy
 from posture_cam.assessment import NeutralFit
 from posture_cam.geometry import FeatureExtractor
+from posture_cam.ids import JUDGED_STATES, AlertKind, Doubt, Measure, Reason, State, View
 from posture_cam.pose.pose_log import PoseLogHeader
 from posture_cam.pose.replayed import ReplayedPoses
-from posture_cam.records import (
-    JUDGED_STATES,
-    AlertKind,
-    Doubt,
-    Features,
-    Frame,
-    Measure,
-    Neutral,
-    Observation,
-    Pose,
-    Reason,
-    Sample,
-    SourceEvent,
-    State,
-    View,
-)
+from posture_cam.records import Features, Frame, Neutral, Observation, Pose, Sample, SourceEvent
 from posture_cam.session.live_run import LiveRun
 from posture_cam.session.looking import Looking
 from posture_cam.session.neutrals import neutral_from

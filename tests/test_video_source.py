@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from posture_cam.errors import NothingJudged, SourceError
-from posture_cam.records import Frame, Pose, Reason, State
+from posture_cam.ids import Reason, State
+from posture_cam.records import Frame, Pose
 from posture_cam.session.analysis import AnalysisRequest, analyze
 from posture_cam.source import VideoFile
 from posture_cam.source.timeline import sane_frame_rate

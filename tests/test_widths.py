@@ -10,7 +10,7 @@ import pytest
 from rich.cells import cell_len
 
 from posture_cam.care.exercises import load_exercises
-from posture_cam.records import State
+from posture_cam.ids import State
 from tests.running import Done, run, run_terminal
 from tests.sittings import kept_run
 

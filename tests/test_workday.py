@@ -8,8 +8,8 @@ import pytest
 
 from posture_cam.alerts import AlertPolicy
 from posture_cam.geometry import FeatureExtractor
+from posture_cam.ids import AlertKind, State
 from posture_cam.pose.pose_log import PoseLogHeader
-from posture_cam.records import AlertKind, State
 from posture_cam.session.neutrals import neutral_from
 from posture_cam.session.pipeline import Pipeline
 from posture_cam.settings import load_settings

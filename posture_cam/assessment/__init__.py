@@ -2,7 +2,7 @@
 
 from posture_cam.assessment.calibration import Advice, Calibrator
 from posture_cam.assessment.certainty import without_uncertain
-from posture_cam.assessment.choosing import NeutralChoice, nearest_of, put_first
+from posture_cam.assessment.choosing import NeutralChoice, is_clearly_nearer, nearest_of, put_first
 from posture_cam.assessment.fit import NeutralFit
 from posture_cam.assessment.hindsight import Hindsight
 from posture_cam.assessment.judge import Judge
@@ -30,6 +30,7 @@ __all__ = [
     "SideCounter",
     "Stretch",
     "build_neutral",
+    "is_clearly_nearer",
     "learned_factors",
     "nearest_of",
     "put_first",

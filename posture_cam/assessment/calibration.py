@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from posture_cam.assessment.steadiness import calmed, columns_of, is_steady
-from posture_cam.records import Feature, Features, Hint, Landmark, Reason, View
+from posture_cam.ids import Feature, Hint, Landmark, Reason, View
+from posture_cam.records import Features
 from posture_cam.settings import Settings
 
 _HINTS = {

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
 from types import MappingProxyType
 
+from posture_cam.ids import Measure, Reason, View
 from posture_cam.measures import MeasureInfo
-from posture_cam.records import Measure, Measures, Reason, View
+from posture_cam.records import Measures
 
 _NEEDED = {Measure.NECK_INCLINATION_CHANGE, Measure.TRUNK_INCLINATION_CHANGE}
 # A statement stands as long as an interval narrower by this share would still support it.

@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from posture_cam.records import Feature, Features, Neutral
+from posture_cam.ids import Feature
+from posture_cam.records import Features, Neutral
 from posture_cam.settings import ChoosingSettings
 
 
@@ -23,16 +24,18 @@ class NeutralChoice:
     def __init__(self, settings: ChoosingSettings) -> None:
         self._settings = settings
         self._candidate: Neutral | None = None
-        self._since_s = 0.0
+        self._since_s = self._last_s = 0.0
 
     def follow(self, features: Features, neutral: Neutral) -> Neutral | None:
         """Take one moment; returns another neutral posture of the profile to be used from now on, or None."""
         if not neutral.others or features.reason is not None:
             return None
-        here = distance(neutral, features)
+        now_s, last_s = features.timestamp_s, self._last_s
+        self._last_s = now_s
+        if now_s - last_s > self._settings.after_s / 2:  # nobody was seen for a while
+            self._candidate = None
         nearest = min(neutral.others, key=lambda one: distance(one, features))
-        there = distance(nearest, features)
-        if here <= self._settings.near_shoulders or there > self._settings.nearer_share * here:
+        if not is_clearly_nearer(nearest, neutral, features, self._settings):
             self._candidate = None
             return None
         if nearest is not self._candidate:
@@ -41,6 +44,12 @@ class NeutralChoice:
             return None
         self._candidate = None
         return nearest
+
+
+def is_clearly_nearer(one: Neutral, other: Neutral, features: Features, settings: ChoosingSettings) -> bool:
+    """Whether the shoulders are clearly nearer to the place of one neutral posture than of another."""
+    away = distance(other, features)
+    return away > settings.near_shoulders and distance(one, features) <= settings.nearer_share * away
 
 
 def nearest_of(neutrals: Sequence[Neutral], moments: Sequence[Features]) -> Neutral:

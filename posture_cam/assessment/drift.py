@@ -6,7 +6,8 @@ from collections import deque
 
 import numpy as np
 
-from posture_cam.records import Feature, Features, Neutral
+from posture_cam.ids import Feature
+from posture_cam.records import Features, Neutral
 from posture_cam.settings import DriftSettings
 
 # Moments kept at most; older ones are thinned out by time, not by number.

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 from posture_cam.assessment.drift import DriftWatch
 from posture_cam.assessment.scoring import state_of
-from posture_cam.records import Assessment, Doubt, Features, Misfit, Neutral, Reason, State
+from posture_cam.ids import Doubt, Misfit, Reason, State
+from posture_cam.records import Assessment, Features, Neutral
 from posture_cam.settings import Settings
 
 _REASONS = {Doubt.CAMERA_MOVED: Reason.CAMERA_MOVED, Doubt.PICTURE_CHANGED: Reason.PICTURE_CHANGED}

@@ -6,7 +6,8 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 
-from posture_cam.records import Observation, Reason, State
+from posture_cam.ids import Reason, State
+from posture_cam.records import Observation
 from posture_cam.settings import Settings
 
 

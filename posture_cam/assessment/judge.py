@@ -14,8 +14,9 @@ from posture_cam.assessment.seat import SlowSeat
 from posture_cam.assessment.smoothing import Smoother
 from posture_cam.assessment.state import StateMachine
 from posture_cam.assessment.stillness import Stillness
+from posture_cam.ids import Feature, Measure, Reason, State
 from posture_cam.measures import MeasureInfo, load_measures
-from posture_cam.records import Assessment, Feature, Measure, Measures, Neutral, Reason, State
+from posture_cam.records import Assessment, Measures, Neutral
 from posture_cam.settings import SensitivitySettings, Settings
 
 

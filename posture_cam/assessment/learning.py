@@ -12,8 +12,9 @@ import math
 from collections.abc import Iterable, Mapping
 
 from posture_cam.assessment.scoring import corrected, is_sign, limited
+from posture_cam.ids import Label, Measure
 from posture_cam.measures import MeasureInfo
-from posture_cam.records import Label, Measure, Measures
+from posture_cam.records import Measures
 from posture_cam.settings import StateSettings
 
 LEAST_FACTOR, MOST_FACTOR = 0.35, 2.5

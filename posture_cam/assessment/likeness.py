@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posture_cam.assessment.steadiness import Columns, middle_of
-from posture_cam.records import Feature, FloatArray, View
+from posture_cam.ids import Feature, View
+from posture_cam.records import FloatArray
 
 # Moments compared with each other at most, spread evenly; chosen, so that hours take as long as minutes.
 _ROWS_FOR_TIME_KEPT = 2000

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from posture_cam.assessment.likeness import are_alike, middles_of, share_of_time_kept
 from posture_cam.assessment.steadiness import Columns, calmed, is_steady, median_pose, middle_of
 from posture_cam.assessment.uprightness import costs_of, is_plausible, is_tilted
-from posture_cam.records import Feature, Features, FloatArray, Neutral, Pose, View
+from posture_cam.ids import Feature, View
+from posture_cam.records import Features, FloatArray, Neutral, Pose
 from posture_cam.settings import Settings
 
 # Features that describe the camera rather than the posture.

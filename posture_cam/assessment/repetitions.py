@@ -14,7 +14,8 @@ from enum import StrEnum
 import numpy as np
 
 from posture_cam.assessment.steadiness import median_pose
-from posture_cam.records import HEAD_AND_SHOULDERS, FloatArray, Pose
+from posture_cam.ids import HEAD_AND_SHOULDERS
+from posture_cam.records import FloatArray, Pose
 from posture_cam.settings import ExerciseSettings
 
 _WATCHED = list(HEAD_AND_SHOULDERS)

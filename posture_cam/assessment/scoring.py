@@ -11,8 +11,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from posture_cam.ids import Measure, Severity, State
 from posture_cam.measures import GROUP_WEIGHTS, MeasureInfo, load_measures
-from posture_cam.records import Finding, Measure, Severity, State
+from posture_cam.records import Finding
 
 GOOD_FROM, FAIR_FROM = 80, 60
 

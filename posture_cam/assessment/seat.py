@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 
 from posture_cam.assessment.scoring import is_sign
+from posture_cam.ids import Measure, State
 from posture_cam.measures import MeasureInfo
-from posture_cam.records import Measure, State
 from posture_cam.settings import SeatSettings
 
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 from math import expm1, pi
 from types import MappingProxyType
 
-from posture_cam.records import Measure, Measures
+from posture_cam.ids import Measure
+from posture_cam.records import Measures
 from posture_cam.settings import FilterSettings
 
 _MINUS_TURN = -2.0 * pi

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import takewhile
 
-from posture_cam.records import Reason, State
+from posture_cam.ids import Reason, State
 from posture_cam.settings import StateSettings
 
 _LEVELS = (State.GOOD, State.FAIR, State.POOR)

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from posture_cam.records import Feature, Features, FloatArray, Pose, View
+from posture_cam.ids import Feature, View
+from posture_cam.records import Features, FloatArray, Pose
 from posture_cam.settings import NeutralSettings
 
 # Features over time: one value for each moment, NaN where it was not measured.

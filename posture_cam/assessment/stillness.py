@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from posture_cam.ids import Measure
 from posture_cam.measures import shown_in
-from posture_cam.records import Measure, Measures
+from posture_cam.records import Measures
 from posture_cam.settings import StillnessSettings
 
 

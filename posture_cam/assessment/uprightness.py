@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posture_cam.assessment.steadiness import Columns, middle_of, quantile_of
-from posture_cam.records import Feature, FloatArray, View
+from posture_cam.ids import Feature, View
+from posture_cam.records import FloatArray
 
 # Raw angles in profile.  Upright sitters read 13 to 18 (neck) and -2 to -6 deg (trunk) on average, with a
 # spread of 6 deg between people.  A person below these angles is not more upright, but reclines.

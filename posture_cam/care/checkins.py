@@ -14,7 +14,7 @@ from functools import cache
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from posture_cam.errors import SettingsError
-from posture_cam.kinds import Id
+from posture_cam.ids import Id
 from posture_cam.settings import read_data
 
 # The article says "more than a few days".

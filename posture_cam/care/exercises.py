@@ -10,7 +10,7 @@ from functools import cache
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from posture_cam.errors import SettingsError, UsageError
-from posture_cam.records import Measure, Movement
+from posture_cam.ids import Measure, Movement
 from posture_cam.settings import read_data
 
 OFFERED_WITHOUT_FAULT = "stand-up"

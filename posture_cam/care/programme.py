@@ -21,7 +21,7 @@ from posture_cam.care.exercises import (
 )
 from posture_cam.care.permission import Permission
 from posture_cam.errors import UsageError
-from posture_cam.records import Measure
+from posture_cam.ids import Measure
 
 WEEKS, PER_WEEK = (4, 6), (2, 3)
 # Chosen, as the times in the article are whole weeks.

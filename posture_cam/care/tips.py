@@ -10,8 +10,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from posture_cam.errors import SettingsError, UsageError
+from posture_cam.ids import Measure
 from posture_cam.measures import load_measures, names_of, plain_name
-from posture_cam.records import Measure, Tip
+from posture_cam.records import Tip
 from posture_cam.settings import read_data
 
 GENERAL = "general"

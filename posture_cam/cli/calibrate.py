@@ -95,7 +95,7 @@ def calibrate(
     if source is not None and not is_stream(source):
         # Not repeated, as it may hold a password.
         raise UsageError("That is no address of a stream.", "Write http://, https:// or rtsp://.")
-    from posture_cam.records import Stance
+    from posture_cam.ids import Stance
 
     if posture not in set(Stance):
         raise UsageError(f"{posture!r} is neither sitting nor standing.", "--posture sitting, or standing.")

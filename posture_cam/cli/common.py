@@ -18,7 +18,7 @@ INTERRUPTED = 130
 
 # The most wanted commands come first; help and README list the commands in this order.
 _GROUPS = {
-    "Watch and analyse": ("monitor", "analyze", "calibrate", "profiles"),
+    "Watch and analyse": ("app", "monitor", "analyze", "calibrate", "profiles"),
     "Look back": ("history", "report", "dashboard"),
     "Do something for your back": ("exercise", "checkin", "programme", "workspace", "tips"),
     "Set up": ("cameras", "config", "doctor"),

@@ -55,6 +55,19 @@ def monitor(
     as_json: Annotated[
         bool, typer.Option("--json", help="JSON Lines on stdout: samples, alerts, source, summary.")
     ] = False,
+    attached: Annotated[
+        bool, typer.Option("--attached", help="With --json: end when standard input is closed.")
+    ] = False,
+    every: Annotated[
+        float | None,
+        typer.Option(
+            metavar="S",
+            min=10,
+            max=600,
+            help="Look for two seconds once in this time, with the camera off between.",
+            show_default=False,
+        ),
+    ] = None,
     rate_hz: Annotated[
         float | None, typer.Option(metavar="HZ", help="Looks a second.", show_default="5")
     ] = None,
@@ -167,11 +180,26 @@ def _monitor(arguments: dict[str, Any], should_stop: Callable[[], bool]) -> None
     if camera is not None:
         given["source"] = ""
     config = load_config(given)
+    if arguments["attached"] and not as_json:
+        raise UsageError("--attached goes with --json.", "Add --json, or leave it out.")
+    given_lines = InputLines() if as_json else None
+
+    def is_over() -> bool:
+        is_left = arguments["attached"] and given_lines is not None and given_lines.has_ended
+        return should_stop() or is_left
+
     with quiet(verbose=verbose):
-        _watch(config, should_stop, realtime=realtime, as_json=as_json)
+        _watch(config, is_over, realtime=realtime, given_lines=given_lines, every_s=arguments["every"])
 
 
-def _watch(config: Config, should_stop: Callable[[], bool], *, realtime: bool, as_json: bool) -> None:
+def _watch(
+    config: Config,
+    should_stop: Callable[[], bool],
+    *,
+    realtime: bool,
+    given_lines: InputLines | None,
+    every_s: float | None,
+) -> None:
     from posture_cam.outputs.terminal.console import print_summary
     from posture_cam.session import programme
     from posture_cam.session.monitor import MonitorRequest, choose_profile
@@ -189,6 +217,7 @@ def _watch(config: Config, should_stop: Callable[[], bool], *, realtime: bool, a
         started_at=_started_at(number_or_name, realtime=realtime),
         realtime=realtime,
         profile=config.source.profile or None,
+        every_s=every_s,
         model=config.source.model,
         eco=_eco(config),
     )
@@ -198,7 +227,7 @@ def _watch(config: Config, should_stop: Callable[[], bool], *, realtime: bool, a
         if neutral is None and config.display.quiet:
             talk().print("Sit the way you want to sit for five seconds: that serves as neutral for this run.")
         bars = Bars(talk())
-        sinks = _sinks(config, request.started_at, name, neutral, stack, as_json=as_json)
+        sinks = _sinks(config, request.started_at, name, neutral, stack, given_lines)
         if config.outputs.save_alert_frames:
             talk().print(
                 f"A picture of each alert is kept in {plain(config.outputs.save_alert_frames)}.",
@@ -215,7 +244,7 @@ def _watch(config: Config, should_stop: Callable[[], bool], *, realtime: bool, a
             should_stop=should_stop,
             download=bars.show_bytes,
         )
-    if not as_json and not config.display.quiet:
+    if given_lines is None and not config.display.quiet:
         print_summary(summary, data())
 
 
@@ -300,8 +329,7 @@ def _sinks(
     source_name: str,
     neutral: Neutral | None,
     stack: ExitStack,
-    *,
-    as_json: bool,
+    given_lines: InputLines | None,
 ) -> list[LiveSink]:
     from posture_cam.outputs.files.alert_frames import AlertFrames
     from posture_cam.outputs.files.lines import JsonLines
@@ -318,20 +346,20 @@ def _sinks(
         console.print(words, style="yellow", highlight=False, markup=False, soft_wrap=True)
 
     sinks: list[LiveSink] = []
-    if as_json:
+    if given_lines is not None:
         from posture_cam.outputs.files.orders import JsonOrders
 
         lines = JsonLines(sys.stdout, started_at, source_name)
-        given = InputLines()
-        given.start()
-        sinks += [lines, JsonOrders(given.taken, lines.line, neutral)]
+        given_lines.start()
+        sinks += [lines, JsonOrders(given_lines.taken, lines.line, neutral)]
     if outputs.on_alert:
         sinks.append(stack.enter_context(AlertCommand(outputs.on_alert, started_at, say)))
     if outputs.save_alert_frames:
         sinks.append(AlertFrames(Path(outputs.save_alert_frames).expanduser(), started_at, say, neutral))
     if outputs.notify is not False:
         quietly = (lambda _: None) if outputs.notify == "auto" else say
-        sinks.append(stack.enter_context(DesktopNotification(quietly)))
+        notification = DesktopNotification(quietly, snooze_min=config.alerts.snooze_min)
+        sinks.append(stack.enter_context(notification))
     if outputs.sound:
         sinks.append(Sound(say, console.bell))
     from posture_cam.outputs.files.remote import RemoteOrders
@@ -344,7 +372,7 @@ def _sinks(
         from posture_cam.outputs.screen.window import Window
 
         sinks.append(stack.enter_context(Window(neutral, time.monotonic, _allows_tip)))
-    quiet = display.quiet or (as_json and not console.is_terminal)
+    quiet = display.quiet or (given_lines is not None and not console.is_terminal)
     sinks.append(stack.enter_context(StatusLine(console, started_at, quiet=quiet, keys=keys.pressed)))
     return sinks
 

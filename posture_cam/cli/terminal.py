@@ -185,10 +185,15 @@ def stoppable(
 
 
 class InputLines:
-    """Lines of standard input, read on a thread of their own; its end ends nothing."""
+    """Lines of standard input, read on a thread of their own.
+
+    Attributes:
+        has_ended: Standard input was closed.
+    """
 
     def __init__(self) -> None:
         self._lines: SimpleQueue[str] = SimpleQueue()
+        self.has_ended = False
 
     def taken(self) -> list[str]:
         """The lines since the last call; never waits."""
@@ -221,6 +226,7 @@ class InputLines:
                     self._lines.put(line.decode("utf-8", "replace"))
         if rest:
             self._lines.put(rest.decode("utf-8", "replace"))
+        self.has_ended = True
 
 
 class Keys:

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from posture_cam.errors import ModelError
 from posture_cam.geometry.points import EARS, SHOULDERS, Points, inputs
-from posture_cam.records import FloatArray, Measure, Pose
+from posture_cam.ids import Measure
+from posture_cam.records import FloatArray, Pose
 
 OUTPUTS = (
     Measure.NECK_INCLINATION_CHANGE,

@@ -14,7 +14,8 @@ import numpy as np
 from posture_cam.geometry.orientation import Orientation
 from posture_cam.geometry.points import CORE, EARS, EYES, HIPS, MOUTH, SHOULDERS
 from posture_cam.geometry.view import BEHIND_ABOVE_DEG, ViewTracker, facing_sign, shoulder_yaw_deg
-from posture_cam.records import Feature, Features, Landmark, Look, Pose, Reason, Sample, View
+from posture_cam.ids import Feature, Landmark, Reason, View
+from posture_cam.records import Features, Look, Pose, Sample
 from posture_cam.settings import Gates, Settings
 
 _NEEDED = np.array(CORE)

@@ -13,7 +13,8 @@ from types import MappingProxyType
 
 from posture_cam.geometry.estimator import Estimate
 from posture_cam.geometry.points import SHOULDERS
-from posture_cam.records import Feature, Features, Measure, Measures, Neutral, Pose, Reason, View
+from posture_cam.ids import Feature, Measure, Reason, View
+from posture_cam.records import Features, Measures, Neutral, Pose
 from posture_cam.settings import Gates, Settings
 
 # How much MediaPipe's side view reads above (neck) and below (trunk) the true angle: its ear and shoulder

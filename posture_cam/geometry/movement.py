@@ -11,7 +11,8 @@ import numpy as np
 from posture_cam.geometry.estimator import Estimator
 from posture_cam.geometry.points import EARS, ELBOWS, SHOULDERS
 from posture_cam.geometry.view import shoulder_yaw_deg
-from posture_cam.records import FloatArray, Landmark, Measure, Movement, Pose
+from posture_cam.ids import Landmark, Measure, Movement
+from posture_cam.records import FloatArray, Pose
 from posture_cam.settings import Settings
 
 # Bending the neck, shrugging and twisting also tip the shoulders a little; beyond this it is a side bend.

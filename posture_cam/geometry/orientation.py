@@ -11,7 +11,8 @@ import math
 from collections import Counter
 
 from posture_cam.geometry.points import EARS, EYES, HIPS, MOUTH, SHOULDERS
-from posture_cam.records import Landmark, Pose
+from posture_cam.ids import Landmark
+from posture_cam.records import Pose
 
 # Of trunk, neck and face together.  Upright sitters of recordings of real people are within 45 deg of the
 # vertical 98 times in 100; a sitter in profile on a picture turned by 90 deg reads 70 deg.

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from posture_cam.records import HEAD_AND_SHOULDERS, LANDMARK_COUNT, Landmark, Pose
+from posture_cam.ids import HEAD_AND_SHOULDERS, LANDMARK_COUNT, Landmark
+from posture_cam.records import Pose
 
 Array = Any  # of numpy, or of the library given as `xp`
 

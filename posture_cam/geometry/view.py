@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from posture_cam.records import Landmark, Pose, View
+from posture_cam.ids import Landmark, View
+from posture_cam.records import Pose
 from posture_cam.settings import ViewSettings
 
 # Shoulders turned further than this show the back; chosen, well beyond a person in profile.

@@ -20,8 +20,8 @@ from posture_cam.history import activities
 from posture_cam.history.activities import KeptCheckIn, KeptExercise
 from posture_cam.history.database import TAKE_ALONG, reading
 from posture_cam.history.days import day_at, day_bounds_s, zone_of
+from posture_cam.ids import AlertKind, Measure, Reason, Stance, State, View
 from posture_cam.paths import history_path
-from posture_cam.records import AlertKind, Measure, Reason, Stance, State, View
 from posture_cam.runlog import FaultStretch, Hold, Portion, Run, Sitting, Slot, Span, Spoken
 
 _MARGIN = timedelta(days=2)  # no two zones are further apart

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from posture_cam.history.database import as_ms
-from posture_cam.records import Stance, State
+from posture_cam.ids import Stance, State
 from posture_cam.runlog import FaultStretch, Hold, Slot, Span, Spoken
 
 

@@ -19,8 +19,8 @@ from posture_cam.history.database import bring_up_to_date, locked, opened, telli
 from posture_cam.history.days import day_at, today, zone_of
 from posture_cam.history.runs import KeptRun, RunFacts, RunUpdate, insert_run, write_run
 from posture_cam.history.schema import MIGRATIONS, migrate, version
+from posture_cam.ids import JUDGED_STATES
 from posture_cam.paths import history_path
-from posture_cam.records import JUDGED_STATES
 
 # Chosen: a reader may block it for some seconds.
 _WIPED_WITHIN_TRIES = 10

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from posture_cam.records import Command
+from posture_cam.ids import Command
 
 KEYS = {
     "q": Command.QUIT,

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from posture_cam.closing import Closing
-from posture_cam.records import Command, Frame, Neutral, Observation, Order, SessionSummary, SourceEvent
+from posture_cam.ids import Command
+from posture_cam.records import Frame, Neutral, Observation, Order, SessionSummary, SourceEvent
 
 
 class LiveOutput(Closing):

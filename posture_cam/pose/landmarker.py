@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from posture_cam.closing import Closing
 from posture_cam.errors import ModelError
+from posture_cam.ids import LANDMARK_COUNT, Landmark
 from posture_cam.pose.landmark_names import MEDIAPIPE
 from posture_cam.pose.lazy_modules import loaded_later
 from posture_cam.pose.model_store import ModelFile
 from posture_cam.pose.person import Figure, PersonFollower, crop_shift_of, index_of_tracked
-from posture_cam.records import LANDMARK_COUNT, Frame, Landmark, Pose
+from posture_cam.records import Frame, Pose
 from posture_cam.settings import PoseSettings, SparingSettings
 
 # MediaPipe loads all its tasks, and matplotlib to draw charts; they take most of the time to import it.

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from posture_cam.records import HEAD_AND_SHOULDERS, FloatArray, Landmark, Pose
+from posture_cam.ids import HEAD_AND_SHOULDERS, Landmark
+from posture_cam.records import FloatArray, Pose
 
 # Measured in sizes of the person (see `Figure.size`).
 SAME_PERSON_WITHIN = 0.6

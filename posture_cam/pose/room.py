@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from posture_cam.records import Doubt, FloatArray, Landmark, Pose
+from posture_cam.ids import Doubt, Landmark
+from posture_cam.records import FloatArray, Pose
 from posture_cam.settings import BackgroundSettings
 
 # Chosen, except the ratio of the best match to the next, which is near that of Lowe, IJCV 60(2), 2004.

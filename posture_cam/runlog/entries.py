@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
 
+from posture_cam.ids import AlertKind, Measure, Reason, Stance, State, View
 from posture_cam.kinds import Seconds, Value
-from posture_cam.records import AlertKind, Measure, Reason, Stance, State, View
 from posture_cam.words import clock
 
 # Sitting well, or leaving the chair, counts as an answer to an alert within this time.

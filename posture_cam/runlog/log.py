@@ -8,18 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from posture_cam.records import (
-    JUDGED_STATES,
-    Episode,
-    FaultTime,
-    Measure,
-    Observation,
-    Piece,
-    Reason,
-    Stance,
-    State,
-    Statistic,
-)
+from posture_cam.ids import JUDGED_STATES, Measure, Reason, Stance, State
+from posture_cam.records import Episode, FaultTime, Observation, Piece, Statistic
 from posture_cam.runlog.entries import FaultStretch, Hold, Portion, Slot, Span
 from posture_cam.runlog.sums import Series, Sums
 from posture_cam.settings import Settings

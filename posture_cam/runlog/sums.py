@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from posture_cam.records import JUDGED_STATES, Measure, Reason, Stance, State, Statistic, View
+from posture_cam.ids import JUDGED_STATES, Measure, Reason, Stance, State, View
+from posture_cam.records import Statistic
 
 # Values are stored as counts of time in steps this fine, so that a day takes no more memory than an hour.
 _STEPS_PER_UNIT = 100

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from posture_cam.care.tips import tips_for_faults
+from posture_cam.ids import JUDGED_STATES, Measure, Reason, Stance, State
 from posture_cam.measures import MeasureInfo, load_measures
-from posture_cam.records import JUDGED_STATES, Measure, Reason, Stance, State, Statistic, Tip
+from posture_cam.records import Statistic, Tip
 from posture_cam.runlog.entries import Sitting, Slot, Spoken
 from posture_cam.runlog.sums import Sums
 from posture_cam.words import duration_words

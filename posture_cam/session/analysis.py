@@ -17,20 +17,12 @@ from typing import TYPE_CHECKING, TextIO
 from posture_cam.alerts import AlertPolicy
 from posture_cam.errors import NeutralError, NothingJudged, UsageError
 from posture_cam.files import check_writable, content_of
+from posture_cam.ids import NeutralOrigin, Reason, State
 from posture_cam.outputs.files.tables import CsvResult, JsonResult
 from posture_cam.pose.pose_log import POSES_SUFFIX
 from posture_cam.profiles import load_profile
 from posture_cam.protocols import Sink
-from posture_cam.records import (
-    Frame,
-    Neutral,
-    NeutralOrigin,
-    Observation,
-    Pose,
-    Reason,
-    SessionSummary,
-    State,
-)
+from posture_cam.records import Frame, Neutral, Observation, Pose, SessionSummary
 from posture_cam.runlog import RunLog
 from posture_cam.session.neutrals import (
     first_minute,

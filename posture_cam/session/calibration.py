@@ -13,11 +13,12 @@ import numpy as np
 from posture_cam.assessment import Calibrator, slouch_share, without_uncertain
 from posture_cam.errors import NeutralError, SourceError, UsageError
 from posture_cam.geometry import AngleEstimator, FeatureExtractor, compare
+from posture_cam.ids import Measure, Stance
 from posture_cam.measures import load_measures
 from posture_cam.pose import open_estimator
 from posture_cam.pose.pose_log import PoseLogHeader
-from posture_cam.profiles import has_profile, load_profile, save_profile, stored_like
-from posture_cam.records import Features, Frame, Measure, Neutral, Stance
+from posture_cam.profiles import all_of, has_profile, load_profile, save_profile, stored_like
+from posture_cam.records import Features, Frame, Neutral
 from posture_cam.session.neutrals import load_estimator, moments_of, neutral_from, steady_stretch
 from posture_cam.session.poses import (
     Listener,
@@ -139,7 +140,7 @@ def calibrate(
 def _replaced(request: CalibrationRequest, neutral: Neutral) -> Neutral | None:
     """The stored neutral posture that the new one replaces; a damaged profile is replaced as it is."""
     try:
-        stored = load_profile(request.profile)
+        stored = all_of(load_profile(request.profile))
     except NeutralError:
         return neutral
     return stored_like(stored, neutral, is_of_camera=request.recording is None)
@@ -174,7 +175,7 @@ def worse_words(
     Postures seen from different sides cannot be compared; a damaged profile counts as missing.
     """
     try:
-        stored = stored_like(load_profile(name), neutral, is_of_camera=is_of_camera)
+        stored = stored_like(all_of(load_profile(name)), neutral, is_of_camera=is_of_camera)
     except NeutralError:
         return ""
     if stored is None or neutral.pose is None or stored.pose is None or neutral.view != stored.view:

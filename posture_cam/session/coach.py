@@ -5,7 +5,8 @@ from __future__ import annotations
 from posture_cam.assessment import Phase, RepetitionCounter, RestFinder, SideCounter
 from posture_cam.care.exercises import CoachMoment, Exercise, ExerciseDone
 from posture_cam.geometry import Estimator, MovementMeter
-from posture_cam.records import Landmark, Movement, Pose
+from posture_cam.ids import Landmark, Movement
+from posture_cam.records import Pose
 from posture_cam.settings import Settings
 
 # How long a correction is shown.

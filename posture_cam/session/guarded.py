@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from posture_cam.ids import Command
 from posture_cam.protocols import LiveSink
-from posture_cam.records import Command, Frame, Neutral, Observation, Order, SessionSummary, SourceEvent
+from posture_cam.records import Frame, Neutral, Observation, Order, SessionSummary, SourceEvent
 
 T = TypeVar("T")
 

@@ -12,8 +12,9 @@ from posture_cam.assessment import learned_factors
 from posture_cam.assessment.scoring import is_sign, limited, own_scale
 from posture_cam.geometry import FeatureExtractor, compare
 from posture_cam.geometry.estimator import Estimator
+from posture_cam.ids import Label, Measure
 from posture_cam.measures import MeasureInfo, load_measures
-from posture_cam.records import Correction, FloatArray, Label, Measure, Neutral, Pose
+from posture_cam.records import Correction, FloatArray, Neutral, Pose
 from posture_cam.settings import Settings
 from posture_cam.words import count_words, limit_words, words_for
 

@@ -14,35 +14,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posture_cam.alerts import AlertPolicy
-from posture_cam.assessment import Calibrator
+from posture_cam.assessment import Calibrator, is_clearly_nearer
 from posture_cam.care.exercises import ExerciseDone, exercise_title
 from posture_cam.care.permission import Permission
 from posture_cam.errors import CommandRefused, ModelError, NeutralError, PostureCamError
 from posture_cam.geometry import FeatureExtractor
+from posture_cam.ids import Command, Doubt, Label, Measure, NeutralOrigin, Reason, Stance
 from posture_cam.measures import levels_of, load_measures
 from posture_cam.pose.carrying import Turn, is_mirrored, room_points, turn_between
 from posture_cam.pose.pose_log import PoseLogHeader
 from posture_cam.pose.room import has_colour
-from posture_cam.profiles import add_correction, has_profile, load_profile, save_profile, stored_like
+from posture_cam.profiles import add_correction, all_of, has_profile, load_profile, save_profile, stored_like
 from posture_cam.protocols import Keeper, LiveSink, LiveVideoSource, PoseEstimator
 from posture_cam.records import (
-    Command,
-    Doubt,
     Features,
     Frame,
-    Label,
-    Measure,
     Neutral,
-    NeutralOrigin,
     Observation,
     Order,
     Pose,
-    Reason,
     RoomPoints,
     Sample,
     SessionSummary,
     SourceEvent,
-    Stance,
 )
 from posture_cam.session.calibration import SIT_WELL, built, guided, worse_words
 from posture_cam.session.following import carried, matters, words_of_turn
@@ -75,6 +69,8 @@ _PRESS_AGAIN_WITHIN_S = 10.0
 _MEASURED_WITHIN_S = 2.0
 # Chosen: a camera may begin with a dark picture or two.
 _COLOURLESS_PICTURES = 5
+# How long a run that looks now and then keeps the camera on; chosen: ten looks calm each other.
+_LOOKING_S = 2.0
 _LABELS = {Command.SITS_WELL: Label.GOOD, Command.SLOUCHES: Label.BAD}
 
 
@@ -138,7 +134,9 @@ class LiveRun:
         permission: Callable[[], Permission] = Permission,
         displays: Callable[[], int | None] = lambda: None,
         device: str = "",
+        every_s: float | None = None,
     ) -> None:
+        self._every_s, self._rests_until_s, self._began_looking_s = every_s, -math.inf, 0.0
         self._displays, self._device = displays, device
         self._colourless: int | None = (
             0  # pictures without colour so far; None once there was one with colour
@@ -196,6 +194,10 @@ class LiveRun:
         if (dial := self._settings.sensitivity) != load_settings().sensitivity:
             self._judging.notes.append(words_for("dial", "throughout").format(levels=_levels_words(dial)))
         self._check_device()
+        if self._every_s is not None:
+            self._judging.notes.append(
+                words_for("now_and_then", "seen").format(every=f"{self._every_s:.0f} s")
+            )
         if self._judging.neutral is None:
             self._say(
                 "No neutral posture is stored yet. Sit the way you want to sit for five seconds: that serves "
@@ -204,7 +206,7 @@ class LiveRun:
         try:
             while not self._should_stop():
                 self._obey()
-                if self._paused_s is not None:
+                if self._paused_s is not None or self._rests():
                     time.sleep(_WAIT_S)
                 elif (item := self._source.take(self._due_s, _WAIT_S)) is not None:
                     self._take(item)
@@ -222,7 +224,8 @@ class LiveRun:
         neutral = self._judging.neutral
         if (kind := kind_of_device(self._device)) is not None:
             self._note_device(words_of(kind).format(device=self._device))
-        if neutral is not None and neutral.device and self._device and neutral.device != self._device:
+        is_known = neutral is not None and neutral.device and self._device
+        if neutral is not None and is_known and neutral.device != self._device:
             another = words_for("device", "another")
             self._note_device(another.format(now=self._device, then=neutral.device))
 
@@ -241,6 +244,28 @@ class LiveRun:
     def _note_device(self, words: str) -> None:
         self._judging.notes.append(words)
         self._say(words)
+
+    def _rests(self) -> bool:
+        """Whether the camera is off until the next look, in a run that looks now and then."""
+        if self._every_s is None or self._calibrator is not None:
+            return False
+        now_s = self._source.now_s
+        if now_s < self._rests_until_s:
+            return True
+        if self._rests_until_s > -math.inf:
+            self._source.resume()
+            self._rests_until_s, self._began_looking_s, self._due_s = -math.inf, now_s, now_s
+        seen_s = -math.inf if self._last is None else self._last.assessment.timestamp_s
+        if seen_s - self._began_looking_s < _LOOKING_S:
+            return False
+        self._source.pause()
+        self._rests_until_s = self._began_looking_s + self._every_s
+        return True
+
+    def _look_again(self) -> None:
+        """Switch the camera on, if it is off until the next look."""
+        self._rests_until_s = min(self._rests_until_s, self._source.now_s)
+        self._rests()
 
     def _flush(self) -> None:
         trouble = None
@@ -376,7 +401,10 @@ class LiveRun:
         neutral = self._judging.neutral
         assert neutral is not None
         self._home, self._has_stored_room = None, True
+        for doubt in self._room_doubts:  # they were about the room of the other
+            self._judging.fit.undo_change(doubt)
         self._restart_background()
+        self._first = None if self._first is None else []
         for sink in self._sinks:
             sink.adopt(neutral)
         if before is not None and before.stance != neutral.stance:
@@ -385,10 +413,17 @@ class LiveRun:
             self._say(words_for("chosen", "other_place"))
 
     def _choose_by_room(self, here: RoomPoints) -> bool:
-        """Choose another neutral posture of the profile if this is its room; False if it is that of none."""
-        before = self._judging.neutral
+        """Choose another neutral posture of the profile if this is its room; False if it is that of none.
+
+        Not where this is also the room of the present one, nor where the shoulders speak clearly against it.
+        """
+        before, features = self._judging.neutral, self._judging.features
         assert before is not None
+        if before.room is not None and turn_between(before.room, here) is not None:
+            return False
         for other in before.others:
+            if features is not None and is_clearly_nearer(before, other, features, self._settings.choosing):
+                continue
             if other.room is not None and turn_between(other.room, here) is not None:
                 self._judging.choose(other)
                 self._has_chosen(before)
@@ -532,6 +567,8 @@ class LiveRun:
                     self._say("Alerts are on again.")
                 else:
                     self._say(f"No alerts for {duration_words(for_s)}; s again ends that.")
+            case Command.SILENCE:
+                self._policy.be_silent(value is True)
             case Command.STILL_FITS:
                 if self._judging.neutral is None:
                     raise CommandRefused("There is no neutral posture that could fit.")
@@ -556,9 +593,11 @@ class LiveRun:
                 self._profile_name = value
                 self._adopt(neutral, value, is_confirmed=False)
                 self._say(f"Compared with the profile {value} from now on.")
+                self._check_device()
 
     def _pause(self, now_s: float) -> None:
         if self._paused_s is None:
+            self._look_again()
             self._close_trouble(now_s)
             self._paused_s = now_s
             self._source.pause()
@@ -583,7 +622,7 @@ class LiveRun:
             self._paused_s is not None
             or self._trouble is not None
             or last is None
-            or now_s - last.assessment.timestamp_s > _MEASURED_WITHIN_S
+            or now_s - last.assessment.timestamp_s > max(_MEASURED_WITHIN_S, self._every_s or 0.0)
             or last.assessment.score is None
             or self._pose is None
         ):
@@ -630,10 +669,16 @@ class LiveRun:
         self._pressed_until_s = -math.inf
         if self._paused_s is not None:
             self._pause(now_s)
+        self._look_again()
         start_s, refused = self._source.now_s, None
         try:
             kept = guided(self._moments(), Calibrator(self._settings), SIT_WELL, self._settings, self._guide)
-            neutral = replace(built(kept, self._header(), self._settings), stance=stance)
+            neutral = replace(
+                built(kept, self._header(), self._settings),
+                stance=stance,
+                displays=self._displays(),
+                device=self._device,
+            )
             worse = worse_words(
                 self._profile_name, neutral, self._settings, load_estimator(), is_of_camera=True
             )
@@ -641,7 +686,6 @@ class LiveRun:
                 raise NeutralError("The stored neutral posture is kept.")
             if self._settings.background.keep and self._frame is not None:
                 neutral = replace(neutral, room=room_points(self._frame.image_bgr, neutral.pose))
-            neutral = replace(neutral, stance=stance, displays=self._displays(), device=self._device)
             path = save_profile(self._profile_name, neutral, is_of_camera=True)
             # With the corrections given before, and the others of this camera.
             stored = load_profile(self._profile_name)
@@ -662,7 +706,7 @@ class LiveRun:
         stored = load_profile(self._profile_name)
         here = self._source.info.name
         like = replace(stored, source=here, stance=stance, displays=self._displays(), device=self._device)
-        return stored_like(stored, like, is_of_camera=True) is not None
+        return stored_like(all_of(stored), like, is_of_camera=True) is not None
 
     def _is_meant(self, worse: str) -> bool:
         """Whether the person wants to store a posture that is worse than the stored one."""

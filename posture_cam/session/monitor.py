@@ -12,7 +12,7 @@ from posture_cam.care.exercises import ExerciseDone
 from posture_cam.care.permission import Permission
 from posture_cam.errors import NeutralError
 from posture_cam.pose import open_estimator
-from posture_cam.profiles import all_of, load_profile, profile_names
+from posture_cam.profiles import all_of, is_same_camera, load_profile, profile_names
 from posture_cam.protocols import Keeper, LiveSink, LiveVideoSource
 from posture_cam.records import Neutral, SessionSummary
 from posture_cam.session.live_run import LiveRun
@@ -29,6 +29,7 @@ class MonitorRequest:
     Attributes:
         source: A camera's number, a stream's address, or a recording.
         realtime: Play a recording at its own pace.
+        every_s: Look for two seconds once in this time, with the camera off between; None looks all the time.
         profile: The name of the neutral posture; None takes the profile that fits the camera, if any.
         model: full, lite, heavy, or a path.
         estimator: Use the learned angle estimator instead of formulas.
@@ -39,6 +40,7 @@ class MonitorRequest:
     source: int | str | Path
     started_at: datetime
     realtime: bool = False
+    every_s: float | None = None
     profile: str | None = None
     model: str = "full"
     estimator: bool = True
@@ -80,6 +82,10 @@ def monitor(
     from posture_cam.source.displays import display_count
 
     profile_name, neutral = choose_profile(request)
+    if request.every_s is not None:
+        # What is seen in a look stands for the time until the next.
+        sampling = settings.sampling.model_copy(update={"max_gap_s": 1.2 * request.every_s})
+        settings = settings.model_copy(update={"sampling": sampling})
     with ExitStack() as stack:
         opened = source or _opened(request.source, settings, realtime=request.realtime)
         source = stack.enter_context(opened)
@@ -106,6 +112,7 @@ def monitor(
             took=took,
             permission=permission,
             displays=display_count,
+            every_s=request.every_s,
             device=device_name(request.source) if isinstance(request.source, int) else "",
         )
         return run.watch(should_stop)
@@ -131,7 +138,7 @@ def choose_profile(request: MonitorRequest) -> tuple[str, Neutral | None]:
     of_here = []
     for name in names:
         with suppress(NeutralError):  # a damaged profile does not block the others
-            if any(one.source == here for one in all_of(load_profile(name))):
+            if any(is_same_camera(one, here, device) for one in all_of(load_profile(name))):
                 of_here.append(name)
     if len(of_here) == 1:
         return of_here[0], fitting(load_profile(of_here[0]), here, display_count(), device)

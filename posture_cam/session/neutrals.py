@@ -12,11 +12,12 @@ import numpy as np
 from posture_cam import __version__
 from posture_cam.assessment import NeutralFinder, Stretch, build_neutral, nearest_of, put_first, take_stretch
 from posture_cam.geometry import AngleEstimator, average_neutral, compare
+from posture_cam.ids import Feature, Measure, View
 from posture_cam.measures import load_measures
 from posture_cam.paths import bundled_model
 from posture_cam.pose.pose_log import PoseLogHeader
-from posture_cam.profiles import all_of
-from posture_cam.records import Feature, Features, Measure, Neutral, View
+from posture_cam.profiles import all_of, is_same_camera
+from posture_cam.records import Features, Neutral
 from posture_cam.session.poses import Poses
 from posture_cam.settings import Settings
 from posture_cam.words import words_of
@@ -128,7 +129,7 @@ def misfits(profile: Neutral, header: PoseLogHeader, first: list[Features], sett
         "running mode of MediaPipe": (profile.running_mode, header.running_mode),
         "size of picture": (_size_words(profile.image_size_wh), _size_words(size_wh)),
     }
-    if header.source.is_live:
+    if header.source.is_live and not profile.device:  # where its own name is known, that was compared
         pairs["camera"] = (profile.source, header.source.name)
     notes = [
         f"The profile was made with another {what} ({then}, here {now}); results may be off. "
@@ -155,7 +156,9 @@ def misfits(profile: Neutral, header: PoseLogHeader, first: list[Features], sett
 def fitting(neutral: Neutral, source: str, displays: int | None, device: str = "") -> Neutral:
     """The neutral posture of a profile that is compared with first, and beside it those it may give way to.
 
-    Those of this camera, if there are any; of these, those taken with as many displays; the last taken first.
+    Those of this camera, if there are any, by its own name or else by its number; of these, those taken with
+    as many displays or an unknown number; the last taken first.  Those from a recording stand in for stances
+    that this camera has none of.
 
     Args:
         neutral: A profile.
@@ -164,12 +167,19 @@ def fitting(neutral: Neutral, source: str, displays: int | None, device: str = "
         device: The camera's own name; empty if unknown.
     """
     known = all_of(neutral)
-    if device:
-        known = [one for one in known if one.device == device] or known
-    known = [one for one in known if one.source == source] or known
+    here = [one for one in known if is_same_camera(one, source, device)] or known
     if displays is not None:
-        known = [one for one in known if one.displays == displays] or known
+        here.sort(key=lambda one: one.displays != displays)  # keeps the order otherwise
+        here = [one for one in here if one.displays in (displays, None)] or here
+    stances = {one.stance for one in here}
+    recorded = [one for one in known if not _is_live(one.source) and one.stance not in stances]
+    known = [*here, *recorded]
     return put_first(known[0], known)
+
+
+def _is_live(source: str) -> bool:
+    """Whether the name of a source is that of a camera or a stream."""
+    return source.startswith("camera ") or "://" in source
 
 
 def is_squeezed(profile: Neutral, first: Sequence[Features]) -> bool:

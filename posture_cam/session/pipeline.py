@@ -19,24 +19,20 @@ from posture_cam.geometry import (
     average_neutral,
     compare,
 )
+from posture_cam.ids import AlertKind, Measure, NeutralOrigin, Reason, View
 from posture_cam.profiles import all_of
 from posture_cam.protocols import Keeper
 from posture_cam.records import (
     Alert,
-    AlertKind,
     Features,
     Frame,
     Look,
-    Measure,
     Measures,
     Neutral,
-    NeutralOrigin,
     Observation,
-    Reason,
     Sample,
     SessionSummary,
     SourceInfo,
-    View,
 )
 from posture_cam.runlog import RunLog
 from posture_cam.session.learning import own_factors, words_of_limits
@@ -149,7 +145,9 @@ class Pipeline:
         before = self.factors
         assert self.neutral is not None
         # The present one may have followed the camera since it was stored.
-        neutral = replace(self.neutral, corrections=neutral.corrections)
+        corrections = neutral.corrections
+        others = tuple(replace(one, corrections=corrections) for one in self.neutral.others)
+        neutral = replace(self.neutral, corrections=corrections, others=others)
         self.neutral = self._compared_with = neutral
         self.factors = own_factors(neutral, self._settings, self._estimator)
         self._judge.limit(self.factors, self._settings.sensitivity)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from posture_cam.errors import NeutralError, SourceError
 from posture_cam.files import content_of, naming, written_whole
 from posture_cam.geometry import FeatureExtractor, Orientation
+from posture_cam.ids import LANDMARK_COUNT
 from posture_cam.kinds import MOST_SECONDS
 from posture_cam.pose import open_estimator
 from posture_cam.pose.between import poses_filled_in
@@ -25,7 +26,7 @@ from posture_cam.pose.pose_log import (
     PoseLogWriter,
     Rounding,
 )
-from posture_cam.records import LANDMARK_COUNT, Frame, Look, Pose, Sample, SourceInfo
+from posture_cam.records import Frame, Look, Pose, Sample, SourceInfo
 from posture_cam.session.parts import Outcome, Parts, goals_s, starts_s
 from posture_cam.settings import Settings
 

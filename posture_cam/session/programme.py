@@ -19,8 +19,8 @@ from posture_cam.care.programme import (
 )
 from posture_cam.errors import HistoryError
 from posture_cam.history import History, today
+from posture_cam.ids import Measure
 from posture_cam.measures import load_measures
-from posture_cam.records import Measure
 from posture_cam.runlog import totals
 
 # Chosen: plans consider the faults of two weeks.

@@ -13,21 +13,10 @@ import numpy as np
 from posture_cam.errors import HistoryError, SourceError, UsageError
 from posture_cam.files import Kind, check_writable, content_of, kind_of, reading
 from posture_cam.history import History, day_bounds_s, today, zone_name, zone_of
+from posture_cam.ids import Measure, Severity, State, View
 from posture_cam.outputs.report import Picture, ReadResult, Report, care_of, read_result, write_report
 from posture_cam.paths import history_path
-from posture_cam.records import (
-    Assessment,
-    Finding,
-    Frame,
-    Measure,
-    Measures,
-    Neutral,
-    Pose,
-    Severity,
-    SourceInfo,
-    State,
-    View,
-)
+from posture_cam.records import Assessment, Finding, Frame, Measures, Neutral, Pose, SourceInfo
 from posture_cam.runlog import FaultStretch, Sitting, joined, limits_of, totals
 from posture_cam.settings import load_settings
 from posture_cam.words import clock, sentence, value_words

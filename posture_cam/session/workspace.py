@@ -12,8 +12,9 @@ import numpy as np
 from posture_cam.errors import NothingJudged
 from posture_cam.geometry import FeatureExtractor, average_neutral, compare
 from posture_cam.geometry.points import SHOULDERS
+from posture_cam.ids import Feature, Measure, View
 from posture_cam.pose import open_estimator
-from posture_cam.records import Feature, Frame, Measure, Pose, View
+from posture_cam.records import Frame, Pose
 from posture_cam.settings import Settings, load_settings
 from posture_cam.words import words_of
 

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from posture_cam.closing import Closing
 from posture_cam.errors import SourceError, UsageError
+from posture_cam.ids import Reason
 from posture_cam.media import cv2
-from posture_cam.records import Reason, SourceInfo
+from posture_cam.records import SourceInfo
 from posture_cam.source.timeline import sane_frame_rate
 
 # Failed pictures in a row after which a camera counts as gone.

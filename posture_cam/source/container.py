@@ -22,7 +22,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posture_cam.media import HWAccel, av, cv2, hwdevices_available
-from posture_cam.source.groups import FAILURES, GroupDecoder, Undecoded, UndecodedGroup, drained, groups_of
+from posture_cam.source.groups import (
+    FAILURES,
+    GroupDecoder,
+    Undecoded,
+    UndecodedGroup,
+    drained,
+    entry_test,
+    groups_of,
+)
 from posture_cam.source.timeline import ASSUMED_FRAME_RATE, sane_frame_rate
 
 # Codecs that mark pictures which no other picture depends on.
@@ -78,6 +86,7 @@ class Recording:
         self._longest: float | None = None
         if most_between_keys_s is not None and _is_grouped(stream):
             self._longest = most_between_keys_s / float(stream.time_base)
+            self._is_entry = entry_test(stream.codec_context)
             self._decoder = GroupDecoder(stream)
         # One for all pictures: making one takes as long as a picture.  One thread uses it at a time.
         self._reformatter, self._in_use = av.video.reformatter.VideoReformatter(), threading.Lock()
@@ -109,7 +118,8 @@ class Recording:
             options: See the class.
         """
         if is_hardware:
-            return cls._by_hardware(path, options) or cls.open(path, **options)
+            whole = {**options, "most_between_keys_s": None}  # groups are decoded by software
+            return cls._by_hardware(path, whole) or cls.open(path, **options)
         try:
             container = av.open(str(path.absolute()), hwaccel=device)
         except FAILURES:
@@ -124,7 +134,8 @@ class Recording:
             container.close()
             return None
         recording._frames = itertools.chain([first], recording._frames)
-        recording._frame = first.frame() if isinstance(first, Undecoded) else first
+        # By the stream's own decoder, which alone knows how the container wants pictures to be turned.
+        recording._frame = first.group.key_by(stream.codec_context) if isinstance(first, Undecoded) else first
         if recording._frame is None:  # damaged
             recording.close()
             return cls.open(path, device=device, **{**options, "most_between_keys_s": None})
@@ -354,7 +365,7 @@ class Recording:
                 for packet in packets:
                     yield from self._decode(packet)
                 return
-            for group in groups_of(packets, self._longest):
+            for group in groups_of(packets, self._longest, self._is_entry):
                 yield from self._later(group.packets) if group.is_closed else self._all(group.packets)
 
     def _all(self, packets: list[Any]) -> Iterator[Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -16,6 +16,11 @@ from posture_cam.media import av
 
 # What PyAV raises on damaged files.
 FAILURES = (OSError, ValueError, av.FFmpegError)
+
+
+# NAL unit types of pictures that need no other with the mask of the type, its shift, and where the size of
+# lengths stands in the container's header.
+_ENTRIES = {"h264": (((5,), 0x1F), 0, 4), "hevc": (((19, 20, 21), 0x3F), 1, 21)}
 
 
 class Group(NamedTuple):
@@ -30,12 +35,53 @@ class Group(NamedTuple):
     is_closed: bool
 
 
-def groups_of(packets: Iterable[Any], longest: float) -> Iterator[Group]:
+def entry_test(context: Any) -> Callable[[Any], bool]:
+    """A test whether a packet can be decoded alone, as its key flag may also mean a gradual refresh.
+
+    H.264 marks such pictures as IDR (NAL unit type 5; ITU-T H.264, table 7-1), HEVC as IDR or CRA (19 to 21;
+    ITU-T H.265, table 7-1).
+    """
+    name, extra = context.name, bytes(context.extradata or b"")
+    if name not in _ENTRIES:
+        return _has_key_flag
+    types, shift, header = _ENTRIES[name]
+    length_size = (extra[header] & 3) + 1 if len(extra) > header and extra[0] == 1 else 0
+
+    def is_entry(packet: Any) -> bool:
+        if not packet.is_keyframe:
+            return False
+        return any((first >> shift & types[1]) in types[0] for first in _units(bytes(packet), length_size))
+
+    return is_entry
+
+
+def _units(data: bytes, length_size: int) -> Iterator[int]:
+    """The first byte of each NAL unit of a packet, by lengths (MP4, Matroska) or start codes."""
+    place = 0
+    if length_size:
+        while place + length_size < len(data):
+            length = int.from_bytes(data[place : place + length_size], "big")
+            yield data[place + length_size]
+            place += length_size + max(length, 1)
+        return
+    while (found := data.find(b"\0\0\1", place)) >= 0 and found + 3 < len(data):
+        yield data[found + 3]
+        place = found + 3
+
+
+def _has_key_flag(packet: Any) -> bool:
+    return bool(packet.is_keyframe)
+
+
+def groups_of(
+    packets: Iterable[Any], longest: float, is_entry: Callable[[Any], bool] = _has_key_flag
+) -> Iterator[Group]:
     """The same packets in groups; those that belong to no closed group come at once.
 
     Args:
         packets: Of one stream, as demuxed.
         longest: How far the next key picture may be, in the stream's time base.
+        is_entry: Whether a packet can be decoded without any other.
     """
     group: list[Any] = []  # complete but for the check of what follows, if there is a following key picture
     following: list[Any] = []
@@ -47,7 +93,7 @@ def groups_of(packets: Iterable[Any], longest: float) -> Iterator[Group]:
             if not is_closed:
                 yield Group(following, False)
                 following = []
-        if packet.is_keyframe and packet.pts is not None:
+        if packet.pts is not None and is_entry(packet):
             if group:
                 following = [packet]
             else:
@@ -111,6 +157,14 @@ class UndecodedGroup:
         self.key_pts, self.size = packets[0].pts, len(packets)
         # Weak, so that nothing has to wait for Python to collect cycles: a picture takes megabytes.
         self._pictures: weakref.WeakValueDictionary[int, Undecoded] = weakref.WeakValueDictionary()
+
+    def key_by(self, context: Any) -> Any:
+        """The key picture, decoded by another decoder, which can begin anew afterwards; None if damaged."""
+        frames: list[Any] = []
+        with suppress(*FAILURES):
+            frames += context.decode(self._packets[0])
+        frames += drained(context)
+        return frames[0] if frames else None
 
     def pictures(self) -> list[Undecoded]:
         """The pictures in order of time; to be called once."""

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from posture_cam.closing import Closing
 from posture_cam.errors import SourceError
-from posture_cam.records import Frame, Reason, SourceEvent, SourceInfo
+from posture_cam.ids import Reason
+from posture_cam.records import Frame, SourceEvent, SourceInfo
 from posture_cam.settings import LiveSettings
 from posture_cam.source.camera import Camera, CameraGone, gone
 from posture_cam.source.clock import steady_clock

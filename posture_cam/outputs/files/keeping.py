@@ -11,8 +11,9 @@ from typing import Any
 from posture_cam import __version__
 from posture_cam.errors import HistoryError
 from posture_cam.history import KeptRun, RunFacts, RunGone, RunUpdate, Writer, zone_name
+from posture_cam.ids import View
 from posture_cam.paths import history_path
-from posture_cam.records import Alert, Neutral, Observation, Piece, SessionSummary, SourceInfo, View
+from posture_cam.records import Alert, Neutral, Observation, Piece, SessionSummary, SourceInfo
 from posture_cam.runlog import LEAST_FAULT_S, Course, RunLog, Spoken
 from posture_cam.settings import Settings
 from posture_cam.words import clock, words_of

@@ -9,7 +9,7 @@ from typing import Any, TextIO
 from posture_cam import __version__
 from posture_cam.outputs.files.tables import alert_as_json, as_json, reason_as_json
 from posture_cam.outputs.live import LiveOutput, local_time
-from posture_cam.records import Observation, SessionSummary, SourceEvent
+from posture_cam.records import Frame, Observation, SessionSummary, SourceEvent
 from posture_cam.words import words_of
 
 SCHEMA_VERSION = 1
@@ -29,6 +29,7 @@ class JsonLines(LiveOutput):
     def __init__(self, stream: TextIO, started_at: datetime, source_name: str) -> None:
         self._stream = stream
         self._started_at = started_at
+        self._last_s = 0.0
         self.line(
             "start",
             0.0,
@@ -77,12 +78,19 @@ class JsonLines(LiveOutput):
             },
         )
 
+    def say(self, words: str, share: float | None = None, frame: Frame | None = None) -> None:
+        """Write a line for a sentence about the run, or a step of a calibration."""
+        self.line(
+            "said", self._last_s, {"message": words, "share": None if share is None else round(share, 2)}
+        )
+
     def finish(self, summary: SessionSummary) -> None:
         """Write the summary, in the same form as an analysis."""
         self.line("summary", summary.duration_s, as_json(summary))
 
     def line(self, kind: str, timestamp_s: float, content: dict[str, Any]) -> None:
         """Write one line."""
+        self._last_s = timestamp_s
         time = local_time(self._started_at, timestamp_s).isoformat(timespec="milliseconds")
         line = {"type": kind, "time": time, "timestamp_s": round(timestamp_s, 3)} | content
         self._stream.write(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from posture_cam.errors import UsageError
+from posture_cam.ids import Command
 from posture_cam.measures import levels_of
 from posture_cam.outputs.live import LiveOutput
 from posture_cam.outputs.screen.overlay import Overlay, Scene
-from posture_cam.records import Command, Neutral, Observation, Order
+from posture_cam.records import Neutral, Observation, Order
 
 _JPEG_QUALITY = 80
 
@@ -37,6 +38,11 @@ class _Snooze(_Line):
     minutes: Annotated[float, Field(ge=0, le=1440)] | None = Field(
         None, description="0 ends it; left out: as the key s does"
     )
+
+
+class _Silence(_Line):
+    command: Literal["silence"]
+    on: bool = Field(description="no alerts, as in a call, until it is off again")
 
 
 class _Calibrate(_Line):
@@ -71,7 +77,7 @@ class Preview(_Line):
 
 
 CommandLine = Annotated[
-    _Plain | _Snooze | _Calibrate | _Correct | _Profile | _Sensitivity | Preview,
+    _Plain | _Snooze | _Silence | _Calibrate | _Correct | _Profile | _Sensitivity | Preview,
     Field(discriminator="command"),
 ]
 COMMAND_LINE: TypeAdapter[CommandLine] = TypeAdapter(CommandLine)
@@ -173,6 +179,8 @@ def order_of(
             return Order(command, value, answer)
         case _Snooze():
             return Order(Command.SNOOZE, given.minutes, answer)
+        case _Silence():
+            return Order(Command.SILENCE, given.on, answer)
         case _Calibrate():
             if given.posture is None:
                 return Order(Command.CALIBRATE, given.replace, answer)

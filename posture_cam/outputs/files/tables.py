@@ -12,19 +12,9 @@ from typing import Any, Self, TextIO
 from posture_cam import __version__
 from posture_cam.closing import Closing
 from posture_cam.files import naming, written_whole
+from posture_cam.ids import JUDGED_STATES, Measure, NeutralOrigin, Reason, State
 from posture_cam.measures import load_measures
-from posture_cam.records import (
-    JUDGED_STATES,
-    Alert,
-    Measure,
-    Neutral,
-    NeutralOrigin,
-    Observation,
-    Reason,
-    SessionSummary,
-    State,
-    Tip,
-)
+from posture_cam.records import Alert, Neutral, Observation, SessionSummary, Tip
 from posture_cam.runlog import RunLog, Slot
 from posture_cam.words import words_of
 

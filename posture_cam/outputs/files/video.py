@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from posture_cam.care.tips import TipRotation
 from posture_cam.errors import OutputError
 from posture_cam.files import naming, written_whole
+from posture_cam.ids import State
 from posture_cam.media import av
 from posture_cam.outputs.screen.overlay import Overlay, Scene, draw_timeline
 from posture_cam.records import (
@@ -26,7 +27,6 @@ from posture_cam.records import (
     Observation,
     SessionSummary,
     SourceInfo,
-    State,
     Tip,
 )
 

@@ -14,6 +14,7 @@ from matplotlib.path import Path
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from posture_cam.history import Figures
+from posture_cam.ids import JUDGED_STATES, Measure, State
 from posture_cam.measures import MeasureInfo, shown_in
 from posture_cam.outputs.report.drawing import (
     FONT_PT,
@@ -36,7 +37,6 @@ from posture_cam.outputs.report.svg import (
     STATE_INKS,
     TRUNK,
 )
-from posture_cam.records import JUDGED_STATES, Measure, State
 from posture_cam.runlog import Sitting, Slot, statistic, totals
 from posture_cam.words import unit_words, words_of
 

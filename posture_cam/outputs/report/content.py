@@ -8,9 +8,9 @@ from datetime import date
 
 from posture_cam.care.permission import Permission
 from posture_cam.history import Figures, KeptCheckIn, KeptExercise
+from posture_cam.ids import JUDGED_STATES, AlertKind, Measure, Reason, State
 from posture_cam.measures import MeasureInfo
 from posture_cam.outputs.report.charts import ENOUGH_SLOTS, Shown, chosen_for_charts
-from posture_cam.records import JUDGED_STATES, AlertKind, Measure, Reason, State
 from posture_cam.runlog import ANSWERED_WITHIN_S, Sitting, Totals, hold_words, limits_of, statistic, totals
 from posture_cam.words import (
     count_words,

@@ -14,11 +14,11 @@ from markupsafe import Markup
 
 from posture_cam import __version__
 from posture_cam.files import naming, written_whole
+from posture_cam.ids import State
 from posture_cam.outputs.report import charts, content, wellbeing
 from posture_cam.outputs.report.content import Report
 from posture_cam.outputs.report.drawing import Chart
 from posture_cam.plain import clean
-from posture_cam.records import State
 from posture_cam.words import words_for
 
 

@@ -12,9 +12,9 @@ from pydantic import Field, ValidationError
 from posture_cam.errors import SourceError
 from posture_cam.files import read_bounded
 from posture_cam.history.old_words import OLD_REASON_IDS
+from posture_cam.ids import AlertKind, Measure, NeutralOrigin, Reason, Stance, State, View
 from posture_cam.kinds import Part, Seconds, Value, Words, what_is_wrong
 from posture_cam.outputs.files.keeping import words_of_neutral
-from posture_cam.records import AlertKind, Measure, NeutralOrigin, Reason, Stance, State, View
 from posture_cam.runlog import (
     FaultStretch,
     FaultTotal,

@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from posture_cam.records import State
+from posture_cam.ids import State
 
 # Stand-in colours by name; the page's style sheet knows each as .f-NAME (fill) and .s-NAME (stroke).
 INK, MUTED, GRID, NECK, TRUNK = "#010101", "#020202", "#030303", "#040404", "#050505"

@@ -13,10 +13,10 @@ from posture_cam.care.checkins import advice, besides_words, red_flags
 from posture_cam.care.exercises import exercise_title
 from posture_cam.care.permission import Permission, permission_of
 from posture_cam.history import Figures, History, KeptCheckIn, KeptExercise
+from posture_cam.ids import State
 from posture_cam.outputs.report.content import Rows
 from posture_cam.outputs.report.drawing import FONT_PT, Chart, bare, drawn, name_axis, panels
 from posture_cam.outputs.report.svg import INK, NECK, STATE_INKS
-from posture_cam.records import State
 from posture_cam.words import sentence, words_for
 
 _SHOWN = 12

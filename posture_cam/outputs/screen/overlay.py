@@ -11,20 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from posture_cam.ids import LANDMARK_COUNT, AlertKind, Landmark, Measure, State
 from posture_cam.measures import GROUP_WEIGHTS, load_measures, shown_in
-from posture_cam.records import (
-    LANDMARK_COUNT,
-    Alert,
-    AlertKind,
-    Assessment,
-    FloatArray,
-    Landmark,
-    Measure,
-    Measures,
-    Neutral,
-    State,
-    Tip,
-)
+from posture_cam.records import Alert, Assessment, FloatArray, Measures, Neutral, Tip
 from posture_cam.words import error_words, sentence, value_words, words_for, words_of
 
 Colour = tuple[int, int, int]

@@ -10,22 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posture_cam.care.tips import TipRotation
+from posture_cam.ids import Command, Reason, State
 from posture_cam.outputs.keys import KEY_WORDS, KEYS, QUESTION_KEYS
 from posture_cam.outputs.live import LiveOutput
 from posture_cam.outputs.screen.overlay import Overlay, Scene, draw_banner, mirrored
 from posture_cam.outputs.screen.picture_window import PictureWindow
-from posture_cam.records import (
-    Alert,
-    Assessment,
-    Command,
-    Frame,
-    Neutral,
-    Observation,
-    Reason,
-    SourceEvent,
-    State,
-    Tip,
-)
+from posture_cam.records import Alert, Assessment, Frame, Neutral, Observation, SourceEvent, Tip
 
 TITLE = "posture_cam"
 ALERT_SHOWN_S = 20.0

@@ -14,21 +14,15 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Protocol
 
+from posture_cam.ids import AlertKind, Command
 from posture_cam.outputs.live import LiveOutput, once
-from posture_cam.records import Alert, AlertKind, Command, Observation, Order
+from posture_cam.records import Alert, Observation, Order
 from posture_cam.words import words_for, words_of
 
 APP_NAME = "posture_cam"
 _TIMEOUT_S = 10.0
 
 
-# Calibrating by a button is meant: it says what it does.
-_ORDERS = {
-    "still_fits": Order(Command.STILL_FITS),
-    "sits_well": Order(Command.SITS_WELL),
-    "calibrate": Order(Command.CALIBRATE, True),
-    "snooze": Order(Command.SNOOZE),
-}
 _BUTTONS = {
     AlertKind.FAULT: ("sits_well", "snooze"),
     AlertKind.QUESTION: ("still_fits", "calibrate", "snooze"),
@@ -173,9 +167,22 @@ class DesktopNotification(LiveOutput):
     Args:
         say: Receives one message if that does not work.
         backend: Makes the backend, in that thread.
+        snooze_min: How long the button "Not now" keeps alerts off.
     """
 
-    def __init__(self, say: Callable[[str], None], backend: Callable[[], Backend] = find_backend) -> None:
+    def __init__(
+        self,
+        say: Callable[[str], None],
+        backend: Callable[[], Backend] = find_backend,
+        snooze_min: float = 15.0,
+    ) -> None:
+        # Calibrating by a button is meant: it says what it does.
+        self._orders = {
+            "still_fits": Order(Command.STILL_FITS),
+            "sits_well": Order(Command.SITS_WELL),
+            "calibrate": Order(Command.CALIBRATE, True),
+            "snooze": Order(Command.SNOOZE, snooze_min),
+        }
         self._say, self._make = once(say), backend
         self._backend: Backend | None = None
         self._pressed: deque[Order] = deque()
@@ -204,7 +211,7 @@ class DesktopNotification(LiveOutput):
         self._backend.send(words_of(alert.kind), message, buttons)
 
     def _press(self, name: str) -> None:
-        self._pressed.append(_ORDERS[name])
+        self._pressed.append(self._orders[name])
         with contextlib.suppress(RuntimeError):  # the run is over
             self._worker.submit(self._attempt, self._dismiss)
 

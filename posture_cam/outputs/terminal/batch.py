@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from posture_cam.ids import JUDGED_STATES, NeutralOrigin
 from posture_cam.plain import clean
-from posture_cam.records import JUDGED_STATES, NeutralOrigin
 from posture_cam.words import clock, count_words, words_of
 
 _SHOWN = 40

@@ -14,20 +14,12 @@ from rich.table import Table
 from rich.text import Text
 
 from posture_cam.care.exercises import Exercise
+from posture_cam.ids import JUDGED_STATES, Measure, Reason, State
 from posture_cam.measures import load_measures
 from posture_cam.outputs.terminal.styles import STATE_STYLES
 from posture_cam.plain import clean
 from posture_cam.profiles import all_of
-from posture_cam.records import (
-    JUDGED_STATES,
-    FaultTime,
-    Measure,
-    Neutral,
-    Reason,
-    SessionSummary,
-    State,
-    Tip,
-)
+from posture_cam.records import FaultTime, Neutral, SessionSummary, Tip
 from posture_cam.words import (
     clock,
     count_words,

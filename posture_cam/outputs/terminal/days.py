@@ -14,12 +14,12 @@ from rich.text import Text
 
 from posture_cam import __version__
 from posture_cam.care.permission import Permission
+from posture_cam.ids import JUDGED_STATES, Measure, Stance, State
 from posture_cam.measures import load_measures
 from posture_cam.outputs.files.tables import reason_as_json
 from posture_cam.outputs.terminal.console import print_tips, print_unjudged
 from posture_cam.outputs.terminal.styles import STATE_STYLES
 from posture_cam.plain import clean
-from posture_cam.records import JUDGED_STATES, Measure, Stance, State
 from posture_cam.runlog import ANSWERED_WITHIN_S, Run, Sitting, Spoken, Totals, hold_words, totals
 from posture_cam.words import duration_words, sentence, stance_words, value_words, words_of
 

@@ -10,21 +10,12 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from posture_cam.ids import JUDGED_STATES, AlertKind, Command
 from posture_cam.measures import load_measures, shown_in
 from posture_cam.outputs.keys import KEY_WORDS, KEYS, QUESTION_KEYS
 from posture_cam.outputs.live import LiveOutput, local_time
 from posture_cam.outputs.terminal.styles import STATE_STYLES
-from posture_cam.records import (
-    JUDGED_STATES,
-    Alert,
-    AlertKind,
-    Assessment,
-    Command,
-    Frame,
-    Measures,
-    Observation,
-    SourceEvent,
-)
+from posture_cam.records import Alert, Assessment, Frame, Measures, Observation, SourceEvent
 from posture_cam.words import clock, duration_words, error_words, sentence, value_words, words_of
 
 _BAR_CELLS = 20

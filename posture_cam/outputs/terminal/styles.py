@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from posture_cam.records import State
+from posture_cam.ids import State
 
 STATE_STYLES = {
     State.GOOD: "green",

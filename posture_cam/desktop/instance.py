@@ -1,0 +1,62 @@
+"""One app for each user: a second start, or a shortcut of the desktop, gives the first one a command."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject
+from PySide6.QtNetwork import QLocalServer, QLocalSocket
+
+_WAIT_MS = 1000
+_LONGEST = 64
+
+
+def _name() -> str:
+    return f"posture_cam-{getpass.getuser()}"
+
+
+def told_running(words: str) -> bool:
+    """Give a command to the app that runs already; False if none does."""
+    socket = QLocalSocket()
+    socket.connectToServer(_name())
+    if not socket.waitForConnected(_WAIT_MS):
+        return False
+    socket.write(words.encode())
+    socket.waitForBytesWritten(_WAIT_MS)
+    socket.disconnectFromServer()
+    if socket.state() != QLocalSocket.LocalSocketState.UnconnectedState:
+        socket.waitForDisconnected(_WAIT_MS)
+    return True
+
+
+class Instance(QObject):
+    """Takes commands of later starts; only the same user can give them.
+
+    Args:
+        told: Called with each command.
+    """
+
+    def __init__(self, told: Callable[[str], None], parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._told = told
+        self._server = QLocalServer(self)
+        self._server.setSocketOptions(QLocalServer.SocketOption.UserAccessOption)
+        QLocalServer.removeServer(_name())  # left by one that was killed
+        self._server.listen(_name())
+        self._server.newConnection.connect(self._take)
+
+    def _take(self) -> None:
+        socket = self._server.nextPendingConnection()
+
+        def read() -> None:
+            words = bytes(socket.readAll().data())[:_LONGEST].decode("utf-8", "replace").strip()
+            if words:
+                self._told(words)
+
+        socket.readyRead.connect(read)
+        socket.disconnected.connect(socket.deleteLater)
+
+    def close(self) -> None:
+        """Take no more commands."""
+        self._server.close()
