@@ -22,7 +22,8 @@ def main() -> None:
 
 
 def _is_other_than_utf8() -> bool:
-    is_chosen = sys.flags.utf8_mode or "PYTHONIOENCODING" in os.environ
+    # A packed program is no interpreter, and is packed with UTF-8 mode on.
+    is_chosen = sys.flags.utf8_mode or "PYTHONIOENCODING" in os.environ or getattr(sys, "frozen", False)
     return (
         os.name == "posix" and not is_chosen and sys.getfilesystemencoding().lower() not in ("utf-8", "utf8")
     )

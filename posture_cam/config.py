@@ -45,6 +45,12 @@ def _is_plain(text: str) -> str:
     return text
 
 
+def _is_rare(every_s: float) -> float:
+    if 0 < every_s < 10:
+        raise ValueError("0, or 10 s and more, is needed")
+    return every_s
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -115,7 +121,7 @@ class DesktopConfig(_Section):
     cue_after_s: Annotated[float, Field(ge=0, le=600)]
     cue_strength: Annotated[float, Field(ge=0.1, le=1)]
     window_mode: Literal["picture", "skeleton", "figure"]
-    every_s: Annotated[float, Field(ge=0, le=600)]
+    every_s: Annotated[float, Field(ge=0, le=600), AfterValidator(_is_rare)]
     quiet_in_calls: bool
     quiet_when_full_screen: bool
     pause_when_locked: bool

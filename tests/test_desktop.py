@@ -71,16 +71,43 @@ def test_sitting_up_ends_the_cue_before_the_state_has_changed() -> None:
     st.lists(st.tuples(st.sampled_from(["good", "fair", "poor", "away", "unjudged"]), st.floats(0.1, 9.0)))
 )
 def test_the_day_is_the_sum_of_what_was_seen(history: list[tuple[str, float]]) -> None:
-    """A sample counts until the next, but for no longer than two seconds apart."""
+    """A sample counts until the next, but for two seconds at most."""
     seen, at_s = Seen(), 0.0
     expected: dict[str, float] = {}
     for number, (state, lasts_s) in enumerate(history):
         seen.take(sample(at_s, state))
-        if number < len(history) - 1 and lasts_s <= 2.0:
-            expected[state] = expected.get(state, 0.0) + lasts_s
+        if number < len(history) - 1:
+            expected[state] = expected.get(state, 0.0) + min(lasts_s, 2.0)
         at_s += lasts_s
     assert {mood.value: held_s for mood, held_s in seen.seconds.items()} == pytest.approx(expected, abs=1e-3)
     assert sum(piece.end_s - piece.start_s for piece in seen.band) >= sum(expected.values()) - 1e-3
+
+
+def test_an_hour_of_one_posture_is_one_piece_and_a_new_day_begins_anew() -> None:
+    seen = after(sample(0.1999 * number, "good") for number in range(18_000))
+    assert len(seen.band) == 1
+    assert seen.seconds[Mood.GOOD] == pytest.approx(3600.0, rel=0.01)
+    seen.take({"type": "source", "trouble_id": "asleep", "trouble": "computer asleep", "message": ""})
+    for number in range(10):
+        seen.take(sample(26 * 3600.0 + number, "poor"))
+    assert set(seen.seconds) == {Mood.POOR}
+    assert {piece.mood for piece in seen.band} == {Mood.POOR}
+    seen.began_with({"poor": 60.0}, (BEGAN + timedelta(hours=26)).astimezone().date())
+    assert seen.seconds[Mood.POOR] == pytest.approx(69.0)
+
+
+def test_silence_means_unknown_except_where_it_was_told_why() -> None:
+    for told, mood in (
+        ([sample(0, "poor")], Mood.UNJUDGED),
+        ([{"type": "source", "trouble_id": "paused", "trouble": "paused by you"}], Mood.PAUSED),
+    ):
+        seen = after(told)
+        seen.unheard()
+        assert seen.mood == mood
+        assert not seen.is_bad_now
+    seen = after([{"type": "source", "trouble_id": "black", "trouble": "camera covered or black"}])
+    seen.unheard()
+    assert seen.reason == "camera covered or black"
 
 
 def test_pause_trouble_and_end_are_told_apart() -> None:

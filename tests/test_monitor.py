@@ -125,6 +125,52 @@ class ScriptedSource:
     def __exit__(self, *_: object) -> None: ...
 
 
+class Napping(ScriptedSource):
+    """A clock that also runs while the camera is off, and a list of when it was switched on and off."""
+
+    def __init__(self, end_s: float) -> None:
+        self.switched: list[tuple[float, bool]] = []
+        super().__init__(lambda now_s: (now_s % 8.0, same), end_s)
+
+    @property
+    def now_s(self) -> float:
+        if self.is_paused:
+            self._now_s += 0.5
+        return self._now_s
+
+    @now_s.setter
+    def now_s(self, value: float) -> None:
+        self._now_s = value
+
+    def pause(self) -> None:
+        super().pause()
+        self.switched.append((self._now_s, False))
+
+    def resume(self) -> None:
+        super().resume()
+        self.switched.append((self._now_s, True))
+
+
+def test_a_look_now_and_then_leaves_the_camera_off_between_and_counts_until_the_next(
+    neutral: Neutral,
+) -> None:
+    source = Napping(200.0)
+    kept = Kept([(70.0, Command.SITS_WELL)])
+    summary = monitor(
+        MonitorRequest(0, datetime.now(UTC), every_s=30.0),
+        load_config({}).settings(),
+        [kept],
+        source=source,  # type: ignore[arg-type]
+    )
+    on_s = [now_s for now_s, is_on in source.switched if is_on]
+    off_s = [now_s for now_s, is_on in source.switched if not is_on]
+    assert np.diff(off_s) == pytest.approx(30.0, abs=1.5)
+    assert all(2.0 <= off - on <= 3.5 for on, off in zip(on_s, off_s[1:], strict=False))
+    assert summary.seconds_by_state[State.GOOD] >= 0.95 * summary.duration_s
+    assert any("looked for two seconds every 30 s" in note for note in summary.notes)
+    assert len(load_profile("default").corrections) == 1
+
+
 def same(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return image
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 from typing import Annotated
 
 import typer
@@ -45,25 +46,28 @@ def run_app(
     if install or remove or autostart is not None:
         _places(autostart, is_install=install)
         return
-    if os.name == "posix" and os.uname().sysname == "Linux" and not _has_screen():
-        raise SettingsError("There is no screen here.", "posture-cam monitor --headless works without one.")
-    from posture_cam.desktop.app import COMMANDS, main
-
-    if do is not None and do not in COMMANDS:
-        raise UsageError(f"{do!r} is no command of the app.", f"There are: {', '.join(COMMANDS)}.")
     if do is not None:
-        from posture_cam.desktop.instance import told_running
+        from posture_cam.desktop.instance import COMMANDS, told_running
 
+        if do not in COMMANDS:
+            raise UsageError(f"{do!r} is no command of the app.", f"There are: {', '.join(COMMANDS)}.")
         if not told_running(do):
             raise SettingsError("The app is not running.", "posture-cam app starts it.")
         return
+    if sys.platform == "linux" and not _has_screen():
+        raise SettingsError("There is no screen here.", "posture-cam monitor --headless works without one.")
+    from posture_cam.desktop.app import main
+
     raise typer.Exit(main(context.args, is_hidden=hidden))
 
 
 def _has_screen() -> bool:
-    return bool(
-        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or os.environ.get("QT_QPA_PLATFORM")
-    )
+    """Whether a screen answers; Qt would end the process if none does."""
+    if any(os.environ.get(name) for name in ("WAYLAND_DISPLAY", "QT_QPA_PLATFORM")):
+        return True
+    from posture_cam.desktop import x11
+
+    return bool(os.environ.get("DISPLAY")) and x11.answers()
 
 
 def _places(autostart: str | None, *, is_install: bool) -> None:

@@ -6,7 +6,7 @@ import json
 import signal
 import sys
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from PySide6.QtCore import QProcess, QSettings, QTimer
@@ -16,16 +16,16 @@ from PySide6.QtWidgets import QApplication, QInputDialog
 from posture_cam.config import Config, config_path, load_config
 from posture_cam.desktop.cue import Cue, CueSettings
 from posture_cam.desktop.figure import icon_for
-from posture_cam.desktop.instance import Instance, told_running
-from posture_cam.desktop.monitor import MonitorProcess, program_with
+from posture_cam.desktop.instance import COMMANDS, Instance, told_running
+from posture_cam.desktop.monitor import SILENT_S, MonitorProcess, program_with
 from posture_cam.desktop.places import NAME
-from posture_cam.desktop.seen import Mood, Seen
+from posture_cam.desktop.seen import HOLDS_S, Mood, Seen
 from posture_cam.desktop.silence import WORDS as STILL_WORDS
 from posture_cam.desktop.silence import Still, StillWatch
 from posture_cam.desktop.tray import Tray
 from posture_cam.desktop.window import Window
 from posture_cam.errors import PostureCamError
-from posture_cam.paths import profiles_dir
+from posture_cam.paths import history_path, profiles_dir
 from posture_cam.settings import read_data
 
 _NO_TRAY = (
@@ -35,16 +35,6 @@ _NO_TRAY = (
 _NO_CAMERA = {Still.LOCKED, Still.ASLEEP}
 # How often signals such as Ctrl-C get their turn, as Qt's loop does not run Python's handlers by itself.
 _SIGNALS_EVERY_MS = 200
-COMMANDS = {
-    "window": None,
-    "quit": None,
-    "pause": None,
-    "settings": None,
-    "sits_well": {"command": "correct", "label": "good"},
-    "slouches": {"command": "correct", "label": "bad"},
-    "still_fits": {"command": "still_fits"},
-    "snooze": {"command": "snooze"},
-}
 
 
 class App:
@@ -60,25 +50,31 @@ class App:
         self._own = list(monitor_arguments)
         self.seen = Seen()
         self._coverage: list[str] = []
-        self._paused_by_us = self._is_paused = False
+        # What the person wants of the monitor, also of one that is started anew.
+        self._is_paused = self._is_quitting = False
+        self._snoozed_until: datetime | None = None
+        self._chosen: dict[str, dict[str, Any]] = {}  # profile and sensitivity, by command
         self._store = QSettings(str(config_path().parent / "window.ini"), QSettings.Format.IniFormat)
         self.monitor = MonitorProcess(self._arguments(config))
         self.cue = Cue(_cue_settings(config))
         self._config = config
-        self.tray = Tray()
+        self.tray = Tray(_level(config))
         note = "" if Tray.is_there() else _NO_TRAY
         self.window = Window(self.monitor.send, self._store, config.desktop.window_mode, note)
         self.still = StillWatch()
         self.instance = Instance(self.do)
         self._others: list[QProcess] = []
         self.monitor.line.connect(self._take)
-        self.monitor.silent.connect(self._nothing_known)
+        self.monitor.silent.connect(self._unheard)
+        self.monitor.ended.connect(self._ended)
         self.monitor.died.connect(self._died)
+        self.monitor.given_up.connect(self._given_up)
         self.tray.command.connect(self._order)
         self.tray.asked.connect(self.do)
         self.window.asked.connect(self.do)
         self.still.changed.connect(self._keep_still)
         QGuiApplication.instance().screenAdded.connect(lambda _screen: self.cue.hide())  # type: ignore[union-attr]
+        self._set_pace()
         self._follow()
         self.tray.show()
         self._ask_day()
@@ -94,12 +90,22 @@ class App:
         every = ["--every", str(config.desktop.every_s)] if config.desktop.every_s >= 10 else []
         return [*self._own, *every]
 
+    def _set_pace(self) -> None:
+        """What a sample stands for, and when silence means that nothing is known."""
+        every_s = self._config.desktop.every_s
+        self.seen.holds_s = max(HOLDS_S, 1.2 * every_s)
+        self.monitor.silent_s = SILENT_S + 1.2 * every_s
+        self.still.ask_full_screen(self._config.desktop.quiet_when_full_screen)
+
     def first_start(self) -> None:
         """Lead through the first start."""
         from posture_cam.desktop.first_start import FirstStart
 
-        wizard = FirstStart(self.monitor, self.cue)
+        wizard = FirstStart(self.monitor, self.cue, has_own_source=bool(self._own))
         wizard.exec()
+        wizard.deleteLater()
+        if self._is_quitting:
+            return
         self._reload()
         if not self.window.isVisible() and not Tray.is_there():
             self.window.show()
@@ -109,8 +115,6 @@ class App:
             self._tell_monitor()
         if line.get("type") == "sample":
             self._coverage = line.get("coverage", [])
-        if line.get("type") == "source":
-            self._is_paused = line.get("trouble_id") == "paused"
         if line.get("type") == "preview":
             self.window.take(line)
             return
@@ -125,17 +129,28 @@ class App:
 
     def _tell_monitor(self) -> None:
         """Give a monitor that has just started what holds now."""
-        self._paused_by_us = self._is_paused = False
+        for command in self._chosen.values():
+            self.monitor.send(command)
+        if self._snoozed_until is not None:
+            left_min = (self._snoozed_until - datetime.now().astimezone()).total_seconds() / 60.0
+            if left_min > 0:
+                self.monitor.send({"command": "snooze", "minutes": left_min})
         self._keep_still(is_new=True)
         self.window.ask_for_pictures()
 
-    def _nothing_known(self) -> None:
+    def _unheard(self) -> None:
+        self.seen.unheard()
+        self._follow()
+
+    def _ended(self) -> None:
         self.seen.ended()
         self._follow()
 
     def _died(self, words: str) -> None:
         self.window.say(f"The monitor has ended and is started again: {words}")
-        self.tray.follow(self.seen)
+
+    def _given_up(self, words: str) -> None:
+        self._answered(False, words)
 
     def _keep_still(self, *, is_new: bool = False) -> None:
         """Camera off while nobody can be there; no cue and no alert while others are listened to."""
@@ -145,20 +160,24 @@ class App:
             reasons.discard(Still.CALL)
         if not desktop.quiet_when_full_screen:
             reasons.discard(Still.FULL_SCREEN)
-        is_away = bool(reasons & _NO_CAMERA) and desktop.pause_when_locked
-        if is_away and not self._is_paused:
-            self._paused_by_us = True
-            self.monitor.send({"command": "pause"})
-        elif not is_away and self._paused_by_us:
-            self._paused_by_us = False
-            self.monitor.send({"command": "resume"})
         is_silent = bool(reasons - _NO_CAMERA)
         if is_silent != self.cue.is_silent or is_new:
             self.cue.is_silent = is_silent
             self.monitor.send({"command": "silence", "on": is_silent})
+        wants_pause = self._is_paused or (bool(reasons & _NO_CAMERA) and desktop.pause_when_locked)
+        is_paused = False if is_new else self.seen.mood == Mood.PAUSED
+        if wants_pause != is_paused:
+            self.monitor.send({"command": "pause" if wants_pause else "resume"})
         self._follow()
 
     def _order(self, command: dict[str, Any]) -> None:
+        match command.get("command"):
+            case "snooze":
+                minutes = command.get("minutes", self._config.alerts.snooze_min)
+                self._snoozed_until = datetime.now().astimezone() + timedelta(minutes=minutes)
+                command = {**command, "minutes": minutes}
+            case "profile" | "sensitivity" as name:
+                self._chosen[name] = command
         self.monitor.send(command, self._answered)
 
     def _answered(self, _is_done: bool, words: str) -> None:
@@ -180,8 +199,10 @@ class App:
             case ["closed"] if not Tray.is_there():
                 self.window.say(_NO_TRAY)
             case ["pause"]:
-                self._paused_by_us = False
-                self._order({"command": "resume" if self._is_paused else "pause"})
+                self._is_paused = self.seen.mood != Mood.PAUSED
+                self._keep_still()
+            case ["snooze"]:
+                self._order({"command": "snooze"})
             case ["calibrate", *posture]:
                 self.do("window")
                 asked = {"command": "calibrate", "replace": True}
@@ -189,7 +210,7 @@ class App:
             case ["settings"]:
                 self._settings()
             case ["today"]:
-                self._run(["report", "--open"])
+                self._run(["report", "--open", "--output", str(history_path().with_name("report.html"))])
             case ["checkin"]:
                 self._check_in()
             case ["exercise"]:
@@ -217,6 +238,7 @@ class App:
             return
         self.cue.hide()
         self.cue.settings = _cue_settings(self._config)
+        self._set_pace()
         self.monitor.restart(self._arguments(self._config))
 
     def _check_in(self) -> None:
@@ -236,7 +258,7 @@ class App:
             return
         self.monitor.stop()
         process = self._run(["exercise", titles[title]])
-        process.finished.connect(lambda *_: self.monitor.start())
+        process.finished.connect(lambda *_: None if self._is_quitting else self.monitor.start())
 
     def _run(self, arguments: Sequence[str]) -> QProcess:
         process = QProcess()
@@ -255,9 +277,8 @@ class App:
 
     def _ask_day(self) -> None:
         """Learn from the history how the day was so far."""
-        process = QProcess()
-        today = datetime.now().astimezone().date().isoformat()
-        program, *rest = program_with(["history", "--day", today, "--json"])
+        process, day = QProcess(), datetime.now().astimezone().date()
+        program, *rest = program_with(["history", "--day", day.isoformat(), "--json"])
         self._others.append(process)
 
         def ended(*_: object) -> None:
@@ -267,7 +288,7 @@ class App:
             except (ValueError, KeyError, TypeError):
                 return
             names = ("good", "fair", "poor", "away", "unjudged")
-            self.seen.began_with({name: float(total.get(f"{name}_s") or 0.0) for name in names})
+            self.seen.began_with({name: float(total.get(f"{name}_s") or 0.0) for name in names}, day)
             self._follow()
 
         process.finished.connect(ended)
@@ -275,13 +296,20 @@ class App:
 
     def quit(self) -> None:
         """End everything; the camera is free afterwards."""
+        self._is_quitting = True
         self.cue.hide()
+        self.window.remember()
         self.tray.hide()
         self.instance.close()
         self.monitor.stop()
         for process in list(self._others):
             process.kill()
         QApplication.quit()
+
+
+def _level(config: Config) -> str:
+    """The sensitivity for all faults."""
+    return next((one for one in reversed(config.judging.sensitivity) if "=" not in one), "normal")
 
 
 def _cue_settings(config: Config) -> CueSettings:
@@ -295,7 +323,7 @@ def main(arguments: Sequence[str], *, is_hidden: bool = False, command: str = "w
     Args:
         arguments: Further arguments of the monitor.
         is_hidden: Begin in the tray, without a window.
-        command: What a running app is asked to do, one of `COMMANDS`.
+        command: What a running app is asked to do (`instance.COMMANDS`).
     """
     application = QApplication(sys.argv[:1])
     application.setApplicationName("posture_cam")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -160,6 +161,10 @@ class Cue(QObject):
         self._mood = Mood.POOR
         self._grows = QTimer(self, interval=_STEP_MS)
         self._grows.timeout.connect(self._grow)
+        self._is_preview = False
+        self._bad_since_s: float | None = None
+        self._preview_ends = QTimer(self, singleShot=True)
+        self._preview_ends.timeout.connect(self.hide)
 
     @property
     def is_shown(self) -> bool:
@@ -168,12 +173,17 @@ class Cue(QObject):
 
     def follow(self, seen: Seen) -> None:
         """Show it or take it away, by the present moment."""
-        after_s = self.settings.after_s * (_FAIR_FACTOR if seen.mood == Mood.FAIR else 1.0)
-        if self.is_silent or self.settings.kind == "none" or not seen.is_bad_now or seen.held_s < after_s:
+        if self._is_preview:
+            return
+        if self.is_silent or self.settings.kind == "none" or not seen.is_bad_now:
             self.hide()
             return
         self._bend, self._mood = seen.bend, seen.mood
-        if not self._panes:
+        now_s = time.monotonic()
+        if self._bad_since_s is None:
+            self._bad_since_s = now_s
+        after_s = self.settings.after_s * (_FAIR_FACTOR if seen.mood == Mood.FAIR else 1.0)
+        if not self._panes and max(now_s - self._bad_since_s, seen.held_s) >= after_s:
             self._begin()
 
     def preview(self, settings: CueSettings, for_ms: int = 4000) -> None:
@@ -182,13 +192,16 @@ class Cue(QObject):
         before, self.settings = self.settings, settings
         self._bend, self._mood = 1.0, Mood.POOR
         if settings.kind != "none":
+            self._is_preview = True
             self._begin(full=True)
-        QTimer.singleShot(for_ms, self.hide)
-        self.settings = before
+        self._strength, self.settings = settings.strength, before
+        self._preview_ends.start(for_ms)
 
     def hide(self) -> None:
         """Take it away at once."""
         self._grows.stop()
+        self._preview_ends.stop()
+        self._is_preview, self._bad_since_s = False, None
         for pane in self._panes:
             pane.close()
             pane.deleteLater()
@@ -196,7 +209,7 @@ class Cue(QObject):
 
     def _begin(self, *, full: bool = False) -> None:
         is_transparent = self._compositor()
-        kind = self.settings.kind
+        kind, self._strength = self.settings.kind, self.settings.strength
         screens = QGuiApplication.screens() if kind != "figure" else [QGuiApplication.primaryScreen()]
         self._panes = [_Pane(screen, kind, is_transparent) for screen in screens]
         self._shown_s = _GROWS_S if full else 0.0
@@ -208,4 +221,4 @@ class Cue(QObject):
         share = _FIRST_SHARE + (1 - _FIRST_SHARE) * min(self._shown_s / _GROWS_S, 1.0)
         badness = 1.0 if self._mood == Mood.POOR else 0.6
         for pane in self._panes:
-            pane.show_as(self.settings.strength * share * badness, self._bend, self._mood)
+            pane.show_as(self._strength * share * badness, self._bend, self._mood)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from contextlib import suppress
 from typing import Any
 
 from PySide6.QtCore import QProcess, Qt
@@ -48,11 +49,19 @@ class FirstStart(QWizard):
     Args:
         monitor: Started with the camera that is chosen.
         cue: Shows each cue once, on request.
+        has_own_source: The monitor was given a source, so that no camera has to be chosen.
     """
 
-    def __init__(self, monitor: MonitorProcess, cue: Cue, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        monitor: MonitorProcess,
+        cue: Cue,
+        *,
+        has_own_source: bool = False,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
-        self.monitor, self.cue = monitor, cue
+        self.monitor, self.cue, self.has_own_source = monitor, cue, has_own_source
         self.changes: dict[tuple[str, str], Any] = {}
         self.setWindowTitle("posture_cam")
         self.setWizardStyle(QWizard.WizardStyle.ModernStyle)
@@ -60,6 +69,14 @@ class FirstStart(QWizard):
         for page in (_Welcome(), _CameraPage(self), _CalibratePage(self), _CuePage(self), _LastPage()):
             self.addPage(page)
         self.resize(640, 560)
+
+    def done(self, result: int) -> None:
+        """End; what is stored by then stays."""
+        for number in self.pageIds():
+            if isinstance(page := self.page(number), _CameraPage | _CalibratePage):
+                page.leave()
+        self.cue.hide()
+        super().done(result)
 
     def accept(self) -> None:
         """Store what was chosen."""
@@ -128,11 +145,18 @@ class _CameraPage(QWizardPage):
         layout.addWidget(self._preview, 1)
         self.setLayout(layout)
         self._listing: QProcess | None = None
+        wizard.monitor.line.connect(self._take)
+        wizard.monitor.died.connect(self._died)
+        wizard.monitor.given_up.connect(self._died)
+
+    def leave(self) -> None:
+        """Listen no longer."""
+        self._first.monitor.line.disconnect(self._take)
+        self._first.monitor.died.disconnect(self._died)
+        self._first.monitor.given_up.disconnect(self._died)
 
     def initializePage(self) -> None:  # noqa: N802 - as Qt calls it
-        self._first.monitor.line.connect(self._take)
-        self._first.monitor.died.connect(self._died)
-        if self._first.monitor.arguments:  # a source of its own, as in a trial
+        if self._first.has_own_source:
             self._cameras.hide()
             self._begin()
             return
@@ -210,9 +234,11 @@ class _CalibratePage(QWizardPage):
         for widget in (self._preview, self._hint, self._done, self._begin):
             layout.addWidget(widget)
         self.setLayout(layout)
+        wizard.monitor.line.connect(self._take)
 
-    def initializePage(self) -> None:  # noqa: N802 - as Qt calls it
-        self._first.monitor.line.connect(self._take)
+    def leave(self) -> None:
+        """Listen no longer."""
+        self._first.monitor.line.disconnect(self._take)
 
     def _take(self, line: dict[str, Any]) -> None:
         self._preview.take(line)
@@ -228,6 +254,9 @@ class _CalibratePage(QWizardPage):
         self._begin.setEnabled(True)
         self._begin.setText("&Take it again")
         self._is_done = self._is_done or is_done
+        if is_done and self._first.changes:  # the camera belongs to what was stored, whatever comes next
+            with suppress(PostureCamError):  # said at the end
+                write(self._first.changes)
         self._done.setValue(100 if is_done else 0)
         self._hint.setText("Stored. This is what you are compared with." if is_done else words)
         self.completeChanged.emit()

@@ -8,6 +8,17 @@ from collections.abc import Callable
 from PySide6.QtCore import QObject
 from PySide6.QtNetwork import QLocalServer, QLocalSocket
 
+# Commands of the app, and what of them goes to the monitor.
+COMMANDS: dict[str, dict[str, str] | None] = {
+    "window": None,
+    "quit": None,
+    "pause": None,
+    "snooze": None,
+    "settings": None,
+    "sits_well": {"command": "correct", "label": "good"},
+    "slouches": {"command": "correct", "label": "bad"},
+    "still_fits": {"command": "still_fits"},
+}
 _WAIT_MS = 1000
 _LONGEST = 64
 

@@ -17,7 +17,7 @@ _LIVED_S = 60.0
 _ENDS_WITHIN_MS = 5000
 _TAIL = 20
 # Without a line for this long, nothing is known of the person any more.
-_SILENT_MS = 4000
+SILENT_S = 4.0
 
 
 def program_with(arguments: Sequence[str]) -> list[str]:
@@ -35,13 +35,17 @@ class MonitorProcess(QObject):
 
     Signals:
         line: Each line, as a dict.
-        silent: Nothing was said for a while, or the process has ended.
-        died: It has ended without being asked to, with its last words; it is started again.
+        silent: It runs, but has said nothing for `silent_s`.
+        ended: It has ended, whatever the reason.
+        died: It has ended by a failure, with its last words; it is started again.
+        given_up: It has ended by itself, or cannot run like this, with its last words; it stays ended.
     """
 
     line = Signal(dict)
     silent = Signal()
+    ended = Signal()
     died = Signal(str)
+    given_up = Signal(str)
 
     def __init__(self, arguments: Sequence[str] = (), parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -56,7 +60,8 @@ class MonitorProcess(QObject):
         self._again.timeout.connect(self._begin)
         self._lived = QTimer(self, singleShot=True, interval=round(1000 * _LIVED_S))
         self._lived.timeout.connect(self._has_lived)
-        self._quiet = QTimer(self, singleShot=True, interval=_SILENT_MS)
+        self.silent_s = SILENT_S
+        self._quiet = QTimer(self, singleShot=True)
         self._quiet.timeout.connect(self.silent)
 
     @property
@@ -129,7 +134,7 @@ class MonitorProcess(QObject):
                 told = json.loads(line)
             except ValueError:
                 continue
-            self._quiet.start()
+            self._quiet.start(round(1000 * self.silent_s))
             if told.get("type") == "answer" and (answer := self._answers.pop(told.get("id"), None)):
                 answer(bool(told.get("done")), str(told.get("message", "")))
             self.line.emit(told)
@@ -144,9 +149,9 @@ class MonitorProcess(QObject):
 
     def _has_failed(self, error: QProcess.ProcessError) -> None:
         if error == QProcess.ProcessError.FailedToStart:
-            self._has_ended()
+            self._has_ended(1, QProcess.ExitStatus.CrashExit)
 
-    def _has_ended(self, *_: object) -> None:
+    def _has_ended(self, code: int, status: QProcess.ExitStatus) -> None:
         process, self._process = self._process, None
         if process is None:
             return
@@ -156,10 +161,15 @@ class MonitorProcess(QObject):
         for answer in list(self._answers.values()):
             answer(False, "The monitor has ended.")
         self._answers.clear()
-        self.silent.emit()
-        if self._is_wanted:
+        self.ended.emit()
+        if not self._is_wanted:
+            return
+        words = self._tail[-1] if self._tail else ""
+        if status == QProcess.ExitStatus.NormalExit and code in (0, 2):  # done, or wrongly called
+            self._is_wanted = False
+            self.given_up.emit(words or "The source has ended.")
+        else:
             pause_s = _PAUSES_S[min(self._deaths, len(_PAUSES_S) - 1)]
             self._deaths += 1
             self._again.start(1000 * pause_s)
-            words = self._tail[-1] if self._tail else "The monitor has ended."
-            self.died.emit(words)
+            self.died.emit(words or "The monitor has ended.")

@@ -51,11 +51,12 @@ def set_autostart(is_on: bool) -> Path:
         return path
     if sys.platform == "win32":
         quoted = " ".join(f'"{part}"' for part in command)
-        content = f'@start "" /min {quoted}\r\n'.encode()
+        # cmd reads the code page of the console, and expands per cent signs.
+        content = f'@chcp 65001>nul\r\n@start "" /min {quoted.replace("%", "%%")}\r\n'.encode()
     elif sys.platform == "darwin":
         content = plistlib.dumps({"Label": NAME, "ProgramArguments": command, "RunAtLoad": True})
     else:
-        content = _entry(command, autostart=True).encode()
+        content = entry(command, autostart=True).encode()
     _write(path, content)
     return path
 
@@ -69,7 +70,7 @@ def install() -> list[Path]:
     if sys.platform != "linux":
         raise OutputError("Only Linux desktops have such an entry.", "Start it by posture-cam app.")
     files = {
-        _menu_files()[0]: _entry(program_with(["app"])).encode(),
+        _menu_files()[0]: entry(program_with(["app"])).encode(),
         _menu_files()[1]: resources.files("posture_cam").joinpath("desktop", "icon.svg").read_bytes(),
         _menu_files()[2]: resources.files("posture_cam").joinpath("desktop", "metainfo.xml").read_bytes(),
     }
@@ -99,7 +100,8 @@ def _menu_files() -> list[Path]:
     ]
 
 
-def _entry(command: list[str], *, autostart: bool = False) -> str:
+def entry(command: list[str], *, autostart: bool = False) -> str:
+    """The menu entry of a Linux desktop, or that of what starts with it (Desktop Entry Specification)."""
     lines = [
         "[Desktop Entry]",
         "Type=Application",

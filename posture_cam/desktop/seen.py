@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -14,7 +14,7 @@ from posture_cam.measures import load_measures
 from posture_cam.words import duration_words, sentence, value_words
 
 # A sample speaks for the time until the next, at most for this long (as `sampling.max_gap_s` of the monitor).
-_HOLDS_S = 2.0
+HOLDS_S = 2.0
 # By state alone; a score between them bends the figure in between.
 _BENT = {State.FAIR: 0.5, State.POOR: 1.0}
 # Scores from here on are good (docs/measures.md): a cue goes at once, before the state has changed.
@@ -73,7 +73,9 @@ class Seen:
         why: What the tip rests on.
         said: The last sentence of the run.
         seconds: Seconds of the day by mood.
+        stance: sitting or standing, where that is known.
         band: The day so far.
+        holds_s: How long a sample counts if none follows.
     """
 
     mood: Mood = Mood.STARTING
@@ -88,6 +90,9 @@ class Seen:
     stance: str | None = None
     seconds: dict[Mood, float] = field(default_factory=dict)
     band: deque[Piece] = field(default_factory=lambda: deque(maxlen=5000))
+    holds_s: float = HOLDS_S
+    _has_trouble: bool = False
+    _day: date | None = None
     _last: tuple[datetime, Mood] | None = None
 
     def take(self, line: Mapping[str, Any]) -> None:
@@ -107,7 +112,7 @@ class Seen:
                     self._rest(Mood.PAUSED)
                 elif line.get("trouble") is not None:
                     self._rest(Mood.UNJUDGED)
-                    self.reason = str(line["trouble"])
+                    self.reason, self._has_trouble = str(line["trouble"]), True
             case "said":
                 self.said = str(line.get("message", ""))
             case "summary":
@@ -117,9 +122,15 @@ class Seen:
         """Note that the monitor is gone."""
         self._rest(Mood.ENDED)
 
+    def unheard(self) -> None:
+        """Note that the monitor says nothing; where it has said why, that stands."""
+        if self.mood != Mood.PAUSED and not self._has_trouble:
+            self._rest(Mood.UNJUDGED)
+            self.reason = "the monitor says nothing"
+
     def _rest(self, mood: Mood) -> None:
         self.mood, self.bend, self.score, self.held_s, self._last = mood, 0.0, None, 0.0, None
-        self.reason, self.alert, self.tip, self.measures = "", "", "", []
+        self.reason, self.alert, self.tip, self.measures, self._has_trouble = "", "", "", [], False
 
     def _take_sample(self, line: Mapping[str, Any]) -> None:
         at = datetime.fromisoformat(line["time"])
@@ -127,12 +138,12 @@ class Seen:
         if self._last is not None:
             before, was = self._last
             held_s = (at - before).total_seconds()
-            if 0 < held_s <= _HOLDS_S:
-                self._add(before, held_s, was)
+            if held_s > 0:
+                self._add(before, min(held_s, self.holds_s), was)
         if mood in (Mood.GOOD, Mood.AWAY):
             self.alert = self.tip = ""
         self._last = at, mood
-        self.mood, self.score = mood, line.get("score")
+        self.mood, self.score, self._has_trouble = mood, line.get("score"), False
         self.held_s = max(line["timestamp_s"] - line["since_s"], 0.0)
         self.reason = str(line.get("reason") or "")
         self.stance = line.get("stance")
@@ -152,19 +163,24 @@ class Seen:
         return self.mood in (Mood.FAIR, Mood.POOR) and (self.score is None or self.score < GOOD_FROM)
 
     def _add(self, at: datetime, held_s: float, mood: Mood) -> None:
-        self.seconds[mood] = self.seconds.get(mood, 0.0) + held_s
         local = at.astimezone()
+        self._begin_day(local.date())
+        self.seconds[mood] = self.seconds.get(mood, 0.0) + held_s
         start_s = 3600.0 * local.hour + 60.0 * local.minute + local.second + local.microsecond / 1e6
-        if self.band and self.band[-1].mood == mood and 0 <= start_s - self.band[-1].end_s < _JOINED_S:
+        if self.band and self.band[-1].mood == mood and start_s - self.band[-1].end_s < _JOINED_S:
             self.band[-1] = Piece(self.band[-1].start_s, start_s + held_s, mood)
-        elif self.band and start_s < self.band[-1].start_s:  # a new day
-            self.band.clear()
-            self.seconds.clear()
         else:
             self.band.append(Piece(start_s, start_s + held_s, mood))
 
-    def began_with(self, seconds: Mapping[str, float]) -> None:
-        """Add what the history holds of this day from before."""
+    def _begin_day(self, day: date) -> None:
+        if self._day != day:
+            self.band.clear()
+            self.seconds.clear()
+            self._day = day
+
+    def began_with(self, seconds: Mapping[str, float], day: date) -> None:
+        """Add what the history holds of a day from before."""
+        self._begin_day(day)
         for name, held_s in seconds.items():
             self.seconds[Mood(name)] = self.seconds.get(Mood(name), 0.0) + held_s
 

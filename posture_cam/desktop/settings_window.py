@@ -90,21 +90,21 @@ class SettingsWindow(QDialog):
             font.setPointSizeF(0.9 * font.pointSizeF())
             words.setFont(font)
             rows.addRow("", words)
-        self._values[one.section, one.key] = one.value, read
+        self._values[one.section, one.key] = read(), read  # as the field shows it
 
     def _save(self) -> None:
         changes = {place: now for place, (before, read) in self._values.items() if (now := read()) != before}
         try:
             if changes:
                 write(changes)
+                self._values |= {place: (now, self._values[place][1]) for place, now in changes.items()}
+                self.changed.emit()
             if self._autostart.isChecked() != is_autostarted():
                 set_autostart(self._autostart.isChecked())
         except PostureCamError as error:
             QMessageBox.warning(self, self.windowTitle(), f"{error.message} {error.hint}".strip())
             return
         self.accept()
-        if changes:
-            self.changed.emit()
 
 
 def _field(one: Setting) -> tuple[QWidget, Callable[[], Any]]:
@@ -121,7 +121,7 @@ def _field(one: Setting) -> tuple[QWidget, Callable[[], Any]]:
         return choice, choice.currentData
     if one.kind == "number":
         number = QDoubleSpinBox()
-        number.setDecimals(1)
+        number.setDecimals(2)
         number.setRange(one.least or 0.0, 1e9 if one.most is None else one.most)
         number.setValue(float(one.value))
         return number, number.value

@@ -7,11 +7,13 @@ On Linux by D-Bus (logind, the screen saver, the notification service), by Pulse
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from PySide6.QtCore import SLOT, QObject, QProcess, QTimer, Signal, Slot
@@ -21,6 +23,8 @@ from posture_cam.desktop import x11
 
 # How often to ask where nothing tells by itself.
 _ASK_EVERY_MS = 5000
+_ANSWERS_WITHIN_MS = 500
+_LOGIN, _NOTIFICATIONS = "org.freedesktop.login1", "org.freedesktop.Notifications"
 
 
 class Still(StrEnum):
@@ -56,10 +60,17 @@ class StillWatch(QObject):
         self.reasons: set[Still] = set()
         self.watching: list[str] = []  # what is watched, for doctor
         self._parts: list[QObject] = []
+        self._full_screen: _FullScreen | None = None
         if sys.platform == "linux":
-            self._parts = [_Bus(self), _Microphone(self), _FullScreen(self)]
+            self._full_screen = _FullScreen(self)
+            self._parts = [_Bus(self), _Microphone(self), self._full_screen]
         else:
             self._parts = [_Asked(self)]
+
+    def ask_full_screen(self, is_wanted: bool) -> None:
+        """Whether to look if a window fills the screen."""
+        if self._full_screen is not None:
+            self._full_screen.ask(is_wanted)
 
     def set(self, reason: Still, is_so: bool) -> None:
         """Note that a reason holds, or no longer does."""
@@ -76,13 +87,13 @@ class _Bus(QObject):
         super().__init__(watch)
         from PySide6.QtDBus import QDBusConnection, QDBusInterface
 
-        self._watch = watch
+        self._watch, self._session_path = watch, ""
         # Any: what PySide says of the types of `connect` is wrong.
         system: Any = QDBusConnection.systemBus()
         session: Any = QDBusConnection.sessionBus()
         self._system, self._session = system, session
         if system.isConnected():
-            login = "org.freedesktop.login1"
+            login = _LOGIN
             manager = QDBusInterface(login, "/org/freedesktop/login1", f"{login}.Manager", system)
             if manager.isValid():
                 watch.watching.append("logind")
@@ -96,19 +107,18 @@ class _Bus(QObject):
             )
             # The session's own path; "auto" is an alias of it that sends no signals.
             reply = manager.call("GetSession", "auto") if manager.isValid() else None
-            path = ""
-            if reply is not None and reply.arguments():
-                path = _text(reply.arguments()[0])
-            for where in {path, ""}:
-                system.connect(
-                    login,
-                    where,
-                    "org.freedesktop.DBus.Properties",
-                    "PropertiesChanged",
-                    self,
-                    SLOT("properties(QDBusMessage)"),
-                )
-            self._session_path = path
+            path = _text(reply.arguments()[0]) if reply is not None and reply.arguments() else ""
+            path = path if path.startswith("/") else ""  # an error comes with words
+            system.connect(
+                login,
+                path,  # empty: of any session
+                "org.freedesktop.DBus.Properties",
+                "PropertiesChanged",
+                self,
+                SLOT("properties(QString)"),
+            )
+            self._session_path = path or "/org/freedesktop/login1/session/auto"
+            self.properties(f"{_LOGIN}.Session")
         if session.isConnected():
             for name, path in (
                 ("org.freedesktop.ScreenSaver", "/org/freedesktop/ScreenSaver"),
@@ -125,9 +135,11 @@ class _Bus(QObject):
                 "org.freedesktop.DBus.Properties",
                 "PropertiesChanged",
                 self,
-                SLOT("properties(QDBusMessage)"),
+                SLOT("properties(QString)"),
             )
             watch.watching.append("do not disturb")
+            if "gnome" in os.environ.get("XDG_CURRENT_DESKTOP", "").lower() and shutil.which("gsettings"):
+                self._banners = _Banners(watch)
             self._ask_inhibited()
             self._asks = QTimer(self, interval=_ASK_EVERY_MS)
             self._asks.timeout.connect(self._ask_inhibited)
@@ -143,47 +155,51 @@ class _Bus(QObject):
         """Take a screen saver's ActiveChanged."""
         self._watch.set(Still.LOCKED, is_active)
 
-    @Slot("QDBusMessage")
-    def properties(self, message: Any) -> None:
-        """Take changed properties: of the session, or of the notification service."""
-        with suppress(Exception):  # a service may send anything
-            _interface, changes, *_ = message.arguments()
-            changes = _plain(changes)
-            if "LockedHint" in changes:
-                self._watch.set(Still.LOCKED, bool(changes["LockedHint"]))
-            if "Inhibited" in changes:
-                self._watch.set(Still.DO_NOT_DISTURB, bool(changes["Inhibited"]))
+    @Slot(str)
+    def properties(self, interface: str) -> None:
+        """Ask anew for a property that has changed: PySide cannot read the values of the signal."""
+        if interface == f"{_LOGIN}.Session":
+            self._ask(self._system, _LOGIN, self._session_path, interface, "LockedHint", Still.LOCKED)
+        elif interface == _NOTIFICATIONS:
+            self._ask_inhibited()
 
     def _ask_inhibited(self) -> None:
-        from PySide6.QtDBus import QDBusMessage
+        path = "/org/freedesktop/Notifications"
+        self._ask(self._session, _NOTIFICATIONS, path, _NOTIFICATIONS, "Inhibited", Still.DO_NOT_DISTURB)
 
-        question = QDBusMessage.createMethodCall(
-            "org.freedesktop.Notifications",
-            "/org/freedesktop/Notifications",
-            "org.freedesktop.DBus.Properties",
-            "Get",
-        )
-        question.setArguments(["org.freedesktop.Notifications", "Inhibited"])
+    def _ask(self, bus: Any, service: str, path: str, interface: str, name: str, reason: Still) -> None:
+        from PySide6.QtDBus import QDBus, QDBusMessage
+
+        question = QDBusMessage.createMethodCall(service, path, "org.freedesktop.DBus.Properties", "Get")
+        question.setArguments([interface, name])
         question.setAutoStartService(False)
-        answer = self._session.call(question, self._session_mode(), 500)
+        answer = bus.call(question, QDBus.CallMode.Block, _ANSWERS_WITHIN_MS)
         if answer.type() == QDBusMessage.MessageType.ReplyMessage and answer.arguments():
-            self._watch.set(Still.DO_NOT_DISTURB, bool(_plain(answer.arguments()[0])))
+            value = answer.arguments()[0]
+            self._watch.set(reason, bool(value.variant() if hasattr(value, "variant") else value))
 
-    @staticmethod
-    def _session_mode() -> Any:
-        from PySide6.QtDBus import QDBus
 
-        return QDBus.CallMode.Block
+class _Banners(QObject):
+    """GNOME's do-not-disturb, which is a setting of the desktop."""
+
+    _SETTING = ("org.gnome.desktop.notifications", "show-banners")
+
+    def __init__(self, watch: StillWatch) -> None:
+        super().__init__(watch)
+        self._watch = watch
+        for words in (("get", *self._SETTING), ("monitor", *self._SETTING)):
+            asked = QProcess(self)
+            asked.readyReadStandardOutput.connect(partial(self._told, asked))
+            asked.start("gsettings", list(words))
+
+    def _told(self, asked: QProcess) -> None:
+        words = bytes(asked.readAllStandardOutput().data())
+        self._watch.set(Still.DO_NOT_DISTURB, b"false" in words)
 
 
 def _text(value: Any) -> str:
     """An object path as text."""
     return str(value.path()) if hasattr(value, "path") else str(value)
-
-
-def _plain(value: Any) -> Any:
-    """A D-Bus variant as a plain value."""
-    return value.variant() if hasattr(value, "variant") else value
 
 
 class _Microphone(QObject):
@@ -247,12 +263,19 @@ class _FullScreen(QObject):
 
     def __init__(self, watch: StillWatch) -> None:
         super().__init__(watch)
-        if QGuiApplication.platformName() != "xcb":
-            return
-        watch.watching.append("full screen")
+        self._watch, self._can_ask = watch, QGuiApplication.platformName() == "xcb"
+        if self._can_ask:
+            watch.watching.append("full screen")
         self._asks = QTimer(self, interval=_ASK_EVERY_MS)
         self._asks.timeout.connect(lambda: watch.set(Still.FULL_SCREEN, x11.is_full_screen()))
-        self._asks.start()
+
+    def ask(self, is_wanted: bool) -> None:
+        """Begin or end to ask."""
+        if self._can_ask and is_wanted:
+            self._asks.start()
+        else:
+            self._asks.stop()
+            self._watch.set(Still.FULL_SCREEN, False)
 
 
 class _Asked(QObject):

@@ -24,6 +24,10 @@ _BEND_STEP = 0.1
 class Tray(QObject):
     """Icon and menu.
 
+    Args:
+        level: The sensitivity at the start.
+        parent: Owns it.
+
     Signals:
         command: A command for the monitor.
         asked: Something of the app's own is wanted, by name: window, calibrate, settings, quit and so on.
@@ -32,7 +36,7 @@ class Tray(QObject):
     command = Signal(dict)
     asked = Signal(str)
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(self, level: str = "normal", parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._icon = QSystemTrayIcon(self)
         self._shown: tuple[Mood, int] | None = None
@@ -59,13 +63,13 @@ class Tray(QObject):
         self._profiles.aboutToShow.connect(self._list_profiles)
         levels = self.menu.addMenu("S&ensitivity")
         group = QActionGroup(levels)
-        for level in _LEVELS:
-            action = levels.addAction(sentence(level))
+        for one in _LEVELS:
+            action = levels.addAction(sentence(one))
             action.setCheckable(True)
-            action.setChecked(level == "normal")
+            action.setChecked(one == level)
             group.addAction(action)
             action.triggered.connect(
-                lambda _=False, one=level: self.command.emit({"command": "sensitivity", "level": one})
+                lambda _=False, own=one: self.command.emit({"command": "sensitivity", "level": own})
             )
         self.menu.addSeparator()
         for words, name in (

@@ -185,7 +185,7 @@ class Window(QMainWindow):
                 ("I sit &well", {"command": "correct", "label": "good"}),
                 ("I s&louch", {"command": "correct", "label": "bad"}),
             ),
-            (("It still &fits", {"command": "still_fits"}), ("&Snooze", {"command": "snooze"})),
+            (("It still &fits", {"command": "still_fits"}),),
         ):
             row = QHBoxLayout()
             for words, command in rows:
@@ -195,7 +195,12 @@ class Window(QMainWindow):
                 row.addWidget(button)
             right.addLayout(row)
         row = QHBoxLayout()
-        for words, name in (("&Calibrate", "calibrate"), ("&Pause", "pause"), ("S&ettings", "settings")):
+        for words, name in (
+            ("&Calibrate", "calibrate"),
+            ("&Pause", "pause"),
+            ("&Snooze", "snooze"),
+            ("S&ettings", "settings"),
+        ):
             button = QPushButton(words)
             button.setAccessibleName(words.replace("&", ""))
             button.clicked.connect(lambda _=False, one=name: self.asked.emit(one))
@@ -306,8 +311,12 @@ class Window(QMainWindow):
         super().hideEvent(event)
         self.ask_for_pictures()
 
+    def remember(self) -> None:
+        """Remember where the window is."""
+        self._store.setValue("window/geometry", self.saveGeometry())
+
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - as Qt calls it
         """Remember the place; the app lives on in the tray."""
-        self._store.setValue("window/geometry", self.saveGeometry())
+        self.remember()
         super().closeEvent(event)
         self.asked.emit("closed")

@@ -20,6 +20,17 @@ def has_compositor() -> bool:
     return False
 
 
+def answers() -> bool:
+    """Whether an X server answers; where there is no library to ask with, Qt has to find out."""
+    try:
+        with _server():
+            return True
+    except AttributeError:
+        return True
+    except OSError as error:
+        return "no X server" not in str(error)
+
+
 def is_full_screen() -> bool:
     """Whether the active window fills the screen (EWMH, _NET_WM_STATE_FULLSCREEN)."""
     with suppress(OSError, AttributeError), _server() as (library, display):
@@ -39,10 +50,12 @@ def _server() -> Iterator[tuple[Any, ctypes.c_void_p]]:
     library.XGetSelectionOwner.restype = ctypes.c_ulong
     # A window may go while it is asked about; the usual handler would end the program.
     handler = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)(lambda *_: 0)
-    before = library.XSetErrorHandler(handler)
+    library.XSetErrorHandler.restype = ctypes.c_void_p
+    library.XSetErrorHandler.argtypes = [ctypes.c_void_p]
     display = ctypes.c_void_p(library.XOpenDisplay(None))
     if not display:
         raise OSError("no X server")
+    before = library.XSetErrorHandler(ctypes.cast(handler, ctypes.c_void_p))
     try:
         yield library, display
     finally:

@@ -173,7 +173,7 @@ class LiveRun:
         self._paused_s: float | None = None
         self._failures = 0
         self._pressed_until_s = -math.inf
-        self._is_over = False
+        self._is_over = self._pauses_then = False
         # The room and the neutral posture that go with each other, before the camera turned.
         self._home: tuple[RoomPoints, Neutral] | None = None
         self._has_stored_room = True  # the neutral posture is that of its own room still
@@ -570,6 +570,8 @@ class LiveRun:
             case Command.SILENCE:
                 self._policy.be_silent(value is True)
             case Command.STILL_FITS:
+                if self._paused_s is not None:
+                    raise CommandRefused("The run is paused.", "Resume it first.")
                 if self._judging.neutral is None:
                     raise CommandRefused("There is no neutral posture that could fit.")
                 self._judging.confirm()
@@ -698,6 +700,9 @@ class LiveRun:
             self._say(f"Stored as {self._profile_name} ({path}).{earlier if is_stored else ''}")
         self._due_s = self._source.now_s
         self._judging.explain(start_s, self._due_s, Reason.CALIBRATING)
+        if self._pauses_then:
+            self._pauses_then = False
+            self._pause(self._source.now_s)
         if refused is not None:
             raise refused
 
@@ -741,7 +746,7 @@ class LiveRun:
         return not self._is_cancelled() and not self._should_stop()
 
     def _is_cancelled(self) -> bool:
-        return Command.CALIBRATE in self._given() or self._is_over
+        return Command.CALIBRATE in self._given() or self._is_over or self._pauses_then
 
     def _given(self) -> list[Command]:
         """The commands given during a calibration, which obeys its own and the end of the run."""
@@ -750,7 +755,11 @@ class LiveRun:
             given.append(order.command)
             if order.command == Command.QUIT:
                 self._is_over = True
-            is_heard = order.command in (Command.QUIT, Command.CALIBRATE)
+            if order.command == Command.SILENCE:
+                self._policy.be_silent(order.value is True)
+            if order.command == Command.PAUSE and order.value is not False:
+                self._pauses_then = True
+            is_heard = order.command in (Command.QUIT, Command.CALIBRATE, Command.SILENCE, Command.PAUSE)
             order.answer(is_heard, "" if is_heard else "A calibration is under way.")
         return given
 

@@ -12,6 +12,8 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from importlib import resources
+from pathlib import Path
 from typing import Any, Protocol
 
 from posture_cam.ids import AlertKind, Command
@@ -69,7 +71,7 @@ class DesktopBackend:
     def __init__(self) -> None:
         logging.getLogger("desktop_notifier").setLevel(logging.CRITICAL)  # we report failures ourselves
         try:
-            from desktop_notifier import DesktopNotifier
+            from desktop_notifier import DesktopNotifier, Icon
             from desktop_notifier.main import get_backend_class
         except ImportError:
             raise CannotNotify("pip install desktop-notifier") from None
@@ -80,7 +82,8 @@ class DesktopBackend:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="notifications", daemon=True)
         self._thread.start()
-        self._notifier = DesktopNotifier(app_name=APP_NAME)
+        icon = Path(str(resources.files("posture_cam").joinpath("desktop", "icon.svg")))
+        self._notifier = DesktopNotifier(app_name=APP_NAME, app_icon=Icon(path=icon))
         self._shown: list[str] = []
         try:
             self._run(self._notifier.get_capabilities())  # the only call that raises an error
