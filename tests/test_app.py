@@ -189,7 +189,8 @@ def test_a_second_start_shows_the_window_and_shortcuts_give_commands(on_desktop:
     assert second.returncode == 0
     on_desktop.apps.remove(second)
     on_desktop.once(lambda: bool(on_desktop.xdotool("search", "--onlyvisible", "--name", "^posture_cam$")))
-    # A false alarm is corrected by a click.
+    assert on_desktop.do("window") == 0
+    # A false alarm is corrected by a shortcut.
     on_desktop.once(lambda: on_desktop.tray_shows(RED), 30.0)
     assert on_desktop.do("sits_well") == 0
     on_desktop.once(lambda: len(load_profile("default").corrections) == 1, 10.0)
@@ -199,6 +200,11 @@ def test_a_second_start_shows_the_window_and_shortcuts_give_commands(on_desktop:
     on_desktop.xdotool("key", "--window", window, "alt+F4")
     on_desktop.once(lambda: not on_desktop.xdotool("search", "--onlyvisible", "--name", "^posture_cam$"))
     assert on_desktop.apps[-1].poll() is None
+    # By D-Bus, it comes back.
+    call = "dbus-send --session --dest=io.github.posture_cam --print-reply /io/github/posture_cam"
+    words = [*call.split(), "io.github.posture_cam.Do", "string:window"]
+    subprocess.run(words, env=on_desktop.environment, check=True, capture_output=True, timeout=10)
+    on_desktop.once(lambda: bool(on_desktop.xdotool("search", "--onlyvisible", "--name", "^posture_cam$")))
     assert on_desktop.do("quit") == 0
     assert on_desktop.apps[-1].wait(10) == 0
     assert on_desktop.monitor is None

@@ -8,6 +8,7 @@ import sys
 import tomllib
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,10 @@ from posture_cam.config import Config, config_path, config_template, load_config
 from posture_cam.desktop import places
 from posture_cam.desktop.seen import Mood, Seen
 from posture_cam.desktop.settings_file import form, write
-from posture_cam.desktop.silence import is_recording
+from posture_cam.desktop.silence import Still, is_recording
 from posture_cam.desktop.tray import minutes_until_morning, profile_names
 from posture_cam.errors import SettingsError
+from posture_cam.settings import read_data
 from tests.running import run
 
 STATES = st.sampled_from(["good", "fair", "poor", "away", "unjudged"])
@@ -108,6 +110,11 @@ def test_silence_means_unknown_except_where_it_was_told_why() -> None:
     seen = after([{"type": "source", "trouble_id": "black", "trouble": "camera covered or black"}])
     seen.unheard()
     assert seen.reason == "camera covered or black"
+
+
+@pytest.mark.parametrize("kind", [Mood, Still])
+def test_every_id_of_the_app_has_its_words(kind: type[StrEnum]) -> None:
+    assert list(read_data("words.toml")[kind.__name__.lower()]) == [one.value for one in kind]
 
 
 def test_pause_trouble_and_end_are_told_apart() -> None:

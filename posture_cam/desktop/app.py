@@ -16,17 +16,17 @@ from PySide6.QtWidgets import QApplication, QInputDialog
 from posture_cam.config import Config, config_path, load_config
 from posture_cam.desktop.cue import Cue, CueSettings
 from posture_cam.desktop.figure import icon_for
-from posture_cam.desktop.instance import COMMANDS, Instance, told_running
+from posture_cam.desktop.instance import COMMANDS, Instance, OnTheBus, told_running
 from posture_cam.desktop.monitor import SILENT_S, MonitorProcess, program_with
 from posture_cam.desktop.places import NAME
 from posture_cam.desktop.seen import HOLDS_S, Mood, Seen
-from posture_cam.desktop.silence import WORDS as STILL_WORDS
 from posture_cam.desktop.silence import Still, StillWatch
 from posture_cam.desktop.tray import Tray
 from posture_cam.desktop.window import Window
 from posture_cam.errors import PostureCamError
 from posture_cam.paths import history_path, profiles_dir
 from posture_cam.settings import read_data
+from posture_cam.words import words_of
 
 _NO_TRAY = (
     "This desktop shows no tray icons. On GNOME the extension “AppIndicator and KStatusNotifierItem Support” "
@@ -63,6 +63,7 @@ class App:
         self.window = Window(self.monitor.send, self._store, config.desktop.window_mode, note)
         self.still = StillWatch()
         self.instance = Instance(self.do)
+        self._on_the_bus = OnTheBus(self.do) if sys.platform == "linux" else None
         self._others: list[QProcess] = []
         self.monitor.line.connect(self._take)
         self.monitor.silent.connect(self._unheard)
@@ -123,7 +124,7 @@ class App:
 
     def _follow(self) -> None:
         self.cue.follow(self.seen)
-        words = ", ".join(STILL_WORDS[one] for one in sorted(self.still.reasons))
+        words = ", ".join(words_of(one) for one in sorted(self.still.reasons))
         self.tray.follow(self.seen, words)
         self.window.follow(self.seen, self._coverage)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Callable
+from typing import Any
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import ClassInfo, QObject, Slot
 from PySide6.QtNetwork import QLocalServer, QLocalSocket
 
 # Commands of the app, and what of them goes to the monitor.
@@ -71,3 +72,30 @@ class Instance(QObject):
     def close(self) -> None:
         """Take no more commands."""
         self._server.close()
+
+
+_named: Any = ClassInfo  # whose types say nothing of names with spaces
+
+
+@_named(**{"D-Bus Interface": "io.github.posture_cam"})
+class OnTheBus(QObject):
+    """The same commands as a D-Bus method, for shortcuts of desktops that call one.
+
+    Args:
+        told: Called with each command.
+    """
+
+    def __init__(self, told: Callable[[str], None], parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._told = told
+        from PySide6.QtDBus import QDBusConnection
+
+        bus = QDBusConnection.sessionBus()
+        if bus.isConnected() and bus.registerService("io.github.posture_cam"):
+            bus.registerObject("/io/github/posture_cam", self, QDBusConnection.RegisterOption.ExportAllSlots)
+
+    @Slot(str)
+    def Do(self, command: str) -> None:  # noqa: N802 - as D-Bus names methods
+        """Do a command; unknown ones are ignored."""
+        if command in COMMANDS:
+            self._told(command)

@@ -11,7 +11,7 @@ from typing import Any
 
 from posture_cam.ids import Measure, State
 from posture_cam.measures import load_measures
-from posture_cam.words import duration_words, sentence, value_words
+from posture_cam.words import duration_words, sentence, value_words, words_of
 
 # A sample speaks for the time until the next, at most for this long (as `sampling.max_gap_s` of the monitor).
 HOLDS_S = 2.0
@@ -34,18 +34,6 @@ class Mood(StrEnum):
     STARTING = "starting"
     PAUSED = "paused"
     ENDED = "ended"
-
-
-WORDS = {
-    Mood.GOOD: "You sit well",
-    Mood.FAIR: "Not so well",
-    Mood.POOR: "Time to sit up",
-    Mood.AWAY: "Away",
-    Mood.UNJUDGED: "Not judged",
-    Mood.STARTING: "Starting …",
-    Mood.PAUSED: "Paused: the camera is off",
-    Mood.ENDED: "Not running",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +184,7 @@ class Seen:
     @property
     def words(self) -> str:
         """The present moment, in a few words."""
-        words = WORDS[self.mood]
+        words = words_of(self.mood)
         if self.mood == Mood.UNJUDGED and self.reason:
             return f"{words}: {self.reason}"
         if self.mood in (Mood.GOOD, Mood.FAIR, Mood.POOR) and self.held_s >= 60.0:

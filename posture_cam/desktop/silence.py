@@ -37,15 +37,6 @@ class Still(StrEnum):
     FULL_SCREEN = "full_screen"
 
 
-WORDS = {
-    Still.LOCKED: "the screen is locked",
-    Still.ASLEEP: "the computer sleeps",
-    Still.DO_NOT_DISTURB: "do not disturb is on",
-    Still.CALL: "another program uses the microphone",
-    Still.FULL_SCREEN: "a window fills the screen",
-}
-
-
 class StillWatch(QObject):
     """Follows the reasons to keep still.
 
