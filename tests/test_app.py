@@ -23,6 +23,7 @@ import pytest
 from Xlib import X, display
 
 from posture_cam.desktop.settings_file import write
+from posture_cam.paths import history_path
 from posture_cam.profiles import load_profile
 from posture_cam.session.calibration import CalibrationRequest, calibrate
 from tests.builders import write_video
@@ -210,6 +211,19 @@ def test_a_second_start_shows_the_window_and_shortcuts_give_commands(on_desktop:
     assert on_desktop.monitor is None
 
 
+@needs_desktop
+def test_calibrating_again_and_the_report_of_the_day(on_desktop: Desktop, clip: Path) -> None:
+    before = load_profile("default").created_at
+    started(on_desktop, clip, BROWSER="true")
+    assert on_desktop.do("calibrate") == 0
+    on_desktop.once(lambda: load_profile("default").source == clip.name, 60.0)
+    assert load_profile("default").created_at >= before
+    assert on_desktop.do("today") == 0
+    report = history_path().with_name("report.html")
+    on_desktop.once(report.is_file, 30.0)
+    assert "posture" in report.read_text("utf-8").lower()
+
+
 SERVICE = """
 import asyncio, sys
 from dbus_fast import BusType, PropertyAccess
@@ -256,7 +270,7 @@ def test_the_camera_is_off_while_the_screen_is_locked(on_desktop: Desktop, clip:
     try:
         assert login.stdout.readline().strip() == "ready"
         started(on_desktop, clip)
-        for word, is_judged in (("lock", False), ("unlock", True)):
+        for word, is_judged in (("lock", False), ("unlock", True), ("lock", False)):
             login.stdin.write(f"{word}\n")
             login.stdin.flush()
             on_desktop.once(partial(_judges, on_desktop, is_judged), 15.0)

@@ -107,6 +107,11 @@ def test_silence_means_unknown_except_where_it_was_told_why() -> None:
         seen.unheard()
         assert seen.mood == mood
         assert not seen.is_bad_now
+    going_on = {"type": "source", "trouble_id": None, "trouble": None, "message": "Going on."}
+    assert (
+        after([{"type": "source", "trouble_id": "paused", "trouble": "paused"}, going_on]).mood
+        == Mood.STARTING
+    )
     seen = after([{"type": "source", "trouble_id": "black", "trouble": "camera covered or black"}])
     seen.unheard()
     assert seen.reason == "camera covered or black"

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from posture_cam.errors import UsageError
+from posture_cam.errors import SourceError, UsageError
 from posture_cam.ids import Reason
 from posture_cam.records import Frame, SourceEvent, SourceInfo
 from posture_cam.session.looking import Looking
@@ -380,7 +380,7 @@ def test_cameras_are_found_by_number_name_or_part_of_it() -> None:
     assert camera_number("c920", CAMERAS) == 2
     with pytest.raises(UsageError, match="more than one"):
         camera_number("webcam", CAMERAS)
-    with pytest.raises(UsageError, match="no camera 'Logi'") as told:
+    with pytest.raises(SourceError, match="no camera 'Logi'") as told:
         camera_number("Logi", CAMERAS)
     assert "0 (Integrated Camera)" in told.value.hint
 

@@ -553,11 +553,11 @@ def test_it_runs_without_any_network_and_leaves_no_picture(
     ("arguments", "code", "words"),
     [
         (["--camera", "63"], 1, "camera 63 cannot be opened"),
-        (["--camera", "no such camera"], 2, "There is no camera 'no such camera'"),
+        (["--camera", "no such camera"], 1, "There is no camera 'no such camera'"),
         (["--source", "ftp://me:secret@x/y"], 2, "no address of a stream"),
         (["--source", "http:/me:secret@x/y"], 2, "no address of a stream"),
         (["--camera", "rtmp://me:secret@x/y"], 2, "no address of a stream"),
-        (["--camera", "99999999999"], 2, "There is no camera"),
+        (["--camera", "99999999999"], 1, "There is no camera"),
         (["--source", "missing.mp4"], 1, "does not exist"),
         (["--camera", "0", "--source", "http://x/"], 2, "exclude each other"),
         (["--realtime"], 2, "--realtime plays a recording"),

@@ -31,7 +31,7 @@ def run_app(
         typer.Option(
             metavar="COMMAND",
             help="Give the running app a command, for a shortcut of your desktop: window, pause, snooze, "
-            "sits_well, slouches, still_fits, settings or quit.",
+            "sits_well, slouches, still_fits, calibrate, today, settings or quit.",
         ),
     ] = None,
 ) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from PySide6.QtCore import QProcess, QSettings, QTimer
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QApplication, QInputDialog
+from PySide6.QtWidgets import QApplication, QDialog, QInputDialog
 
 from posture_cam.config import Config, config_path, load_config
 from posture_cam.desktop.cue import Cue, CueSettings
@@ -51,7 +51,9 @@ class App:
         self.seen = Seen()
         self._coverage: list[str] = []
         # What the person wants of the monitor, also of one that is started anew.
-        self._is_paused = self._is_quitting = False
+        self._is_paused = self._is_quitting = self._is_first = False
+        self._told_pause = False  # what the running monitor was told last
+        self._open_settings: QDialog | None = None
         self._snoozed_until: datetime | None = None
         self._chosen: dict[str, dict[str, Any]] = {}  # profile and sensitivity, by command
         self._store = QSettings(str(config_path().parent / "window.ini"), QSettings.Format.IniFormat)
@@ -103,9 +105,18 @@ class App:
         from posture_cam.desktop.first_start import FirstStart
 
         wizard = FirstStart(self.monitor, self.cue, has_own_source=bool(self._own))
-        wizard.exec()
+        self._is_first = True
+        is_done = wizard.exec() == QDialog.DialogCode.Accepted
+        self._is_first = False
         wizard.deleteLater()
         if self._is_quitting:
+            return
+        if not is_done and not any(profiles_dir().glob("*.json")):
+            self.monitor.stop()  # nothing was agreed to
+            self._answered(
+                False, "Not started. “Resume” starts it, and asks you to sit well for five seconds."
+            )
+            self.window.show()
             return
         self._reload()
         if not self.window.isVisible() and not Tray.is_there():
@@ -113,6 +124,7 @@ class App:
 
     def _take(self, line: dict[str, Any]) -> None:
         if line.get("type") == "start":
+            self._told_pause = False
             self._tell_monitor()
         if line.get("type") == "sample":
             self._coverage = line.get("coverage", [])
@@ -125,7 +137,7 @@ class App:
     def _follow(self) -> None:
         self.cue.follow(self.seen)
         words = ", ".join(words_of(one) for one in sorted(self.still.reasons))
-        self.tray.follow(self.seen, words)
+        self.tray.follow(self.seen, words, can_resume=self._is_paused or not self.monitor.is_running)
         self.window.follow(self.seen, self._coverage)
 
     def _tell_monitor(self) -> None:
@@ -144,11 +156,13 @@ class App:
         self._follow()
 
     def _ended(self) -> None:
+        self._told_pause = False
         self.seen.ended()
         self._follow()
 
     def _died(self, words: str) -> None:
-        self.window.say(f"The monitor has ended and is started again: {words}")
+        self.seen.said = f"The monitor has ended and is started again: {words}"
+        self._follow()
 
     def _given_up(self, words: str) -> None:
         self._answered(False, words)
@@ -166,8 +180,8 @@ class App:
             self.cue.is_silent = is_silent
             self.monitor.send({"command": "silence", "on": is_silent})
         wants_pause = self._is_paused or (bool(reasons & _NO_CAMERA) and desktop.pause_when_locked)
-        is_paused = False if is_new else self.seen.mood == Mood.PAUSED
-        if wants_pause != is_paused:
+        if wants_pause != self._told_pause and self.monitor.process_id is not None:
+            self._told_pause = wants_pause
             self.monitor.send({"command": "pause" if wants_pause else "resume"})
         self._follow()
 
@@ -183,7 +197,8 @@ class App:
 
     def _answered(self, _is_done: bool, words: str) -> None:
         if words:
-            self.window.say(words)
+            self.seen.said = words
+            self._follow()
             if not self.window.isVisible():
                 self.tray.say(words)
 
@@ -199,13 +214,17 @@ class App:
                 self.window.activateWindow()
             case ["closed"] if not Tray.is_there():
                 self.window.say(_NO_TRAY)
+            case ["pause"] if not self.monitor.is_running:  # it had given up
+                self._is_paused = False
+                self.monitor.start()
             case ["pause"]:
-                self._is_paused = self.seen.mood != Mood.PAUSED
+                self._is_paused = not self._is_paused
                 self._keep_still()
             case ["snooze"]:
                 self._order({"command": "snooze"})
             case ["calibrate", *posture]:
                 self.do("window")
+                self._is_paused = self._told_pause = False  # calibrating resumes
                 asked = {"command": "calibrate", "replace": True}
                 self._order(asked | ({"posture": posture[0]} if posture else {}))
             case ["settings"]:
@@ -222,21 +241,34 @@ class App:
     def _settings(self) -> None:
         from posture_cam.desktop.settings_window import SettingsWindow
 
+        if self._is_first:
+            return
+        if self._open_settings is not None:
+            self._open_settings.raise_()
+            return
         try:
             window = SettingsWindow(self.window if self.window.isVisible() else None)
         except PostureCamError as error:
             self._answered(False, f"{error.message} {error.hint}".strip())
             return
         window.changed.connect(self._reload)
+        self._open_settings = window
         window.exec()
+        self._open_settings = None
 
     def _reload(self) -> None:
         """Let changed settings take effect."""
+        before = self._config
         try:
             self._config = load_config()
         except PostureCamError as error:
             self._answered(False, f"{error.message} {error.hint}".strip())
             return
+        if self._config.judging.sensitivity != before.judging.sensitivity:  # what is saved later counts
+            self._chosen.pop("sensitivity", None)
+            self.tray.show_level(_level(self._config))
+        if self._config.source != before.source:
+            self._chosen.pop("profile", None)
         self.cue.hide()
         self.cue.settings = _cue_settings(self._config)
         self._set_pace()

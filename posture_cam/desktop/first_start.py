@@ -242,9 +242,13 @@ class _CalibratePage(QWizardPage):
 
     def _take(self, line: dict[str, Any]) -> None:
         self._preview.take(line)
-        if line.get("type") == "said" and line.get("share") is not None:
-            self._hint.setText(line["message"])
+        if line.get("type") != "said":
+            return
+        self._hint.setText(line["message"])
+        if line.get("share") is not None:
             self._done.setValue(round(100 * line["share"]))
+        else:  # a question whether a worse posture is meant; the button says yes
+            self._begin.setEnabled(True)
 
     def _calibrate(self) -> None:
         self._begin.setEnabled(False)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from PySide6.QtCore import ClassInfo, QObject, Slot
+from PySide6.QtCore import ClassInfo, QObject, QTimer, Slot
 from PySide6.QtNetwork import QLocalServer, QLocalSocket
 
 # Commands of the app, and what of them goes to the monitor.
@@ -16,6 +17,8 @@ COMMANDS: dict[str, dict[str, str] | None] = {
     "pause": None,
     "snooze": None,
     "settings": None,
+    "calibrate": None,
+    "today": None,
     "sits_well": {"command": "correct", "label": "good"},
     "slouches": {"command": "correct", "label": "bad"},
     "still_fits": {"command": "still_fits"},
@@ -63,8 +66,8 @@ class Instance(QObject):
 
         def read() -> None:
             words = bytes(socket.readAll().data())[:_LONGEST].decode("utf-8", "replace").strip()
-            if words:
-                self._told(words)
+            if words:  # later: a dialog would run inside of this very event
+                QTimer.singleShot(0, partial(self._told, words))
 
         socket.readyRead.connect(read)
         socket.disconnected.connect(socket.deleteLater)
@@ -98,4 +101,4 @@ class OnTheBus(QObject):
     def Do(self, command: str) -> None:  # noqa: N802 - as D-Bus names methods
         """Do a command; unknown ones are ignored."""
         if command in COMMANDS:
-            self._told(command)
+            QTimer.singleShot(0, partial(self._told, command))

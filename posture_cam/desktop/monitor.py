@@ -164,7 +164,9 @@ class MonitorProcess(QObject):
         self.ended.emit()
         if not self._is_wanted:
             return
-        words = self._tail[-1] if self._tail else ""
+        words = " ".join(one for one in self._tail if one.startswith(("Error:", "Hint:"))) or "".join(
+            list(self._tail)[-1:]
+        )
         if status == QProcess.ExitStatus.NormalExit and code in (0, 2):  # done, or wrongly called
             self._is_wanted = False
             self.given_up.emit(words or "The source has ended.")

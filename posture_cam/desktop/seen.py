@@ -101,6 +101,8 @@ class Seen:
                 elif line.get("trouble") is not None:
                     self._rest(Mood.UNJUDGED)
                     self.reason, self._has_trouble = str(line["trouble"]), True
+                elif self.mood == Mood.PAUSED or self._has_trouble:  # over; pictures follow
+                    self._rest(Mood.STARTING)
             case "said":
                 self.said = str(line.get("message", ""))
             case "summary":

@@ -63,11 +63,13 @@ class Tray(QObject):
         self._profiles.aboutToShow.connect(self._list_profiles)
         levels = self.menu.addMenu("S&ensitivity")
         group = QActionGroup(levels)
+        self._levels: dict[str, QAction] = {}
         for one in _LEVELS:
             action = levels.addAction(sentence(one))
             action.setCheckable(True)
             action.setChecked(one == level)
             group.addAction(action)
+            self._levels[one] = action
             action.triggered.connect(
                 lambda _=False, own=one: self.command.emit({"command": "sensitivity", "level": own})
             )
@@ -97,7 +99,11 @@ class Tray(QObject):
         """Take the icon away."""
         self._icon.hide()
 
-    def follow(self, seen: Seen, still: str = "") -> None:
+    def show_level(self, level: str) -> None:
+        """Show which sensitivity holds."""
+        self._levels[level].setChecked(True)
+
+    def follow(self, seen: Seen, still: str = "", *, can_resume: bool = False) -> None:
         """Show this moment; `still` says why the app keeps still."""
         shown = seen.mood, round(seen.bend / _BEND_STEP)
         if shown != self._shown:
@@ -108,7 +114,7 @@ class Tray(QObject):
         self._state.setText(words)
         self._tip.setText(seen.tip)
         self._tip.setVisible(bool(seen.tip))
-        self.pause.setText("&Resume" if seen.mood == Mood.PAUSED else "&Pause")
+        self.pause.setText("&Resume" if can_resume else "&Pause")
 
     def say(self, words: str) -> None:
         """Show a sentence as the tray does."""

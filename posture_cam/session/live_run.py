@@ -263,9 +263,12 @@ class LiveRun:
         return True
 
     def _look_again(self) -> None:
-        """Switch the camera on, if it is off until the next look."""
-        self._rests_until_s = min(self._rests_until_s, self._source.now_s)
-        self._rests()
+        """Switch the camera on, if it is off until the next look, and begin a new look."""
+        now_s = self._source.now_s
+        if self._rests_until_s > -math.inf:
+            self._source.resume()
+            self._rests_until_s, self._due_s = -math.inf, now_s
+        self._began_looking_s = now_s
 
     def _flush(self) -> None:
         trouble = None
@@ -609,7 +612,7 @@ class LiveRun:
         self._judging.explain(self._paused_s, now_s, Reason.PAUSED)
         since_s, self._paused_s = self._paused_s, None
         self._source.resume()
-        self._due_s = now_s
+        self._due_s = self._began_looking_s = now_s
         self._tell(SourceEvent(now_s, None, "Going on.", since_s, now_s))
 
     def _correct(self, label: Label) -> None:
@@ -717,7 +720,7 @@ class LiveRun:
         """Whether the person wants to store a posture that is worse than the stored one."""
         self._say(f"{worse} Press c within {_PRESS_AGAIN_WITHIN_S:.0f} s to store it all the same.")
         end_s = self._source.now_s + _PRESS_AGAIN_WITHIN_S
-        while self._source.now_s < end_s and not self._should_stop():
+        while self._source.now_s < end_s and not self._should_stop() and not self._pauses_then:
             if isinstance(item := self._source.take(self._source.now_s, _WAIT_S), SourceEvent):
                 self._note(item)
             if Command.CALIBRATE in self._given():
@@ -757,8 +760,8 @@ class LiveRun:
                 self._is_over = True
             if order.command == Command.SILENCE:
                 self._policy.be_silent(order.value is True)
-            if order.command == Command.PAUSE and order.value is not False:
-                self._pauses_then = True
+            if order.command == Command.PAUSE:
+                self._pauses_then = order.value is not False
             is_heard = order.command in (Command.QUIT, Command.CALIBRATE, Command.SILENCE, Command.PAUSE)
             order.answer(is_heard, "" if is_heard else "A calibration is under way.")
         return given

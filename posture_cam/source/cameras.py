@@ -86,7 +86,8 @@ def camera_number(wanted: str, cameras: list[CameraEntry] | None = None) -> int:
     """The number of a camera named by its number, its name or a part of it.
 
     Raises:
-        UsageError: No camera, or more than one, has that name.
+        UsageError: More than one camera has that name.
+        SourceError: None has.
     """
     if wanted.strip().isascii() and wanted.strip().isdecimal() and len(wanted.strip()) <= _MOST_DIGITS:
         return int(wanted)
@@ -100,7 +101,8 @@ def camera_number(wanted: str, cameras: list[CameraEntry] | None = None) -> int:
     names = ", ".join(f"{one.number} ({one.name})" for one in (hits or cameras))
     if hits:
         raise UsageError(f"{wanted!r} fits more than one camera: {names}.", "Name one by its number.")
-    raise UsageError(
+    # No mistake of the caller: it may be plugged in later.
+    raise SourceError(
         f"There is no camera {wanted!r}.", f"There are: {names}." if names else "No camera was found here."
     )
 
